@@ -1,0 +1,1 @@
+//! What the operator wrote: strict, documented, with errors that name the place.

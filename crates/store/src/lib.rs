@@ -1,0 +1,1 @@
+//! What must outlive a request: the record of every call.

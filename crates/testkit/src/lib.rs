@@ -1,0 +1,1 @@
+//! Test helpers: fixture loader, stream splitter, process runner.
