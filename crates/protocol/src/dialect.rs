@@ -1,0 +1,143 @@
+//! What a dialect is to the rest of the gateway: its paths, its errors, and how to read its answers as they pass.
+
+use std::fmt;
+
+use bytes::Bytes;
+use http::Method;
+
+use crate::{
+    envelope::Envelope,
+    ir::{Fault, Usage},
+    splice::Edits,
+};
+
+/// What is asked in a dialect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// Continue a conversation.
+    Generate,
+    /// Continue a text without roles.
+    Complete,
+    /// Turn texts into vectors.
+    Embed,
+    /// Make or change images.
+    Image,
+    /// Speech to text or text to speech.
+    Audio,
+    /// Judge a text.
+    Moderate,
+    /// Order texts by relevance.
+    Rerank,
+    /// List the models the caller may use.
+    ListModels,
+    /// Describe one model.
+    GetModel,
+    /// Any other endpoint of a provider: routed by its model, passed through.
+    Other,
+}
+
+/// One path that clients call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// The method; any other on the same path is refused.
+    pub method: Method,
+    /// The whole path; `*` at the end stands for one or more further segments.
+    pub path: &'static str,
+    /// How much of the front of the path is the gateway's own version segment, e.g. `/v1`: what follows is the tail
+    /// that is put behind a provider's base URL.
+    pub version: &'static str,
+    /// What is asked.
+    pub operation: Operation,
+}
+
+/// Whether a stream's usage can be had from a provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamUsage {
+    /// It is reported when the request asks for it.
+    Ask,
+    /// It is reported anyway, or asking is refused: leave the request alone.
+    LeaveAlone,
+}
+
+/// What a whole answer that was not streamed says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// It is an answer, with the usage it reports.
+    Whole(Option<Usage>),
+    /// It is an error in spite of its status.
+    Failed,
+    /// It is not what the dialect allows; the text says why.
+    Garbled(String),
+}
+
+/// What one event of a stream means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meaning {
+    /// Opens or accompanies the answer but carries nothing of it: may be held back until something does.
+    Lifecycle,
+    /// Carries something of the answer.
+    Output,
+    /// Is only there because the gateway asked for it: not for this client.
+    Withheld,
+    /// Completes the answer; nothing after it belongs to it.
+    End,
+    /// Completes an answer that has nothing in it at all.
+    Empty,
+    /// Says that the provider failed.
+    Failed,
+    /// Is not what the dialect allows.
+    Garbled,
+}
+
+/// How a stream that simply stopped is to be taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// The answer was complete; these bytes close it in the dialect's own way (empty if nothing is missing).
+    Whole(Bytes),
+    /// The answer was cut.
+    Cut,
+}
+
+/// Reads a stream of one dialect as it passes, event by event.
+pub trait Watch: Send {
+    /// What the next event means; `raw` is the event as the framing cut it.
+    fn event(&mut self, raw: &[u8]) -> Meaning;
+
+    /// How the end of the bytes is to be taken.
+    fn finish(&mut self) -> Ending;
+
+    /// The dialect's own error, to be sent in place of what is missing.
+    fn fail(&mut self, fault: &Fault) -> Bytes;
+
+    /// The latest usage the stream reported.
+    fn usage(&self) -> Option<Usage>;
+}
+
+/// One wire language.
+pub trait Dialect: Sync + fmt::Debug {
+    /// The name in config, records and the table.
+    fn name(&self) -> &'static str;
+
+    /// The paths that clients call.
+    fn endpoints(&self) -> &'static [Endpoint];
+
+    /// The client's request headers that are part of the dialect and travel to the provider; lower case.
+    fn request_headers(&self) -> &'static [&'static str];
+
+    /// The provider's answer headers that are part of the dialect and travel to the client; lower case, `*` at the end
+    /// stands for any rest.
+    fn answer_headers(&self) -> &'static [&'static str];
+
+    /// Asks for the usage of a streamed answer if the client did not; true if the client then has to be spared the
+    /// extra event.
+    fn ask_usage(&self, operation: Operation, envelope: &Envelope, edits: &mut Edits) -> Result<bool, Fault>;
+
+    /// Reads a whole JSON answer.
+    fn read_answer(&self, operation: Operation, body: &[u8]) -> Answer;
+
+    /// Starts to watch a streamed answer; with `spare_usage` the event that only carries usage is withheld.
+    fn watch(&self, operation: Operation, spare_usage: bool) -> Box<dyn Watch>;
+
+    /// The body of an error answer.
+    fn error_body(&self, fault: &Fault) -> Bytes;
+}

@@ -1,0 +1,181 @@
+//! Watches a stream of chat or text completion chunks.
+
+use bytes::Bytes;
+
+use super::{
+    error,
+    wire::{Chunk, Usage, says_something},
+};
+use crate::{
+    dialect::{Ending, Meaning, Watch},
+    framing::sse::Event,
+    ir, json,
+};
+
+const DONE: &[u8] = b"[DONE]";
+/// Most choices whose end is followed; OpenAI allows `n` up to 128.
+const MAX_CHOICES: usize = 1024;
+
+/// Knows which choices have begun and which have their finish reason.
+pub(super) struct ChunkWatch {
+    spare_usage: bool,
+    usage: Option<ir::Usage>,
+    /// Index of each choice seen, and whether it finished. Choices interleave and indices may have gaps.
+    choices: Vec<(u64, bool)>,
+    has_output: bool,
+}
+
+impl ChunkWatch {
+    pub(super) fn new(spare_usage: bool) -> Self {
+        Self { spare_usage, usage: None, choices: Vec::new(), has_output: false }
+    }
+
+    fn choice(&mut self, index: u64, finished: bool) {
+        if let Some((_, state)) = self.choices.iter_mut().find(|(known, _)| *known == index) {
+            *state |= finished;
+        } else if self.choices.len() < MAX_CHOICES {
+            self.choices.push((index, finished));
+        }
+    }
+
+    fn is_finished(&self) -> bool {
+        !self.choices.is_empty() && self.choices.iter().all(|(_, finished)| *finished)
+    }
+
+    fn chunk(&mut self, chunk: &Chunk<'_>) -> Meaning {
+        if chunk.error.is_some() {
+            return Meaning::Failed;
+        }
+        let usage = chunk.usage.and_then(|raw| Usage::read(raw.get().as_bytes()));
+        self.usage = usage.or(self.usage);
+        let choices = chunk.choices.as_deref().unwrap_or_default();
+        let mut meaning = Meaning::Lifecycle;
+        for choice in choices {
+            let finished = choice.finish_reason.is_some();
+            self.choice(choice.index.unwrap_or(0), finished);
+            let says = choice.text.is_some_and(|text| says_something(text.get().as_bytes()))
+                || choice.delta.is_some_and(|delta| delta_says_something(delta.get().as_bytes()));
+            if finished || says {
+                meaning = Meaning::Output;
+            }
+        }
+        self.has_output |= meaning == Meaning::Output;
+        // Azure's first chunk has no choices either, but it has no usage.
+        let only_usage = choices.is_empty() && usage.is_some();
+        if only_usage && self.spare_usage { Meaning::Withheld } else { meaning }
+    }
+}
+
+/// A delta that only names the role, or whose fields are all empty, opens the answer but says nothing of it.
+fn delta_says_something(delta: &[u8]) -> bool {
+    json::Object::scan(delta).is_ok_and(|object| {
+        object.members(delta).any(|(key, value)| key != b"\"role\"" && says_something(value))
+    })
+}
+
+impl Watch for ChunkWatch {
+    fn event(&mut self, raw: &[u8]) -> Meaning {
+        let event = Event::parse(raw);
+        let Some(data) = event.data.as_deref() else { return Meaning::Lifecycle };
+        if data == DONE {
+            return if self.has_output { Meaning::End } else { Meaning::Empty };
+        }
+        if event.name == Some(b"error") {
+            return Meaning::Failed;
+        }
+        match serde_json::from_slice::<Chunk<'_>>(data) {
+            Ok(chunk) => self.chunk(&chunk),
+            Err(_) => Meaning::Garbled,
+        }
+    }
+
+    fn finish(&mut self) -> Ending {
+        // Some servers close the connection without `[DONE]`: with every choice finished, nothing is missing.
+        if self.is_finished() { Ending::Whole(Bytes::from_static(b"data: [DONE]\n\n")) } else { Ending::Cut }
+    }
+
+    fn fail(&mut self, fault: &ir::Fault) -> Bytes {
+        [b"data: ", error::body(fault).as_ref(), b"\n\n"].concat().into()
+    }
+
+    fn usage(&self) -> Option<ir::Usage> {
+        self.usage
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialect::Meaning::{Empty, End, Failed, Garbled, Lifecycle, Output, Withheld};
+
+    #[track_caller]
+    fn check(events: &[&str], expect: &[Meaning], ending: &Ending) {
+        let mut watch = ChunkWatch::new(true);
+        let got: Vec<_> =
+            events.iter().map(|data| watch.event(format!("data: {data}\n\n").as_bytes())).collect();
+        assert_eq!(got, expect);
+        assert_eq!(&watch.finish(), ending);
+    }
+
+    const ROLE: &str =
+        r#"{"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}"#;
+    const TEXT: &str =
+        r#"{"choices":[{"index":0,"delta":{"content":"hi"},"finish_reason":null}],"usage":null}"#;
+    const STOP: &str = r#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#;
+    const USAGE: &str = r#"{"choices":[],"usage":{"prompt_tokens":10,"completion_tokens":2,"prompt_tokens_details":{"cached_tokens":4}}}"#;
+    const AZURE: &str = r#"{"choices":[],"created":0,"id":"","prompt_filter_results":[]}"#;
+
+    fn closed() -> Ending {
+        Ending::Whole(Bytes::from_static(b"data: [DONE]\n\n"))
+    }
+
+    #[test]
+    fn a_plain_stream() {
+        check(
+            &[AZURE, ROLE, TEXT, STOP, USAGE, "[DONE]"],
+            &[Lifecycle, Lifecycle, Output, Output, Withheld, End],
+            &closed(),
+        );
+        check(&[ROLE, TEXT], &[Lifecycle, Output], &Ending::Cut);
+        check(&[ROLE, "[DONE]"], &[Lifecycle, Empty], &Ending::Cut);
+        check(&[ROLE, STOP], &[Lifecycle, Output], &closed());
+        check(&[], &[], &Ending::Cut);
+    }
+
+    #[test]
+    fn one_finished_choice_of_two_is_not_the_end() {
+        let other = r#"{"choices":[{"index":1,"delta":{"content":"x"},"finish_reason":null}]}"#;
+        check(&[TEXT, other, STOP], &[Output, Output, Output], &Ending::Cut);
+    }
+
+    #[test]
+    fn errors_in_a_200() {
+        check(&[r#"{"error":{"message":"x"},"choices":[]}"#], &[Failed], &Ending::Cut);
+        check(&["{\"choices\":[{"], &[Garbled], &Ending::Cut);
+        assert_eq!(ChunkWatch::new(false).event(b"event: error\ndata: {\"error\":{}}\n\n"), Failed);
+    }
+
+    #[test]
+    fn reasoning_tools_and_old_completions_are_output() {
+        let says = |data: &str| ChunkWatch::new(false).event(format!("data: {data}\n\n").as_bytes());
+        assert_eq!(
+            says(r#"{"choices":[{"delta":{"role":"assistant","content":"","reasoning":"We"}}]}"#),
+            Output
+        );
+        assert_eq!(says(r#"{"choices":[{"delta":{"content":null,"tool_calls":[{"index":0}]}}]}"#), Output);
+        assert_eq!(
+            says(r#"{"choices":[{"delta":{"role":null,"content":null,"tool_calls":null}}]}"#),
+            Lifecycle
+        );
+        assert_eq!(says(r#"{"choices":[{"index":0,"text":"x"}]}"#), Output);
+        assert_eq!(ChunkWatch::new(false).event(b": OPENROUTER PROCESSING\n\n"), Lifecycle);
+    }
+
+    #[test]
+    fn usage_is_kept_and_split() {
+        let mut watch = ChunkWatch::new(false);
+        assert_eq!(watch.event(format!("data: {USAGE}\n\n").as_bytes()), Lifecycle);
+        let usage = watch.usage().unwrap();
+        assert_eq!((usage.input, usage.cache_read, usage.output), (6, 4, 2));
+    }
+}

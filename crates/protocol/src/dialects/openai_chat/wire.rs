@@ -1,0 +1,95 @@
+//! The parts of the wire format that the gateway reads.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::ir;
+
+/// Usage in either OpenAI spelling. Chat counts `prompt_tokens` and `completion_tokens`, Responses and the audio
+/// endpoints `input_tokens` and `output_tokens`; cached tokens are inside the total, reasoning inside the output.
+/// Source: the OpenAI API description, schemas `CompletionUsage` and `ResponseUsage`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::dialects) struct Usage {
+    prompt_tokens: Option<u64>,
+    input_tokens: Option<u64>,
+    completion_tokens: Option<u64>,
+    output_tokens: Option<u64>,
+    prompt_tokens_details: Option<Details>,
+    input_tokens_details: Option<Details>,
+    completion_tokens_details: Option<Details>,
+    output_tokens_details: Option<Details>,
+}
+
+#[derive(Debug, Default, Clone, Copy, Deserialize)]
+#[serde(default)]
+struct Details {
+    cached_tokens: Option<u64>,
+    cache_write_tokens: Option<u64>,
+    reasoning_tokens: Option<u64>,
+    audio_tokens: Option<u64>,
+}
+
+impl Usage {
+    /// Reads the value of a `usage` member; `None` for null and for shapes nobody documented.
+    pub(in crate::dialects) fn read(raw: &[u8]) -> Option<ir::Usage> {
+        let wire = serde_json::from_slice::<Option<Self>>(raw).ok()??;
+        let input = wire.prompt_tokens.or(wire.input_tokens);
+        let output = wire.completion_tokens.or(wire.output_tokens);
+        if input.is_none() && output.is_none() {
+            return None;
+        }
+        let of_input = wire.prompt_tokens_details.or(wire.input_tokens_details).unwrap_or_default();
+        let of_output = wire.completion_tokens_details.or(wire.output_tokens_details).unwrap_or_default();
+        let cache_read = of_input.cached_tokens.unwrap_or(0);
+        let cache_write = of_input.cache_write_tokens.unwrap_or(0);
+        Some(ir::Usage {
+            input: input.unwrap_or(0).saturating_sub(cache_read).saturating_sub(cache_write),
+            cache_read,
+            cache_write,
+            output: output.unwrap_or(0),
+            reasoning: of_output.reasoning_tokens.unwrap_or(0),
+            audio_input: of_input.audio_tokens.unwrap_or(0),
+            audio_output: of_output.audio_tokens.unwrap_or(0),
+        })
+    }
+}
+
+/// One chunk of a streamed chat or text completion.
+#[derive(Debug, Deserialize)]
+pub(super) struct Chunk<'a> {
+    #[serde(borrow, default)]
+    pub(super) choices: Option<Vec<Choice<'a>>>,
+    #[serde(borrow, default)]
+    pub(super) usage: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) error: Option<&'a RawValue>,
+}
+
+/// One choice of a chunk: `delta` in chat, `text` in the older endpoint.
+#[derive(Debug, Deserialize)]
+pub(super) struct Choice<'a> {
+    #[serde(default)]
+    pub(super) index: Option<u64>,
+    #[serde(borrow, default)]
+    pub(super) delta: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) text: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) finish_reason: Option<&'a RawValue>,
+}
+
+/// True if a value says something: not null, not empty.
+pub(super) fn says_something(raw: &[u8]) -> bool {
+    !matches!(raw, b"null" | b"\"\"" | b"[]" | b"{}" | b"false")
+}
+
+/// True if `data` is an object whose `error` is not null.
+pub(in crate::dialects) fn failure(data: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Failure<'a> {
+        #[serde(borrow, default)]
+        error: Option<&'a RawValue>,
+    }
+    serde_json::from_slice::<Failure<'_>>(data).is_ok_and(|data| data.error.is_some())
+}

@@ -1,0 +1,151 @@
+//! Watches a stream of Responses events.
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::openai_chat::{WireUsage, error_object};
+use crate::{
+    dialect::{Ending, Meaning, Watch},
+    framing::sse::Event,
+    ir,
+};
+
+/// Remembers what the dialect's own error needs: the response that began and the number of the last event.
+#[derive(Default)]
+pub(super) struct ResponseWatch {
+    usage: Option<ir::Usage>,
+    /// The `response` object of the first event, as the provider wrote it.
+    response: Option<Box<RawValue>>,
+    sequence: u64,
+    is_done: bool,
+}
+
+#[derive(Deserialize)]
+struct Typed<'a> {
+    r#type: &'a str,
+    #[serde(default)]
+    sequence_number: Option<u64>,
+    #[serde(borrow, default)]
+    response: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Finished<'a> {
+    #[serde(borrow, default)]
+    usage: Option<&'a RawValue>,
+}
+
+impl Watch for ResponseWatch {
+    fn event(&mut self, raw: &[u8]) -> Meaning {
+        let event = Event::parse(raw);
+        let Some(data) = event.data.as_deref() else { return Meaning::Lifecycle };
+        if data == b"[DONE]" {
+            // OpenRouter adds it; the dialect itself has none.
+            return if self.is_done { Meaning::End } else { Meaning::Garbled };
+        }
+        let Ok(typed) = serde_json::from_slice::<Typed<'_>>(data) else {
+            return if super::openai_chat::failure(data) { Meaning::Failed } else { Meaning::Garbled };
+        };
+        self.sequence = typed.sequence_number.unwrap_or(self.sequence + 1);
+        match typed.r#type {
+            "response.created" | "response.queued" | "response.in_progress" => {
+                if self.response.is_none() {
+                    self.response = typed.response.map(ToOwned::to_owned);
+                }
+                Meaning::Lifecycle
+            }
+            "response.output_item.added"
+            | "response.content_part.added"
+            | "response.reasoning_summary_part.added"
+            | "keepalive" => Meaning::Lifecycle,
+            "error" | "response.failed" => Meaning::Failed,
+            "response.completed" | "response.incomplete" => {
+                self.is_done = true;
+                let finished =
+                    typed.response.and_then(|raw| serde_json::from_str::<Finished<'_>>(raw.get()).ok());
+                self.usage = finished.and_then(|done| WireUsage::read(done.usage?.get().as_bytes()));
+                Meaning::End
+            }
+            _ => Meaning::Output,
+        }
+    }
+
+    fn finish(&mut self) -> Ending {
+        if self.is_done { Ending::Whole(Bytes::new()) } else { Ending::Cut }
+    }
+
+    /// `response.failed` (OpenAI API description, schema `ResponseFailedEvent`): the response as it began, failed.
+    fn fail(&mut self, fault: &ir::Fault) -> Bytes {
+        let mut response: serde_json::Map<_, _> =
+            self.response.as_ref().and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+        let error = serde_json::to_value(error_object(fault)).unwrap_or_default();
+        response.insert("status".into(), "failed".into());
+        response.insert(
+            "error".into(),
+            serde_json::json!({ "code": error["code"], "message": error["message"] }),
+        );
+        let event = serde_json::json!({
+            "type": "response.failed",
+            "sequence_number": self.sequence + 1,
+            "response": response,
+        });
+        format!("event: response.failed\ndata: {event}\n\n").into()
+    }
+
+    fn usage(&self) -> Option<ir::Usage> {
+        self.usage
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        dialect::Meaning::{End, Failed, Garbled, Lifecycle, Output},
+        ir::{Fault, FaultKind},
+    };
+
+    #[track_caller]
+    fn check(events: &[&str], expect: &[Meaning], ending: &Ending) -> ResponseWatch {
+        let mut watch = ResponseWatch::default();
+        let got: Vec<_> =
+            events.iter().map(|data| watch.event(format!("data: {data}\n\n").as_bytes())).collect();
+        assert_eq!(got, expect);
+        assert_eq!(&watch.finish(), ending);
+        watch
+    }
+
+    const CREATED: &str = r#"{"type":"response.created","sequence_number":0,"response":{"id":"resp_1","status":"in_progress"}}"#;
+    const ADDED: &str = r#"{"type":"response.output_item.added","sequence_number":1,"item":{}}"#;
+    const DELTA: &str = r#"{"type":"response.output_text.delta","sequence_number":2,"delta":"hi"}"#;
+    const DONE: &str = r#"{"type":"response.completed","sequence_number":3,"response":{"usage":{"input_tokens":9,"input_tokens_details":{"cached_tokens":3},"output_tokens":4}}}"#;
+
+    #[test]
+    fn a_plain_stream() {
+        let whole = Ending::Whole(Bytes::new());
+        let watch = check(
+            &[CREATED, ADDED, DELTA, DONE, "[DONE]"],
+            &[Lifecycle, Lifecycle, Output, End, End],
+            &whole,
+        );
+        let usage = watch.usage().unwrap();
+        assert_eq!((usage.input, usage.cache_read, usage.output), (6, 3, 4));
+        check(&[r#"{"type":"response.incomplete","response":{}}"#], &[End], &whole);
+    }
+
+    #[test]
+    fn a_cut_stream_fails_as_the_dialect_fails() {
+        let mut watch = check(&[CREATED, DELTA], &[Lifecycle, Output], &Ending::Cut);
+        let frame = watch.fail(&Fault::new(FaultKind::Cut, "the answer was cut"));
+        let expect = "event: response.failed\ndata: {\"response\":{\"error\":{\"code\":\"upstream_cut\",\"message\":\"the answer was cut\"},\"id\":\"resp_1\",\"status\":\"failed\"},\"sequence_number\":3,\"type\":\"response.failed\"}\n\n";
+        assert_eq!(frame, expect);
+    }
+
+    #[test]
+    fn errors_in_a_200() {
+        check(&[r#"{"type":"error","code":"x"}"#], &[Failed], &Ending::Cut);
+        check(&[r#"{"type":"response.failed","response":{}}"#], &[Failed], &Ending::Cut);
+        check(&[r#"{"error":{"message":"x"}}"#, "{", "[DONE]"], &[Failed, Garbled, Garbled], &Ending::Cut);
+    }
+}
