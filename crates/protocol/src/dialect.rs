@@ -50,15 +50,6 @@ pub struct Endpoint {
     pub operation: Operation,
 }
 
-/// Whether a stream's usage can be had from a provider.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StreamUsage {
-    /// It is reported when the request asks for it.
-    Ask,
-    /// It is reported anyway, or asking is refused: leave the request alone.
-    LeaveAlone,
-}
-
 /// What a whole answer that was not streamed says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {

@@ -174,7 +174,7 @@ fn is_json(essence: &str) -> bool {
 }
 
 fn shown(essence: &str) -> String {
-    essence.chars().filter(|c| c.is_ascii_graphic()).take(64).collect()
+    essence.chars().filter(char::is_ascii_graphic).take(64).collect()
 }
 
 fn bad(message: impl Into<String>) -> Fault {

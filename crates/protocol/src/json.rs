@@ -247,8 +247,8 @@ impl Cursor<'_> {
         self.at += 1;
         loop {
             let rest = &self.body[self.at..];
-            let run = memchr2(b'"', b'\\', rest)
-                .ok_or_else(|| Malformed { at: self.body.len(), what: What::Ends })?;
+            let run =
+                memchr2(b'"', b'\\', rest).ok_or(Malformed { at: self.body.len(), what: What::Ends })?;
             // The smallest byte of the run, in one pass that the compiler turns into vector instructions.
             if rest[..run].iter().fold(u8::MAX, |least, byte| least.min(*byte)) < 0x20 {
                 let at = self.at + rest[..run].iter().position(|byte| *byte < 0x20).unwrap_or(0);

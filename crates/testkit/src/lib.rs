@@ -1,1 +1,9 @@
-//! Test helpers: fixture loader, stream splitter, process runner.
+//! Test helpers every crate may use: recorded traffic, stream splitting, a process runner, a tiny HTTP client.
+//!
+//! Nothing here needs an async runtime, so that the pure crates can use it without giving up their promise.
+
+pub mod clock;
+pub mod fixtures;
+pub mod http;
+pub mod process;
+pub mod split;

@@ -40,16 +40,16 @@ impl Batch {
 impl Framer {
     /// Takes the next bytes of the stream and returns the events that are whole now. When no event was waiting, the
     /// batch is a view of `chunk`.
-    pub fn push(&mut self, chunk: Bytes) -> Result<Batch, TooLong> {
+    pub fn push(&mut self, chunk: &Bytes) -> Result<Batch, TooLong> {
         let mut ends = Vec::new();
         if self.pending.is_empty() {
-            let line = find_ends(&chunk, 0, &mut ends);
+            let line = find_ends(chunk, 0, &mut ends);
             let whole = ends.last().copied().unwrap_or(0);
             self.pending.extend_from_slice(&chunk[whole..]);
             self.line = line - whole;
             return self.checked(Batch { bytes: chunk.slice(..whole), ends });
         }
-        self.pending.extend_from_slice(&chunk);
+        self.pending.extend_from_slice(chunk);
         let line = find_ends(&self.pending, self.line, &mut ends);
         let whole = ends.last().copied().unwrap_or(0);
         let bytes = self.pending.split_to(whole).freeze();
@@ -155,7 +155,7 @@ mod tests {
             }
         };
         for piece in pieces {
-            framer.push(Bytes::copy_from_slice(piece)).unwrap().events().for_each(&mut note);
+            framer.push(&Bytes::copy_from_slice(piece)).unwrap().events().for_each(&mut note);
         }
         if let Some(rest) = framer.finish() {
             note(&rest);
@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn whole_events_are_views_of_the_chunk() {
         let chunk = Bytes::from_static(b"data: a\n\ndata: b\n\ndata: c");
-        let batch = Framer::default().push(chunk.clone()).unwrap();
+        let batch = Framer::default().push(&chunk).unwrap();
         assert_eq!(batch.bytes.as_ptr(), chunk.as_ptr());
         assert_eq!(batch.events().collect::<Vec<_>>(), [b"data: a\n\n", b"data: b\n\n"]);
     }
@@ -212,8 +212,8 @@ mod tests {
     fn an_endless_event_is_refused() {
         let mut framer = Framer::default();
         let chunk = Bytes::from(vec![b'x'; MAX_EVENT / 2 + 1]);
-        assert!(framer.push(chunk.clone()).is_ok());
-        assert_eq!(framer.push(chunk), Err(TooLong));
+        assert!(framer.push(&chunk).is_ok());
+        assert_eq!(framer.push(&chunk), Err(TooLong));
     }
 
     proptest! {
@@ -227,7 +227,7 @@ mod tests {
             let mut out = Vec::new();
             let mut ends = Vec::new();
             for pair in cuts.windows(2) {
-                let batch = framer.push(Bytes::copy_from_slice(&bytes[pair[0]..pair[1]])).unwrap();
+                let batch = framer.push(&Bytes::copy_from_slice(&bytes[pair[0]..pair[1]])).unwrap();
                 ends.extend(batch.ends.iter().map(|end| out.len() + end));
                 out.extend_from_slice(&batch.bytes);
             }

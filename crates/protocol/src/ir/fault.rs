@@ -164,7 +164,7 @@ pub struct Fault {
     /// What only the log may read; empty when `public` says it all.
     pub detail: String,
     /// The provider's own words, when it gave some.
-    pub complaint: Option<Complaint>,
+    pub complaint: Option<Box<Complaint>>,
     /// The provider's error body, for a client of the same dialect. Only set when the client caused the fault, so
     /// that a provider's words about its own keys and machines never travel.
     pub body: Option<Bytes>,

@@ -68,12 +68,12 @@ mod tests {
             &fault,
             r#"{"error":{"message":"no model `x`","type":"invalid_request_error","param":null,"code":"model_not_found"}}"#,
         );
-        fault.complaint = Some(Complaint {
+        fault.complaint = Some(Box::new(Complaint {
             code: Some("c".into()),
             message: Some("m".into()),
             param: Some("p".into()),
             kind: None,
-        });
+        }));
         check(&fault, r#"{"error":{"message":"m","type":"invalid_request_error","param":"p","code":"c"}}"#);
         fault.body = Some(Bytes::from_static(b"{\"as\":\"it was\"}"));
         check(&fault, r#"{"as":"it was"}"#);

@@ -1,0 +1,111 @@
+//! What an operator may get wrong, and the sentence that says so.
+
+use lockgate_provider::{Site, SiteError, StreamUsage, environment, find};
+
+fn headers(name: &str, value: &str) -> Vec<(String, String)> {
+    vec![(name.to_owned(), value.to_owned())]
+}
+
+#[track_caller]
+fn check(made: Result<Site, SiteError>, expected: &str) {
+    assert_eq!(made.expect_err("refused").to_string(), expected);
+}
+
+#[test]
+fn a_site_that_cannot_be_meant_says_why() {
+    let base = |kind, url| Site::new(kind, Some(url), None, &[]);
+    check(Site::new("groc", None, None, &[]), "unknown provider kind `groc`");
+    check(
+        Site::new("openai-compatible", None, None, &[]),
+        "`base_url` is missing: kind `openai-compatible` has no usual address",
+    );
+    check(Site::new("azure", None, None, &[]), "`base_url` is missing: kind `azure` has no usual address");
+    check(
+        base("openai", "localhost:8000/v1"),
+        "`base_url` `localhost:8000/v1`: write it with `https://` or `http://` in front",
+    );
+    check(
+        base("openai", "https://me:secret@host/v1"),
+        "`base_url` `host/v1`: take the user name and password out; a key goes into `api_key`",
+    );
+    check(
+        base("openai", "https://host/v1?key=secret"),
+        "`base_url` `https://host/v1`: take out the part from `?` on; an API version goes into `api_version`",
+    );
+    check(base("openai", "https://host/v1#x"), "`base_url` `https://host/v1`: take out the part from `#` on");
+    check(base("openai", "https:///v1"), "`base_url` `https:///v1`: there is no valid host in it");
+    check(
+        base("openai", "https://host:99999/v1"),
+        "`base_url` `https://host:99999/v1`: the port is not a number from 0 to 65535",
+    );
+    check(
+        base("vllm", "http://host/a/../b"),
+        "`base_url` `http://host/a/../b`: it has an empty segment or one of dots only",
+    );
+    check(
+        Site::new("azure", Some("https://r.example/openai/v1"), Some("2024-10-21"), &[]),
+        "`api_version` `2024-10-21`: the v1 API has no dated versions; take it out, or end `base_url` before `/openai/v1`",
+    );
+    check(
+        Site::new("azure", Some("https://r.example"), Some("newest"), &[]),
+        "`api_version` `newest`: write a date such as `2024-10-21` or `2025-04-01-preview`, or `v1` or `preview`",
+    );
+    check(
+        Site::new("groq", None, Some("v1"), &[]),
+        "`api_version` `v1`: this kind of provider has no such choice; take it out",
+    );
+    check(
+        Site::new("openai", None, None, &headers("Host", "x")),
+        "header `Host`: the gateway writes it itself; take it out",
+    );
+    check(Site::new("openai", None, None, &headers("a b", "x")), "header `a b`: that is no header name");
+    check(
+        Site::new("openai", None, None, &headers("x-a", "b\nc")),
+        "header `x-a`: its value has a character that no header can carry",
+    );
+}
+
+#[test]
+fn a_key_is_asked_for_where_one_is_needed() {
+    let site = |kind, url| Site::new(kind, url, None, &[]).expect("a site");
+    let refused = |site: &Site, secret| site.credential(secret, &[]).expect_err("refused").to_string();
+    assert_eq!(
+        refused(&site("openai", None), None),
+        "`api_key` is missing: kind `openai` needs one, usually ${OPENAI_API_KEY}"
+    );
+    assert_eq!(
+        refused(&site("huggingface", None), Some("")),
+        "`api_key` is missing: kind `huggingface` needs one, usually ${HF_TOKEN}"
+    );
+    assert_eq!(
+        refused(&site("openai", None), Some("sk-1\n")),
+        "`api_key` has a character that no header can carry; look for a line break or a blank at its ends"
+    );
+    assert!(site("vllm", None).credential(None, &[]).is_ok());
+    assert!(site("openai-compatible", Some("http://h")).credential(None, &[]).is_ok());
+    assert!(site("groq", None).credential(None, &headers("authorization", "Bearer mine")).is_ok());
+}
+
+#[test]
+fn the_environment_names_the_usual_variables_in_order() {
+    let rows = environment();
+    let first: Vec<_> = rows.iter().take(4).map(|row| (row.kind, row.api_key, row.base_url)).collect();
+    assert_eq!(
+        first,
+        [
+            ("openai", "OPENAI_API_KEY", Some("OPENAI_BASE_URL")),
+            ("azure", "AZURE_OPENAI_API_KEY", Some("AZURE_OPENAI_ENDPOINT")),
+            ("deepseek", "DEEPSEEK_API_KEY", None),
+            ("openrouter", "OPENROUTER_API_KEY", None),
+        ]
+    );
+}
+
+#[test]
+fn usage_in_streams_is_asked_for_only_where_it_may_be() {
+    let usage = |kind| find(kind).expect("known").stream_usage();
+    assert_eq!(usage("openai"), StreamUsage::Ask);
+    assert_eq!(usage("vllm"), StreamUsage::Ask);
+    assert_eq!(usage("mistral"), StreamUsage::Always);
+    assert_eq!(usage("cohere"), StreamUsage::Never);
+}
