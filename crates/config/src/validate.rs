@@ -1,0 +1,285 @@
+//! What the parts of a config mean together: all errors of meaning at once.
+//!
+//! It runs on the parts whose shape is right. Whether something is there at all is asked of the tree,
+//! so that a part that was left out for another error is not reported as missing.
+
+use std::collections::HashMap;
+
+use crate::check::shown_key;
+use crate::problem::Findings;
+use crate::text;
+use crate::tree::{Entry, Kind, Node, Span, quotable};
+use crate::{Config, Credential, Provider, Secret, Target};
+
+/// Whether providers of a kind have no URL of their own and the config must give one.
+pub(crate) fn needs_base_url(kind: &str) -> bool {
+    lockgate_provider::find(kind).is_some_and(|kind| kind.needs_base_url())
+}
+
+/// Reports what does not make sense.
+pub(crate) fn validate(config: &Config, root: &Node, findings: &mut Findings) {
+    let entries = |section: &str| root.get(section).map_or(&[][..], Node::entries).iter();
+    let by_name = |section: &str| entries(section).map(|entry| (entry.key.as_str(), entry)).collect();
+    let mut validator =
+        Validator { root, providers: by_name("providers"), models: by_name("models"), findings };
+    validator.access(config);
+    for (name, provider) in &config.providers {
+        validator.provider(name, provider);
+    }
+    validator.models(config);
+}
+
+struct Validator<'a> {
+    root: &'a Node,
+    providers: HashMap<&'a str, &'a Entry>,
+    models: HashMap<&'a str, &'a Entry>,
+    findings: &'a mut Findings,
+}
+
+impl<'a> Validator<'a> {
+    fn access(&mut self, config: &Config) {
+        let access = self.root.get("access");
+        let keys = access.and_then(|access| access.get("keys"));
+        let has_keys = keys.is_some_and(|keys| !keys.is_empty());
+        if !config.server.listen.ip().is_loopback() && !has_keys && !config.access.open {
+            let listen = self.root.get("server").and_then(|server| server.get("listen"));
+            self.report(
+                listen,
+                "server.listen",
+                "`server.listen` is an address that others can reach, and `access.keys` is empty",
+                Some(
+                    "add a key under `access.keys`, listen on 127.0.0.1, or write `access.open: true`"
+                        .to_owned(),
+                ),
+            );
+        }
+        let mut owners: HashMap<&str, String> = HashMap::new();
+        for (index, key) in config.access.keys.iter().enumerate() {
+            let node = item(keys, index);
+            let path = format!("access.keys[{index}]");
+            if key.name.is_empty() {
+                self.report(
+                    field(node, "name"),
+                    &format!("{path}.name"),
+                    &format!("`{path}.name` is empty"),
+                    None,
+                );
+            }
+            self.secret(&key.key, field(node, "key"), &format!("{path}.key"));
+            let first = owners.entry(key.key.expose()).or_insert_with(|| path.clone());
+            if *first != path && !key.key.expose().is_empty() {
+                let message = format!("`{path}.key` is the same key as `{first}.key`");
+                self.report(field(node, "key"), &format!("{path}.key"), &message, None);
+            }
+            self.globs(&key.models, field(node, "models"), &format!("{path}.models"));
+        }
+    }
+
+    fn provider(&mut self, name: &str, provider: &Provider) {
+        let Some(entry) = self.providers.get(name).copied() else { return };
+        let path = format!("providers.{}", quotable(name));
+        let node = &entry.value;
+        if let Some(fault) = text::provider_name_fault(name) {
+            let message = format!("provider name `{}` {fault}", quotable(name));
+            self.findings.report(entry.key_span, &path, message, None);
+        }
+
+        let kinds = lockgate_provider::kinds();
+        if !kinds.contains(&provider.kind.as_str()) {
+            let at = node.get("kind");
+            let hint = match self
+                .findings
+                .nearest(&provider.kind, kinds.iter().copied())
+                .filter(|_| !is_interpolated(at))
+            {
+                Some(kind) => format!("did you mean `{kind}`?"),
+                None => format!("the kinds are {}", kinds.join(", ")),
+            };
+            let message = format!("unknown provider kind {}", shown(at, &provider.kind));
+            self.report(at, &format!("{path}.kind"), &message, Some(hint));
+        }
+
+        let base_url = node.get("base_url");
+        match &provider.base_url {
+            Some(url) => {
+                if let Some(fault) = text::base_url_fault(url) {
+                    // A URL with a password in it is also a URL that must not be shown.
+                    if let Some(node) = base_url.filter(|_| url.contains('@') || url.contains('?')) {
+                        self.findings.must_not_quote(node.span);
+                    }
+                    let path = format!("{path}.base_url");
+                    self.report(base_url, &path, &format!("`{path}` {fault}"), None);
+                }
+            }
+            None if base_url.is_none() && needs_base_url(&provider.kind) => {
+                let message = format!("a provider of kind `{}` needs a `base_url`", provider.kind);
+                self.findings.report(entry.key_span, &path, message, None);
+            }
+            None => {}
+        }
+
+        if let Some(version) = &provider.api_version
+            && !text::is_version(version)
+        {
+            let path = format!("{path}.api_version");
+            let message = format!("`{path}` must be a version such as `2024-10-21`");
+            self.report(node.get("api_version"), &path, &message, None);
+        }
+        if let Some(key) = &provider.api_key {
+            self.secret(key, node.get("api_key"), &format!("{path}.api_key"));
+            if let Some(credentials) = node.get("credentials").filter(|list| !list.is_empty()) {
+                self.findings.report(
+                    credentials.span,
+                    &format!("{path}.credentials"),
+                    format!("`{path}` has both `api_key` and `credentials`"),
+                    Some("make the key one of the credentials".to_owned()),
+                );
+            }
+        }
+        self.headers(&provider.headers, node.get("headers"), &format!("{path}.headers"));
+        self.globs(&provider.models, node.get("models"), &format!("{path}.models"));
+        for (index, credential) in provider.credentials.iter().enumerate() {
+            self.credential(
+                credential,
+                item(node.get("credentials"), index),
+                &format!("{path}.credentials[{index}]"),
+            );
+        }
+    }
+
+    fn credential(&mut self, credential: &Credential, node: Option<&Node>, path: &str) {
+        self.secret(&credential.api_key, field(node, "api_key"), &format!("{path}.api_key"));
+        self.headers(&credential.headers, field(node, "headers"), &format!("{path}.headers"));
+        if credential.name.as_deref() == Some("") {
+            self.report(
+                field(node, "name"),
+                &format!("{path}.name"),
+                &format!("`{path}.name` is empty"),
+                None,
+            );
+        }
+    }
+
+    fn models(&mut self, config: &Config) {
+        // Whoever is first has the name; models come before aliases, because they are looked up first.
+        let mut owners: HashMap<&str, String> =
+            config.models.keys().map(|name| (name.as_str(), "the name of a model".to_owned())).collect();
+        for (name, model) in &config.models {
+            let Some(entry) = self.models.get(name.as_str()).copied() else { continue };
+            let node = &entry.value;
+            let path = format!("models.{}", quotable(name));
+            if let Some(fault) = text::model_name_fault(name) {
+                let message = format!("model name `{}` {fault}", quotable(name));
+                self.findings.report(entry.key_span, &path, message, None);
+            }
+            let targets = node.get("targets");
+            // A list that is there and did not come through has its own report.
+            if model.targets.is_empty() && targets.is_none_or(Node::is_empty) {
+                let message = format!("model `{}` has no `targets`", quotable(name));
+                let hint = "name at least one `provider/upstream-model`".to_owned();
+                self.findings.report(
+                    targets.map_or(entry.key_span, |node| node.span),
+                    &path,
+                    message,
+                    Some(hint),
+                );
+            }
+            for (list, key) in [(&model.targets, "targets"), (&model.fallback, "fallback")] {
+                for (index, target) in list.iter().enumerate() {
+                    self.target(target, item(node.get(key), index), &format!("{path}.{key}[{index}]"));
+                }
+            }
+            for (index, alias) in model.aliases.iter().enumerate() {
+                let at = item(node.get("aliases"), index);
+                let path = format!("{path}.aliases[{index}]");
+                if let Some(fault) = text::model_name_fault(alias) {
+                    self.report(at, &path, &format!("`{path}` {fault}"), None);
+                }
+                let owner = format!("an alias of model `{}`", quotable(name));
+                match owners.get(alias.as_str()) {
+                    Some(first) if !alias.is_empty() => {
+                        let message = format!("alias {} is already {first}", shown(at, alias));
+                        self.report(at, &path, &message, None);
+                    }
+                    _ => {
+                        owners.insert(alias, owner);
+                    }
+                }
+            }
+        }
+    }
+
+    fn target(&mut self, target: &Target, node: Option<&Node>, path: &str) {
+        let at = field(node, "target").or(node);
+        if !self.providers.contains_key(target.provider.as_str()) {
+            let providers = self.root.get("providers").map_or(&[][..], Node::entries);
+            let names = || providers.iter().map(|entry| entry.key.as_str());
+            let near = self.findings.nearest(&target.provider, names()).filter(|_| !is_interpolated(at));
+            let hint = match near {
+                Some(name) => format!("did you mean `{}/{}`?", quotable(name), quotable(&target.model)),
+                None if providers.is_empty() => "there are no `providers` yet".to_owned(),
+                None => format!(
+                    "the providers are {}",
+                    quotable(&names().take(20).collect::<Vec<_>>().join(", "))
+                ),
+            };
+            let message = format!("unknown provider {} in a target", shown(at, &target.provider));
+            self.report(at, path, &message, Some(hint));
+        }
+        if let Some(fault) = text::model_name_fault(&target.model) {
+            self.report(at, path, &format!("upstream model {} {fault}", shown(at, &target.model)), None);
+        }
+    }
+
+    // === rules that hold in several places ===
+
+    fn secret(&mut self, secret: &Secret, node: Option<&Node>, path: &str) {
+        if let Some(fault) = text::secret_fault(secret.expose()) {
+            self.report(node, path, &format!("`{path}` {fault}"), None);
+        }
+    }
+
+    fn headers(&mut self, headers: &indexmap::IndexMap<String, Secret>, node: Option<&Node>, path: &str) {
+        for (name, value) in headers {
+            let entry = node.and_then(|node| node.entry(name));
+            let shown = shown_key(name, true);
+            let path = format!("{path}.{shown}");
+            if let Some(fault) = text::header_fault(name, value.expose()) {
+                let span = entry.map_or(Span::default(), |entry| entry.key_span);
+                self.findings.report(span, &path, format!("header `{shown}` {fault}"), None);
+            }
+        }
+    }
+
+    fn globs(&mut self, globs: &[String], node: Option<&Node>, path: &str) {
+        for (index, glob) in globs.iter().enumerate() {
+            if let Some(fault) = text::model_glob_fault(glob) {
+                let at = item(node, index);
+                let path = format!("{path}[{index}]");
+                self.report(at, &path, &format!("`{path}` {fault}"), None);
+            }
+        }
+    }
+
+    fn report(&mut self, node: Option<&Node>, path: &str, message: &str, hint: Option<String>) {
+        let span = node.map_or(Span::default(), |node| node.span);
+        self.findings.report(span, path, message.to_owned(), hint);
+    }
+}
+
+fn item(list: Option<&Node>, index: usize) -> Option<&Node> {
+    list.and_then(|list| list.items().get(index))
+}
+
+fn field<'n>(node: Option<&'n Node>, key: &str) -> Option<&'n Node> {
+    node.and_then(|node| node.get(key))
+}
+
+/// A value as a message may carry it.
+fn shown(node: Option<&Node>, text: &str) -> String {
+    if is_interpolated(node) { "`<redacted>`".to_owned() } else { format!("`{}`", quotable(text)) }
+}
+
+fn is_interpolated(node: Option<&Node>) -> bool {
+    matches!(node, Some(Node { kind: Kind::Scalar(scalar), .. }) if scalar.interpolated)
+}
