@@ -1,0 +1,309 @@
+//! What a model would say: one answer for one prompt, whatever the dialect.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use crate::{Behaviour, Usage, schema, text};
+
+/// Longest part of the user's text an answer quotes, in characters.
+const QUOTE_CHARS: usize = 200;
+/// Longest answer in words, whatever the behaviour says.
+const MAX_WORDS: usize = 100_000;
+
+/// What a dialect understood of a request.
+pub(crate) struct Prompt<'a> {
+    pub(crate) model: &'a str,
+    /// The text of the last user message.
+    pub(crate) user_text: Cow<'a, str>,
+    pub(crate) last: Last<'a>,
+    pub(crate) tokens: u64,
+    pub(crate) tools: Vec<Tool<'a>>,
+    pub(crate) tool_choice: ToolChoice<'a>,
+    pub(crate) parallel_tools: bool,
+    pub(crate) shape: Shape<'a>,
+    /// How hard the model was told to think.
+    pub(crate) effort: Option<&'a str>,
+    /// Most tokens the answer may cost, thinking included.
+    pub(crate) limit: Option<u64>,
+    pub(crate) stops: Vec<&'a str>,
+}
+
+/// Who spoke last.
+pub(crate) enum Last<'a> {
+    User,
+    ToolResult(Cow<'a, str>),
+    Other,
+}
+
+/// A tool the client offers.
+pub(crate) struct Tool<'a> {
+    pub(crate) name: &'a str,
+    /// The schema of its arguments; absent for a tool that takes plain text.
+    pub(crate) parameters: Option<&'a Value>,
+    pub(crate) takes_text: bool,
+}
+
+/// Which tool the client wants called.
+pub(crate) enum ToolChoice<'a> {
+    Auto,
+    None,
+    Required,
+    Named(&'a str),
+}
+
+/// The form the answer must have.
+pub(crate) enum Shape<'a> {
+    Text,
+    Object,
+    Schema(&'a Value),
+}
+
+/// The answer.
+pub(crate) struct Answer {
+    pub(crate) content: Content,
+    pub(crate) end: End,
+    pub(crate) usage: Usage,
+}
+
+/// What the answer consists of.
+pub(crate) enum Content {
+    Text(String),
+    Calls(Vec<ToolCall>),
+}
+
+/// A tool the model wants called.
+pub(crate) struct ToolCall {
+    pub(crate) name: String,
+    /// JSON, or plain text for a tool that takes text.
+    pub(crate) arguments: String,
+    pub(crate) takes_text: bool,
+}
+
+/// Why the answer ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    Stop,
+    Length,
+    Tools,
+}
+
+impl Prompt<'_> {
+    /// The answer, which depends on nothing but the prompt and the behaviour.
+    pub(crate) fn answer(&self, behaviour: &Behaviour) -> Answer {
+        let wanted = reasoning_tokens(self.effort);
+        let reasoning = self.limit.map_or(wanted, |limit| wanted.min(limit));
+        let calls = self.calls();
+        let (content, end, output) = if calls.is_empty() {
+            let budget = self.limit.map(|limit| limit - reasoning);
+            let (text, end, tokens) = self.cut(self.text(behaviour), budget);
+            (Content::Text(text), end, tokens)
+        } else {
+            let tokens = calls.iter().map(|call| text::token_count(&call.arguments) + 3).sum();
+            (Content::Calls(calls), End::Tools, tokens)
+        };
+        Answer { content, end, usage: Usage { input: self.tokens, output: output + reasoning, reasoning } }
+    }
+
+    fn calls(&self) -> Vec<ToolCall> {
+        let asked_for = |word: &str| self.user_text.to_lowercase().contains(word);
+        let tools: Vec<&Tool<'_>> = match self.tool_choice {
+            ToolChoice::None => Vec::new(),
+            ToolChoice::Named(name) => self.tools.iter().filter(|tool| tool.name == name).take(1).collect(),
+            ToolChoice::Auto if !matches!(self.last, Last::User) => Vec::new(),
+            ToolChoice::Auto if !(asked_for("weather") || asked_for("tool")) => Vec::new(),
+            ToolChoice::Auto | ToolChoice::Required => match (self.tools.as_slice(), self.parallel_tools) {
+                ([], _) => Vec::new(),
+                ([only], true) if asked_for("parallel") => vec![only, only],
+                (all, true) if asked_for("parallel") => all.iter().collect(),
+                (all, _) => {
+                    let named = all.iter().find(|tool| self.user_text.contains(tool.name));
+                    vec![named.unwrap_or(&all[0])]
+                }
+            },
+        };
+        tools.into_iter().map(Tool::call).collect()
+    }
+
+    fn text(&self, behaviour: &Behaviour) -> String {
+        match self.shape {
+            Shape::Schema(schema) => return schema::sample(schema).to_string(),
+            Shape::Object => {
+                let quote = text::shortened(&self.user_text, QUOTE_CHARS);
+                return serde_json::json!({ "model": self.model, "you_said": quote }).to_string();
+            }
+            Shape::Text => {}
+        }
+        if let Some(answer) = &behaviour.answer {
+            return answer.clone();
+        }
+        if let Some(words) = behaviour.words {
+            return text::words(words.min(MAX_WORDS));
+        }
+        let model = self.model;
+        match &self.last {
+            Last::ToolResult(result) => {
+                let quote = text::shortened(result, QUOTE_CHARS);
+                format!("The tool answered \"{quote}\", and that is all {model} knows.")
+            }
+            _ if self.user_text.is_empty() => format!("Hello, this is {model}, a model that needs no key."),
+            _ => {
+                let quote = text::shortened(&self.user_text, QUOTE_CHARS);
+                format!("You said \"{quote}\". This is {model}, a model that needs no key and always agrees.")
+            }
+        }
+    }
+
+    /// The text up to the first stop sequence or the last token allowed.
+    fn cut(&self, mut text: String, budget: Option<u64>) -> (String, End, u64) {
+        let stop = self.stops.iter().filter(|stop| !stop.is_empty()).filter_map(|stop| text.find(stop)).min();
+        if let Some(stop) = stop {
+            text.truncate(stop);
+        }
+        let tokens = text::token_count(&text);
+        match budget {
+            Some(budget) if budget < tokens => {
+                let ends = text::piece_ends(&text);
+                let last = usize::try_from(budget).ok().and_then(|count| count.checked_sub(1));
+                text.truncate(last.and_then(|last| ends.get(last).copied()).unwrap_or(0));
+                (text, End::Length, budget)
+            }
+            _ => (text, End::Stop, tokens),
+        }
+    }
+}
+
+impl Tool<'_> {
+    fn call(&self) -> ToolCall {
+        let arguments = if self.takes_text {
+            format!("input for {}", self.name)
+        } else {
+            self.parameters.map_or_else(
+                || "{}".to_owned(),
+                |schema| {
+                    let value = schema::sample(schema);
+                    if value.is_object() { value.to_string() } else { "{}".to_owned() }
+                },
+            )
+        };
+        ToolCall { name: self.name.to_owned(), arguments, takes_text: self.takes_text }
+    }
+}
+
+/// Thinking costs more the harder it was asked for; unasked there is none.
+fn reasoning_tokens(effort: Option<&str>) -> u64 {
+    match effort {
+        None | Some("none" | "minimal") => 0,
+        Some("low") => 64,
+        Some("medium") => 128,
+        Some("high") => 256,
+        Some(_) => 512,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn prompt(user_text: &str) -> Prompt<'_> {
+        Prompt {
+            model: "mock-1",
+            user_text: user_text.into(),
+            last: Last::User,
+            tokens: 10,
+            tools: Vec::new(),
+            tool_choice: ToolChoice::Auto,
+            parallel_tools: true,
+            shape: Shape::Text,
+            effort: None,
+            limit: None,
+            stops: Vec::new(),
+        }
+    }
+
+    fn tool(name: &str) -> Tool<'_> {
+        Tool { name, parameters: None, takes_text: false }
+    }
+
+    #[track_caller]
+    fn text_of(prompt: &Prompt<'_>, behaviour: &Behaviour) -> (String, End, Usage) {
+        let answer = prompt.answer(behaviour);
+        match answer.content {
+            Content::Text(text) => (text, answer.end, answer.usage),
+            Content::Calls(calls) => panic!("{} calls instead of a text", calls.len()),
+        }
+    }
+
+    #[track_caller]
+    fn calls_of(prompt: &Prompt<'_>) -> Vec<String> {
+        match prompt.answer(&Behaviour::default()).content {
+            Content::Text(_) => Vec::new(),
+            Content::Calls(calls) => calls.into_iter().map(|call| call.name).collect(),
+        }
+    }
+
+    #[test]
+    fn the_user_is_quoted() {
+        let (text, end, usage) = text_of(&prompt("ahoi"), &Behaviour::default());
+        assert!(text.starts_with("You said \"ahoi\"."), "{text}");
+        assert_eq!((end, usage.output), (End::Stop, text::token_count(&text)));
+        let (long, ..) = text_of(&prompt(&"ü".repeat(10_000)), &Behaviour::default());
+        assert!(long.chars().count() < 300);
+    }
+
+    #[test]
+    fn a_tool_result_is_quoted() {
+        let prompt = Prompt { last: Last::ToolResult("17 degrees".into()), ..prompt("weather?") };
+        assert!(text_of(&prompt, &Behaviour::default()).0.contains("\"17 degrees\""));
+    }
+
+    #[test]
+    fn length_is_counted_in_tokens() {
+        let behaviour = Behaviour { words: Some(60), ..Behaviour::default() };
+        assert_eq!(text_of(&prompt("x"), &behaviour).2.output, 60);
+        let (text, end, usage) = text_of(&Prompt { limit: Some(7), ..prompt("x") }, &behaviour);
+        assert_eq!((text::token_count(&text), end, usage.output), (7, End::Length, 7));
+        let (text, end, _) = text_of(&Prompt { limit: Some(60), ..prompt("x") }, &behaviour);
+        assert_eq!((text::token_count(&text), end), (60, End::Stop));
+    }
+
+    #[test]
+    fn thinking_eats_the_limit_first() {
+        let prompt = Prompt { limit: Some(50), effort: Some("low"), ..prompt("x") };
+        let (text, end, usage) = text_of(&prompt, &Behaviour::default());
+        assert_eq!((text.as_str(), end), ("", End::Length));
+        assert_eq!((usage.output, usage.reasoning), (50, 50));
+    }
+
+    #[test]
+    fn the_first_stop_sequence_ends_it() {
+        let prompt = Prompt { stops: vec!["agrees", " This", ""], ..prompt("x") };
+        let (text, end, _) = text_of(&prompt, &Behaviour::default());
+        assert_eq!((text.as_str(), end), ("You said \"x\".", End::Stop));
+    }
+
+    #[test]
+    fn tools_are_called_when_asked_for() {
+        let with = |text| Prompt { tools: vec![tool("a"), tool("get_b")], ..prompt(text) };
+        assert_eq!(calls_of(&with("hello")), [""; 0]);
+        assert_eq!(calls_of(&with("the Weather?")), ["a"]);
+        assert_eq!(calls_of(&with("use the tool get_b")), ["get_b"]);
+        assert_eq!(calls_of(&with("weather in parallel")), ["a", "get_b"]);
+        assert_eq!(calls_of(&Prompt { parallel_tools: false, ..with("weather in parallel") }).len(), 1);
+        assert_eq!(calls_of(&Prompt { tool_choice: ToolChoice::None, ..with("weather") }), [""; 0]);
+        assert_eq!(calls_of(&Prompt { tool_choice: ToolChoice::Required, ..with("hello") }), ["a"]);
+        assert_eq!(calls_of(&Prompt { tool_choice: ToolChoice::Named("get_b"), ..with("hello") }), ["get_b"]);
+        assert_eq!(calls_of(&Prompt { last: Last::ToolResult("1".into()), ..with("weather") }), [""; 0]);
+        let one = Prompt { tools: vec![tool("a")], ..prompt("weather in parallel") };
+        assert_eq!(calls_of(&one), ["a", "a"]);
+    }
+
+    #[test]
+    fn json_fits_what_was_asked() {
+        let schema = json!({"type": "object", "required": ["a"], "properties": {"a": {"type": "integer"}}});
+        let prompt = Prompt { shape: Shape::Schema(&schema), ..prompt("x") };
+        assert_eq!(text_of(&prompt, &Behaviour::default()).0, r#"{"a":1}"#);
+    }
+}

@@ -1,0 +1,155 @@
+//! Words, tokens and ids that are the same every time.
+
+use std::fmt::Write as _;
+
+/// Longest piece, so that JSON without blanks is streamed in pieces as well.
+const PIECE_CHARS: usize = 12;
+
+/// Short common words for answers of a wanted length.
+const VOCABULARY: &[&str] = &[
+    "the", "lock", "fills", "slowly", "while", "each", "boat", "waits", "for", "its", "turn", "to", "rise",
+    "with", "water", "and", "pass", "between", "two", "levels",
+];
+
+/// Where each token of `text` ends: blanks and the word after them, at most `PIECE_CHARS` characters of it.
+pub(crate) fn piece_ends(text: &str) -> Vec<usize> {
+    let mut ends = Vec::with_capacity(text.len() / 5 + 1);
+    let mut word = 0;
+    for (at, character) in text.char_indices() {
+        if word > 0 && (character.is_whitespace() || word == PIECE_CHARS) {
+            ends.push(at);
+            word = 0;
+        }
+        if !character.is_whitespace() {
+            word += 1;
+        }
+    }
+    if !text.is_empty() {
+        ends.push(text.len());
+    }
+    ends
+}
+
+/// How many tokens `text` costs, by the same rule as `piece_ends`.
+pub(crate) fn token_count(text: &str) -> u64 {
+    let mut count = 0;
+    let mut word = 0;
+    for character in text.chars() {
+        if character.is_whitespace() {
+            word = 0;
+        } else {
+            count += u64::from(word == 0);
+            word = (word + 1) % PIECE_CHARS;
+        }
+    }
+    // Blanks alone are one token, as in `piece_ends`.
+    count.max(u64::from(!text.is_empty()))
+}
+
+/// How many tokens a prompt costs: a count that does not read the text, so that a huge one costs no time.
+pub(crate) fn input_tokens(text: &str) -> u64 {
+    text.len().div_ceil(4) as u64
+}
+
+/// Exactly `count` words of one token each.
+pub(crate) fn words(count: usize) -> String {
+    let mut text = String::with_capacity(count.saturating_mul(6).min(1 << 20));
+    for index in 0..count {
+        if index > 0 {
+            text.push(' ');
+        }
+        text.push_str(VOCABULARY[index % VOCABULARY.len()]);
+    }
+    text
+}
+
+/// The first `limit` characters of `text`.
+pub(crate) fn shortened(text: &str, limit: usize) -> &str {
+    text.char_indices().nth(limit).map_or(text, |(end, _)| &text[..end])
+}
+
+/// An id such as `chatcmpl-` and 32 hexadecimal digits, different for each serial number.
+pub(crate) fn id(prefix: &str, serial: u64) -> String {
+    let mut id = String::with_capacity(prefix.len() + 32);
+    // Writing to a string cannot fail.
+    let _ = write!(id, "{prefix}{:016x}{:016x}", mix(serial), mix(!serial));
+    id
+}
+
+/// A time in seconds since 1970 that counts calls instead of seconds.
+pub(crate) fn created(serial: u64) -> u64 {
+    1_760_000_000 + serial
+}
+
+/// FNV-1a: for numbers that follow from a text.
+pub(crate) fn hash(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// SplitMix64's finalizer: neighbours in, strangers out, and never the same for two inputs.
+pub(crate) fn mix(number: u64) -> u64 {
+    let z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// Standard base64 with padding (RFC 4648).
+pub(crate) fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for group in bytes.chunks(3) {
+        let word =
+            group.iter().enumerate().fold(0, |word, (at, byte)| word | u32::from(*byte) << (16 - 8 * at));
+        for at in 0..4 {
+            let digit = ALPHABET[(word >> (18 - 6 * at)) as usize % 64];
+            text.push(if at <= group.len() { char::from(digit) } else { '=' });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The examples of RFC 4648.
+    #[test]
+    fn base64_as_in_the_rfc() {
+        let coded = ["", "f", "fo", "foo", "foob", "fooba", "foobar"].map(|text| base64(text.as_bytes()));
+        assert_eq!(coded, ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"]);
+        assert_eq!(base64(&[0xff, 0xff, 0xfe]), "///+");
+    }
+
+    fn pieces(text: &str) -> Vec<&str> {
+        let mut start = 0;
+        piece_ends(text).into_iter().map(|end| &text[std::mem::replace(&mut start, end)..end]).collect()
+    }
+
+    #[test]
+    fn pieces_are_words_with_the_blank_before() {
+        assert_eq!(pieces("one two  three"), ["one", " two", "  three"]);
+        assert_eq!(pieces("ends \n"), ["ends", " \n"]);
+        assert_eq!(pieces("{\"location\":\"Zürich\"}"), ["{\"location\":", "\"Zürich\"}"]);
+        assert!(pieces("").is_empty());
+    }
+
+    #[test]
+    fn counting_agrees_with_cutting() {
+        for text in
+            ["", " ", "one", "one two", " one", "abcdefghijklmnopqrstuvwxyz", "abcdefghijkl mn", "é è\tà"]
+        {
+            assert_eq!(token_count(text), pieces(text).len() as u64, "{text:?}");
+        }
+        assert_eq!(token_count(&words(137)), 137);
+    }
+
+    #[test]
+    fn ids_differ_and_repeat() {
+        assert_eq!(id("x-", 1), id("x-", 1));
+        assert_ne!(id("x-", 1), id("x-", 2));
+        assert_eq!(id("x-", 1).len(), 34);
+    }
+}
