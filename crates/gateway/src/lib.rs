@@ -1,1 +1,63 @@
 //! The only crate with sockets, tasks and a clock: the life of a request.
+//!
+//! Reading order: [`data_path`] (one request, top to bottom), `fleet` (what the config stands for at run time),
+//! `server` (connections, drain), `upstream` (the way out).
+
+mod access;
+mod body;
+mod clock;
+mod data_path;
+mod discovery;
+mod fleet;
+mod headers;
+mod ids;
+mod local;
+mod route;
+mod server;
+mod upstream;
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use lockgate_config::Config;
+use lockgate_store::Journal;
+
+pub use fleet::StartError;
+pub use server::Serving;
+
+/// Everything that requests share.
+pub(crate) struct Gateway {
+    pub(crate) fleet: fleet::Fleet,
+    pub(crate) access: access::Access,
+    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) ids: ids::Ids,
+    pub(crate) max_body: usize,
+    pub(crate) drain: Duration,
+    pub(crate) draining: std::sync::atomic::AtomicBool,
+}
+
+/// Sets up all that `config` asks for short of listening.
+///
+/// # Errors
+/// A provider that cannot be set up.
+pub fn check(config: &Config) -> Result<(), StartError> {
+    fleet::Fleet::new(config).map(drop)
+}
+
+/// Starts a gateway and returns as soon as it listens.
+///
+/// # Errors
+/// What the config asks for and cannot be had: a provider that cannot be set up, an address that cannot be bound.
+pub async fn start(config: &Config, journal: Arc<dyn Journal>) -> Result<Serving, StartError> {
+    let gateway = Gateway {
+        fleet: fleet::Fleet::new(config)?,
+        access: access::Access::new(&config.access),
+        journal,
+        ids: ids::Ids::new(),
+        max_body: usize::try_from(config.server.max_body.as_u64()).unwrap_or(usize::MAX),
+        drain: config.server.drain,
+        draining: false.into(),
+    };
+    let address: SocketAddr = config.server.listen;
+    let listener = server::bind(address).map_err(|error: io::Error| StartError::Listen { address, error })?;
+    server::serve(listener, gateway).map_err(|error| StartError::Listen { address, error })
+}

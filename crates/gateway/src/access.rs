@@ -1,0 +1,163 @@
+//! Who may call: client keys by their hash, and the guards of a gateway without keys.
+
+use std::{collections::HashMap, fmt, sync::Arc};
+
+use http::{HeaderMap, header};
+use lockgate_config as config;
+use lockgate_protocol::ir::{Fault, FaultKind};
+use sha2::{Digest, Sha256};
+use wildmatch::WildMatch;
+
+/// The headers in which clients of the various dialects carry their key.
+const CARRIERS: &[&str] = &["authorization", "x-api-key", "api-key", "x-goog-api-key"];
+
+/// One client key's rights.
+pub(crate) struct Caller {
+    /// The key's name in records.
+    pub(crate) name: Arc<str>,
+    models: Vec<WildMatch>,
+}
+
+impl fmt::Debug for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Caller").field(&self.name).finish()
+    }
+}
+
+impl Caller {
+    /// True if the key may use `model`.
+    pub(crate) fn may_use(&self, model: &str) -> bool {
+        self.models.iter().any(|glob| glob.matches(model))
+    }
+}
+
+/// All keys. A key is found by its SHA-256: no comparison of secrets, no table of secrets.
+pub(crate) struct Access {
+    keys: HashMap<[u8; 32], Arc<Caller>>,
+    open: bool,
+}
+
+impl Access {
+    pub(crate) fn new(access: &config::Access) -> Self {
+        let row = |key: &config::ClientKey| {
+            let models = key.models.iter().map(|glob| WildMatch::new(glob)).collect();
+            (
+                Sha256::digest(key.key.expose()).into(),
+                Arc::new(Caller { name: key.name.as_str().into(), models }),
+            )
+        };
+        Self { keys: access.keys.iter().map(row).collect(), open: access.open }
+    }
+
+    /// The caller behind a request; `None` where no keys are configured.
+    pub(crate) fn identify(&self, headers: &HeaderMap) -> Result<Option<Arc<Caller>>, Fault> {
+        if self.keys.is_empty() {
+            return if self.open { Ok(None) } else { guard_local(headers).map(|()| None) };
+        }
+        let shown = presented(headers).ok_or_else(|| {
+            let how = "send your gateway key as `Authorization: Bearer KEY` or `x-api-key: KEY`";
+            Fault::new(FaultKind::Unauthorized, format!("no API key was sent: {how}"))
+        })?;
+        let digest: [u8; 32] = Sha256::digest(shown).into();
+        let caller = self.keys.get(&digest).cloned();
+        caller
+            .map(Some)
+            .ok_or_else(|| Fault::new(FaultKind::Unauthorized, "the API key is not known to this gateway"))
+    }
+}
+
+/// The key a request shows, in whichever header.
+fn presented(headers: &HeaderMap) -> Option<&[u8]> {
+    CARRIERS.iter().find_map(|carrier| {
+        let value = headers.get(*carrier)?.as_bytes().trim_ascii();
+        let bearer = value.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case(b"bearer "));
+        let key = if bearer.is_some() { value[7..].trim_ascii() } else { value };
+        (!key.is_empty()).then_some(key)
+    })
+}
+
+/// Without keys the gateway listens on loopback, where any web page in the user's browser could reach it: by a
+/// cross-origin request, or by a name that was rebound to 127.0.0.1. Both are refused.
+fn guard_local(headers: &HeaderMap) -> Result<(), Fault> {
+    if headers.contains_key(header::ORIGIN) {
+        let why = "requests from web pages need a key: configure `access.keys`";
+        return Err(Fault::new(FaultKind::Forbidden, why));
+    }
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    if host.is_empty() || is_loopback(host) {
+        return Ok(());
+    }
+    let why = "without keys only loopback names such as `localhost` are answered: configure `access.keys`";
+    Err(Fault::new(FaultKind::Forbidden, why))
+}
+
+fn is_loopback(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or(rest),
+        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+    };
+    name.eq_ignore_ascii_case("localhost")
+        || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap()))
+            .collect()
+    }
+
+    fn access(yaml: &str) -> Access {
+        let text = format!("providers: {{ p: {{ kind: vllm }} }}\naccess: {yaml}");
+        Access::new(&config::parse("test.yaml", &text, &|_| None).unwrap().access)
+    }
+
+    #[track_caller]
+    fn check(access: &Access, pairs: &[(&'static str, &str)], expect: Result<Option<&str>, FaultKind>) {
+        let got = access.identify(&headers(pairs));
+        let got = got
+            .as_ref()
+            .map(|caller| caller.as_ref().map(|caller| &*caller.name))
+            .map_err(|fault| fault.kind);
+        assert_eq!(got, expect);
+    }
+
+    #[test]
+    fn a_key_is_a_key_in_every_carrier() {
+        let access = access("{ keys: [{ name: alice, key: sk-alice-0123456789 }] }");
+        for (carrier, value) in [
+            ("authorization", "Bearer sk-alice-0123456789"),
+            ("authorization", "bearer  sk-alice-0123456789 "),
+            ("x-api-key", "sk-alice-0123456789"),
+            ("api-key", "sk-alice-0123456789"),
+            ("x-goog-api-key", "sk-alice-0123456789"),
+        ] {
+            check(&access, &[(carrier, value)], Ok(Some("alice")));
+            check(&access, &[(carrier, "sk-alice-012345678")], Err(FaultKind::Unauthorized));
+        }
+        check(&access, &[], Err(FaultKind::Unauthorized));
+        check(&access, &[("authorization", "Bearer ")], Err(FaultKind::Unauthorized));
+    }
+
+    #[test]
+    fn without_keys_only_local_programs_are_answered() {
+        let access = access("{}");
+        check(&access, &[("host", "localhost:8317")], Ok(None));
+        check(&access, &[("host", "127.0.0.1")], Ok(None));
+        check(&access, &[("host", "[::1]:8317")], Ok(None));
+        check(&access, &[("host", "evil.test:8317")], Err(FaultKind::Forbidden));
+        check(&access, &[("host", "127.0.0.1.evil.test")], Err(FaultKind::Forbidden));
+        check(&access, &[("host", "localhost"), ("origin", "https://evil.test")], Err(FaultKind::Forbidden));
+    }
+
+    #[test]
+    fn models_are_matched_by_glob() {
+        let access = access("{ keys: [{ name: a, key: sk-a-0123456789ab, models: [fast, 'claude-*'] }] }");
+        let caller = access.identify(&headers(&[("x-api-key", "sk-a-0123456789ab")])).unwrap().unwrap();
+        assert!(caller.may_use("fast") && caller.may_use("claude-x") && !caller.may_use("faster"));
+    }
+}

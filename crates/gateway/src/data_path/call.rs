@@ -1,0 +1,168 @@
+//! The state of one call from its first byte to its record.
+
+use std::{
+    borrow::Cow,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use http::Request;
+use lockgate_protocol::{
+    dialect::Dialect,
+    dialects::DEFAULT,
+    ir::{Fault, Usage},
+};
+use lockgate_store::{AttemptRecord, CallRecord, Ended, Tokens};
+
+use crate::{Gateway, access::Caller, clock, fleet::Deployment};
+
+/// Status in the record of a call whose client went away: nobody got it, so it is nginx's word for that.
+const CLIENT_GONE: u16 = 499;
+
+/// One call. Whatever way it ends, it is put on record exactly once: by [`Call::settle`], or when it is dropped because
+/// the client went away.
+pub(crate) struct Call {
+    gateway: Arc<Gateway>,
+    pub(crate) id: String,
+    pub(crate) dialect: &'static dyn Dialect,
+    pub(crate) caller: Option<Arc<Caller>>,
+    pub(crate) model: Option<String>,
+    pub(crate) stream: bool,
+    pub(crate) usage: Option<Usage>,
+    path: String,
+    started: Instant,
+    started_ms: u64,
+    /// Time spent waiting for others: the client's body, the provider, a pause before a retry.
+    waited: Duration,
+    attempts: Vec<AttemptRecord>,
+    /// What is neither a call of a model nor an attempt at one leaves no record.
+    has_record: bool,
+}
+
+impl Call {
+    pub(crate) fn begin<B>(gateway: &Arc<Gateway>, request: &Request<B>) -> Self {
+        Self {
+            gateway: Arc::clone(gateway),
+            id: gateway.ids.next(),
+            dialect: DEFAULT,
+            caller: None,
+            model: None,
+            stream: false,
+            usage: None,
+            path: request.uri().path().to_owned(),
+            started: clock::now(),
+            started_ms: clock::wall_ms(),
+            waited: Duration::ZERO,
+            attempts: Vec::new(),
+            has_record: false,
+        }
+    }
+
+    /// Notes that a model is called for: from here on there is a record, whatever happens.
+    pub(crate) fn is_for(&mut self, dialect: &'static dyn Dialect) {
+        self.dialect = dialect;
+        self.has_record = true;
+    }
+
+    /// Runs `work`, whose time is somebody else's.
+    pub(crate) async fn wait<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let start = clock::now();
+        let done = work.await;
+        self.waited_since(start);
+        done
+    }
+
+    /// Notes that the time since `start` was somebody else's.
+    pub(crate) fn waited_since(&mut self, start: Instant) {
+        self.waited += clock::now() - start;
+    }
+
+    /// Notes the end of one attempt: an answer that has begun, or a fault.
+    pub(crate) fn attempted(&mut self, deployment: &Deployment, since: Instant, fault: Option<&Fault>) {
+        if let Some(fault) = fault {
+            tracing::warn!(call = self.id, deployment = &*deployment.name, %fault, "attempt failed");
+        }
+        self.attempts.push(AttemptRecord {
+            deployment: Arc::clone(&deployment.name),
+            fault: fault.map(|fault| Cow::Owned(fault.to_string())),
+            micros: micros(clock::now() - since),
+        });
+    }
+
+    /// A fault after the commit belongs to the attempt that had answered.
+    pub(crate) fn broke(&mut self, fault: &Fault) {
+        if let Some(attempt) = self.attempts.last_mut() {
+            tracing::warn!(call = self.id, deployment = &*attempt.deployment, %fault, "answer broke off");
+            attempt.fault = Some(Cow::Owned(fault.to_string()));
+        }
+    }
+
+    /// How often a deployment was asked.
+    pub(crate) fn attempts(&self) -> usize {
+        self.attempts.len()
+    }
+
+    /// Time since the request's head was read.
+    pub(crate) fn elapsed(&self) -> Duration {
+        clock::now() - self.started
+    }
+
+    /// The gateway's own part of that time so far.
+    pub(crate) fn overhead(&self) -> Duration {
+        self.elapsed().saturating_sub(self.waited)
+    }
+
+    /// Puts the call on record.
+    pub(crate) fn settle(&mut self, status: u16, ended: Ended) {
+        if !std::mem::take(&mut self.has_record) {
+            return;
+        }
+        let record = CallRecord {
+            id: self.id.clone(),
+            started_ms: self.started_ms,
+            micros: micros(self.elapsed()),
+            overhead_micros: micros(self.overhead()),
+            key: self.caller.as_ref().map(|caller| Arc::clone(&caller.name)),
+            dialect: self.dialect.name(),
+            path: std::mem::take(&mut self.path),
+            model: self.model.take(),
+            stream: self.stream,
+            status,
+            ended,
+            attempts: std::mem::take(&mut self.attempts),
+            usage: self.usage.map(tokens),
+        };
+        tracing::debug!(
+            call = record.id,
+            path = record.path,
+            model = record.model,
+            status,
+            ended = ?record.ended,
+            attempts = record.attempts.len(),
+            micros = record.micros,
+            overhead_micros = record.overhead_micros,
+            "call settled"
+        );
+        self.gateway.journal.append(record);
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.settle(CLIENT_GONE, Ended::ClientGone);
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn tokens(usage: Usage) -> Tokens {
+    Tokens {
+        input: usage.input,
+        cache_read: usage.cache_read,
+        cache_write: usage.cache_write,
+        output: usage.output,
+        reasoning: usage.reasoning,
+    }
+}

@@ -1,0 +1,158 @@
+//! identify: reads the body within its bounds and finds the model and whether a stream is asked for.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Method, header, request::Parts};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+use lockgate_protocol::{
+    dialect::{Dialect, Operation},
+    envelope::Envelope,
+    ir::{Fault, FaultKind},
+};
+
+use crate::{
+    Gateway,
+    data_path::call::Call,
+    route::{Called, model_in_tail},
+};
+
+/// How long the client may pause within its body.
+const BODY_STALL: Duration = Duration::from_secs(30);
+/// How long the rest of a body that is too large is read and thrown away, so that the client gets to read why.
+const LINGER: Duration = Duration::from_secs(5);
+/// Most room that is reserved on the strength of a declared length alone.
+const MAX_RESERVE: usize = 1 << 20;
+
+/// What is asked, once the body is known.
+pub(crate) struct Asked {
+    pub(crate) dialect: &'static dyn Dialect,
+    pub(crate) operation: Operation,
+    pub(crate) method: Method,
+    /// The path behind the version segment and the model.
+    pub(crate) tail: String,
+    /// The name the client asked for.
+    pub(crate) model: String,
+    pub(crate) envelope: Envelope,
+}
+
+/// Reads the body and decides what is asked.
+pub(crate) async fn read(
+    gateway: &Gateway,
+    call: &mut Call,
+    head: &Parts,
+    called: Called<'_>,
+    body: Incoming,
+) -> Result<Asked, Fault> {
+    refuse_encoded(&head.headers)?;
+    let bytes = call.wait(collect(body, gateway.max_body)).await?;
+    let content_type = head.headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
+    let envelope = Envelope::read(content_type, bytes)?;
+    let in_path = match called.operation {
+        Operation::Other => model_in_tail(called.tail, &mut |name| gateway.fleet.is_known(name))?,
+        _ => None,
+    };
+    let (model, called) = match in_path {
+        Some((model, called)) => (model, called),
+        None => (envelope.model().ok_or_else(|| no_model(called.operation))?.to_owned(), called),
+    };
+    call.dialect = called.dialect;
+    call.model = Some(model.clone());
+    call.stream = envelope.streams();
+    Ok(Asked {
+        dialect: called.dialect,
+        operation: called.operation,
+        method: head.method.clone(),
+        tail: called.tail.to_owned(),
+        model,
+        envelope,
+    })
+}
+
+/// A compressed body cannot be scanned.
+fn refuse_encoded(headers: &HeaderMap) -> Result<(), Fault> {
+    match headers.get(header::CONTENT_ENCODING) {
+        Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => Err(Fault::new(
+            FaultKind::UnsupportedMedia,
+            "request bodies with a content-encoding are not read: send the body as it is",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn no_model(operation: Operation) -> Fault {
+    match operation {
+        Operation::Other => Fault::new(
+            FaultKind::NoRoute,
+            "neither the path nor the body names a model, so there is no telling which provider is meant",
+        ),
+        _ => Fault::new(FaultKind::BadRequest, "you must provide a `model` parameter"),
+    }
+}
+
+/// The whole body, if it has at most `limit` bytes. A body that came in one piece is not copied.
+async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, Fault> {
+    let declared = body.size_hint().exact().map(|length| usize::try_from(length).unwrap_or(usize::MAX));
+    if declared.is_some_and(|length| length > limit) {
+        return Err(too_large(body, limit).await);
+    }
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    while let Some(piece) = next(&mut body).await? {
+        if first.len() + rest.len() + piece.len() > limit {
+            return Err(too_large(body, limit).await);
+        }
+        if first.is_empty() && rest.is_empty() {
+            first = piece;
+            continue;
+        }
+        if rest.is_empty() {
+            rest.reserve(declared.unwrap_or_default().min(MAX_RESERVE).max(first.len() + piece.len()));
+            rest.extend_from_slice(&std::mem::take(&mut first));
+        }
+        rest.extend_from_slice(&piece);
+    }
+    Ok(if rest.is_empty() { first } else { rest.freeze() })
+}
+
+async fn next(body: &mut Incoming) -> Result<Option<Bytes>, Fault> {
+    loop {
+        let frame = tokio::time::timeout(BODY_STALL, body.frame()).await;
+        let frame = frame
+            .map_err(|_| Fault::new(FaultKind::SlowClient, "the request's body did not arrive in time"))?;
+        match frame {
+            None => return Ok(None),
+            Some(Ok(frame)) => {
+                // Trailers carry nothing for the gateway.
+                if let Ok(data) = frame.into_data() {
+                    return Ok(Some(data));
+                }
+            }
+            Some(Err(error)) => {
+                return Err(
+                    Fault::new(FaultKind::ClientGone, "the request's body broke off").with_detail(error)
+                );
+            }
+        }
+    }
+}
+
+/// The refusal of a body over the limit. A client that is still sending would only see its connection reset, so what it
+/// sends is swallowed for a moment, up to as much again.
+async fn too_large(mut body: Incoming, limit: usize) -> Fault {
+    let mut left = limit;
+    let swallow = async {
+        while let Ok(Some(piece)) = next(&mut body).await {
+            match left.checked_sub(piece.len()) {
+                Some(less) => left = less,
+                None => break,
+            }
+        }
+    };
+    // Either way the answer is the same.
+    let _ = tokio::time::timeout(LINGER, swallow).await;
+    let text =
+        format!("the request's body is larger than the {limit} bytes this gateway takes (`server.max_body`)");
+    Fault::new(FaultKind::TooLarge, text)
+}

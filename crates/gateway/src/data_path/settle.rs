@@ -1,0 +1,69 @@
+//! settle: the call goes on record before the last byte goes to the client.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use lockgate_protocol::ir::{Blame, Fault};
+use lockgate_store::Ended;
+
+use crate::{body::AnswerBody, data_path::call::Call, fleet::Deployment};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const ATTEMPTS: HeaderName = HeaderName::from_static("x-lockgate-attempts");
+const DEPLOYMENT: HeaderName = HeaderName::from_static("x-lockgate-deployment");
+const OVERHEAD: HeaderName = HeaderName::from_static("x-lockgate-overhead-us");
+/// Read by the OpenAI and Anthropic SDKs, which would otherwise multiply the gateway's retries by their own.
+const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+
+/// The headers that every answer to a call carries.
+pub(crate) fn mark(call: &Call, deployment: Option<&Deployment>, headers: &mut HeaderMap) {
+    if let Ok(id) = HeaderValue::from_str(&call.id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    headers.insert(ATTEMPTS, HeaderValue::from(call.attempts()));
+    headers
+        .insert(OVERHEAD, HeaderValue::from(u64::try_from(call.overhead().as_micros()).unwrap_or(u64::MAX)));
+    if let Some(deployment) = deployment {
+        headers.insert(DEPLOYMENT, deployment.header.clone());
+    }
+}
+
+/// The answer to a call that failed before its commit: the fault, in the client's dialect.
+pub(crate) fn refuse(mut call: Call, fault: &Fault) -> Response<AnswerBody> {
+    let body = call.dialect.error_body(fault);
+    let status = StatusCode::from_u16(fault.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = Response::new(AnswerBody::Whole(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    mark(&call, None, headers);
+    if let Some(wait) = fault.retry_after {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs_f64().ceil() as u64));
+    }
+    if call.attempts() > 0 && fault.kind.blame() == Blame::Upstream {
+        headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
+    }
+    call.settle(status.as_u16(), Ended::Refused);
+    response
+}
+
+/// The answer to a call that came whole.
+pub(crate) fn whole(
+    mut call: Call,
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response<AnswerBody> {
+    call.settle(status.as_u16(), Ended::Answered);
+    let mut response = Response::new(AnswerBody::Whole(body));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+/// An answer of the gateway's own, which is no call of a model.
+pub(crate) fn local(call: &Call, mut response: Response<AnswerBody>) -> Response<AnswerBody> {
+    if let Ok(id) = HeaderValue::from_str(&call.id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}

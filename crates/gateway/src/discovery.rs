@@ -1,0 +1,90 @@
+//! What a provider itself says it serves, asked for when somebody wants to know and kept for a while.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use http::{Method, Request};
+use http_body_util::{BodyExt, Limited};
+use lockgate_provider::Ask;
+use serde::Deserialize;
+use tokio::sync::Mutex;
+
+use crate::{body::RequestBody, clock, fleet::Provider, upstream::Upstream};
+
+/// How long an answer, or the lack of one, is believed.
+const FRESH: Duration = Duration::from_secs(300);
+/// How soon a provider that did not answer is asked again.
+const RETRY: Duration = Duration::from_secs(10);
+/// How long a provider may take.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Largest list that is read, in bytes.
+const MAX_LIST: usize = 4 * 1024 * 1024;
+/// Most names that are kept.
+const MAX_NAMES: usize = 10_000;
+
+/// One provider's list.
+#[derive(Debug)]
+pub(crate) struct Discovery {
+    /// What the config says; then nobody is asked.
+    written: Arc<[String]>,
+    /// The last list and until when it counts. The lock is held while asking, so that a hundred callers ask once.
+    asked: Mutex<Option<(Arc<[String]>, Instant)>>,
+}
+
+/// The list of models as OpenAI and its clones give it.
+#[derive(Deserialize)]
+struct List {
+    data: Vec<Row>,
+}
+
+#[derive(Deserialize)]
+struct Row {
+    id: String,
+}
+
+impl Discovery {
+    pub(crate) fn new(written: Vec<String>) -> Self {
+        Self { written: written.into(), asked: Mutex::default() }
+    }
+
+    /// The names the provider serves; none if it does not say.
+    pub(crate) async fn names(&self, provider: &Provider, upstream: &Upstream) -> Arc<[String]> {
+        if !self.written.is_empty() {
+            return Arc::clone(&self.written);
+        }
+        let mut asked = self.asked.lock().await;
+        match &*asked {
+            Some((names, until)) if clock::now() < *until => Arc::clone(names),
+            _ => {
+                let answer = tokio::time::timeout(PATIENCE, ask(provider, upstream)).await.ok().flatten();
+                let fresh = if answer.is_some() { FRESH } else { RETRY };
+                let names: Arc<[String]> = answer.unwrap_or_default().into();
+                *asked = Some((Arc::clone(&names), clock::now() + fresh));
+                names
+            }
+        }
+    }
+}
+
+async fn ask(provider: &Provider, upstream: &Upstream) -> Option<Vec<String>> {
+    let credential = &provider.credentials.first()?.credential;
+    let ask = Ask { method: &Method::GET, tail: "/models", query: None, model: "", credential };
+    let prepared = provider.site.prepare(&ask).ok()?;
+    let mut request = Request::new(RequestBody::default());
+    *request.uri_mut() = prepared.uri;
+    *request.headers_mut() = prepared.headers;
+    let answer = upstream.send(request).await.ok()?;
+    if !answer.status().is_success() {
+        tracing::debug!(
+            provider = provider.name,
+            status = answer.status().as_u16(),
+            "the provider lists no models"
+        );
+        return None;
+    }
+    let body = Limited::new(answer.into_body(), MAX_LIST).collect().await.ok()?.to_bytes();
+    let list: List = serde_json::from_slice(&body).ok()?;
+    Some(list.data.into_iter().take(MAX_NAMES).map(|row| row.id).collect())
+}

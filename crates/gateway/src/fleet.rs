@@ -1,0 +1,362 @@
+//! What the config stands for at run time: sites, credentials, and the deployments behind each model name.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
+
+use http::HeaderValue;
+use lockgate_config::{self as config, Config};
+use lockgate_protocol::ir::{Fault, FaultKind};
+use lockgate_provider::{Credential, Site, SiteError};
+use lockgate_routing::{Member, Policy, Pool, StrategyRow};
+use wildmatch::WildMatch;
+
+use crate::{discovery::Discovery, upstream::Upstream};
+
+/// Most names offered as a hint for an unknown one.
+const HINTS: usize = 3;
+
+/// Why a gateway cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A provider cannot be set up.
+    #[error("provider `{provider}`: {error}")]
+    Provider {
+        /// Its name in the config.
+        provider: String,
+        /// What is wrong with it.
+        error: SiteError,
+    },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// The address of the config.
+        address: SocketAddr,
+        /// What the system says.
+        error: io::Error,
+    },
+}
+
+/// A target with one credential: the unit of balancing.
+#[derive(Debug)]
+pub(crate) struct Deployment {
+    /// `provider/upstream-model#credential`.
+    pub(crate) name: Arc<str>,
+    /// The name as a header of the answer.
+    pub(crate) header: HeaderValue,
+    pub(crate) provider: Arc<Provider>,
+    pub(crate) model: Arc<str>,
+    pub(crate) credential: usize,
+}
+
+/// One configured provider.
+#[derive(Debug)]
+pub(crate) struct Provider {
+    pub(crate) name: String,
+    pub(crate) site: Site,
+    pub(crate) credentials: Vec<NamedCredential>,
+    /// Its credentials as a pool, for models that are asked for as `provider/model`.
+    pool: Pool,
+    serves: Vec<WildMatch>,
+    pub(crate) discovery: Discovery,
+}
+
+/// One key or account.
+#[derive(Debug)]
+pub(crate) struct NamedCredential {
+    name: String,
+    weight: u32,
+    pub(crate) credential: Credential,
+}
+
+/// How long a call may take, step by step.
+#[derive(Debug, Clone)]
+pub(crate) struct Limits {
+    pub(crate) policy: Policy,
+    /// The whole call.
+    pub(crate) timeout: Duration,
+    /// Until a streamed answer's head.
+    pub(crate) first_byte: Duration,
+    /// Between two pieces of a streamed answer.
+    pub(crate) stall: Duration,
+    /// Where connections with this model's connect limit are kept.
+    pub(crate) upstream: Upstream,
+}
+
+/// One configured model.
+#[derive(Debug)]
+struct Model {
+    deployments: Vec<Arc<Deployment>>,
+    pool: Pool,
+    limits: Arc<Limits>,
+}
+
+/// The deployments of one call, in the order of asking, and how long it may take.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) deployments: Vec<Arc<Deployment>>,
+    pub(crate) limits: Arc<Limits>,
+}
+
+/// All providers and models.
+#[derive(Debug)]
+pub(crate) struct Fleet {
+    providers: Vec<Arc<Provider>>,
+    models: HashMap<String, Arc<Model>>,
+    /// The names a client may ask for, in the order of the config.
+    names: Vec<String>,
+    limits: Arc<Limits>,
+}
+
+impl Fleet {
+    pub(crate) fn new(config: &Config) -> Result<Self, StartError> {
+        let mut upstreams = Upstreams::default();
+        let limits = Arc::new(upstreams.limits(&config.retry));
+        let mut providers = Vec::with_capacity(config.providers.len());
+        for (name, provider) in &config.providers {
+            let made = Provider::new(name, provider)
+                .map_err(|error| StartError::Provider { provider: name.clone(), error })?;
+            providers.push(Arc::new(made));
+        }
+        let mut fleet = Self { providers, models: HashMap::new(), names: Vec::new(), limits };
+        for (name, model) in &config.models {
+            let limits = match &model.retry {
+                Some(over) => Arc::new(upstreams.limits(&over.over(&config.retry))),
+                None => Arc::clone(&fleet.limits),
+            };
+            let model = Arc::new(fleet.model(model, limits));
+            for name in std::iter::once(name).chain(&config.models[name].aliases) {
+                fleet.names.push(name.clone());
+                fleet.models.insert(name.clone(), Arc::clone(&model));
+            }
+        }
+        Ok(fleet)
+    }
+
+    fn model(&self, model: &config::Model, limits: Arc<Limits>) -> Model {
+        let mut deployments: Vec<Arc<Deployment>> = Vec::new();
+        let mut tier = |targets: &[config::Target]| {
+            let mut members = Vec::new();
+            for target in targets {
+                let Some(provider) = self.provider(&target.provider) else { continue };
+                for (place, credential) in provider.credentials.iter().enumerate() {
+                    let made = Deployment::new(provider, &target.model, place);
+                    let known = deployments.iter().position(|deployment| deployment.name == made.name);
+                    let deployment = known.unwrap_or(deployments.len());
+                    if known.is_none() {
+                        deployments.push(Arc::new(made));
+                    }
+                    members
+                        .push(Member { deployment, weight: target.weight.saturating_mul(credential.weight) });
+                }
+            }
+            members
+        };
+        let mut tiers = vec![tier(&model.targets)];
+        tiers.extend(model.fallback.iter().map(|target| tier(std::slice::from_ref(target))));
+        Model { pool: Pool::new(strategy(model.strategy), tiers), deployments, limits }
+    }
+
+    fn provider(&self, name: &str) -> Option<&Arc<Provider>> {
+        self.providers.iter().find(|provider| provider.name == name)
+    }
+
+    /// The plan for a call that asks for `name`. Names resolve in this order: configured model or alias,
+    /// `provider/model`, a bare name that a provider serves.
+    pub(crate) async fn plan(&self, name: &str) -> Result<Plan, Fault> {
+        let plan = match self.known(name) {
+            Some(plan) => plan,
+            None => self.discovered(name).await.ok_or_else(|| self.unknown(name))?,
+        };
+        if plan.deployments.is_empty() {
+            let text = format!("every credential behind model `{name}` is disabled");
+            return Err(Fault::new(FaultKind::NoDeployment, text));
+        }
+        Ok(plan)
+    }
+
+    /// True if `name` resolves from the config alone, not counting providers that serve any name.
+    pub(crate) fn is_known(&self, name: &str) -> bool {
+        self.models.contains_key(name) || self.direct(name).is_some()
+    }
+
+    fn known(&self, name: &str) -> Option<Plan> {
+        if let Some(model) = self.models.get(name) {
+            let order = model.pool.order();
+            let deployments = order.into_iter().map(|place| Arc::clone(&model.deployments[place])).collect();
+            return Some(Plan { deployments, limits: Arc::clone(&model.limits) });
+        }
+        if let Some((provider, model)) = self.direct(name) {
+            return Some(self.at(&[provider], model));
+        }
+        let serving: Vec<_> = self.providers.iter().filter(|provider| provider.serves(name)).collect();
+        (!serving.is_empty()).then(|| self.at(&serving, name))
+    }
+
+    /// `provider/model`, where the provider is configured.
+    fn direct<'n>(&self, name: &'n str) -> Option<(&Arc<Provider>, &'n str)> {
+        let (provider, model) = name.split_once('/')?;
+        Some((self.provider(provider)?, model)).filter(|_| !model.is_empty())
+    }
+
+    /// Only a config without models leaves names to the providers' own lists: where somebody wrote down the models,
+    /// these are the models.
+    async fn discovered(&self, name: &str) -> Option<Plan> {
+        if !self.models.is_empty() {
+            return None;
+        }
+        let mut serving = Vec::new();
+        for provider in &self.providers {
+            if provider.listed(&self.limits.upstream).await.iter().any(|listed| listed == name) {
+                serving.push(provider);
+            }
+        }
+        (!serving.is_empty()).then(|| self.at(&serving, name))
+    }
+
+    /// `model` at each of these providers in turn, over all its credentials.
+    fn at(&self, providers: &[&Arc<Provider>], model: &str) -> Plan {
+        let deployments = providers.iter().flat_map(|provider| {
+            let order = provider.pool.order().into_iter();
+            order.map(|place| Arc::new(Deployment::new(provider, model, place)))
+        });
+        Plan { deployments: deployments.collect(), limits: Arc::clone(&self.limits) }
+    }
+
+    /// The names a client may ask for: the configured models, or without any what the providers list.
+    pub(crate) async fn names(&self) -> Vec<String> {
+        if !self.names.is_empty() {
+            return self.names.clone();
+        }
+        let mut names = Vec::new();
+        for provider in &self.providers {
+            let listed = provider.listed(&self.limits.upstream).await;
+            names.extend(listed.iter().filter(|name| !names.contains(*name)).cloned().collect::<Vec<_>>());
+        }
+        names
+    }
+
+    fn unknown(&self, name: &str) -> Fault {
+        let mut near: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
+        for known in &self.names {
+            let distance = strsim::damerau_levenshtein(&known.to_lowercase(), &name.to_lowercase());
+            let related = known.contains(name) || name.contains(known.as_str());
+            if distance <= (name.chars().count() / 2).max(2) || related {
+                near.entry(distance).or_default().push(known);
+            }
+        }
+        let hints: Vec<String> =
+            near.into_values().flatten().take(HINTS).map(|hint| format!("`{hint}`")).collect();
+        let hint = if hints.is_empty() {
+            "GET /v1/models lists the names".to_owned()
+        } else {
+            format!("did you mean {}?", hints.join(" or "))
+        };
+        Fault::new(FaultKind::UnknownModel, format!("the model `{name}` does not exist here: {hint}"))
+    }
+
+    /// How many providers there are.
+    pub(crate) fn providers(&self) -> usize {
+        self.providers.len()
+    }
+}
+
+impl Provider {
+    fn new(name: &str, provider: &config::Provider) -> Result<Self, SiteError> {
+        let pairs = |headers: &mut dyn Iterator<Item = (&String, &config::Secret)>| {
+            headers.map(|(name, value)| (name.clone(), value.expose().to_owned())).collect::<Vec<_>>()
+        };
+        let headers = pairs(&mut provider.headers.iter());
+        let site = Site::new(
+            &provider.kind,
+            provider.base_url.as_deref(),
+            provider.api_version.as_deref(),
+            &headers,
+        )?;
+        let mut credentials = Vec::new();
+        if provider.credentials.is_empty() {
+            let secret = provider.api_key.as_ref().map(config::Secret::expose);
+            credentials.push(NamedCredential {
+                name: "1".to_owned(),
+                weight: 1,
+                credential: site.credential(secret, &[])?,
+            });
+        }
+        for (place, row) in provider.credentials.iter().enumerate().filter(|(_, row)| !row.disabled) {
+            credentials.push(NamedCredential {
+                name: row.name.clone().unwrap_or_else(|| (place + 1).to_string()),
+                weight: row.weight,
+                credential: site.credential(Some(row.api_key.expose()), &pairs(&mut row.headers.iter()))?,
+            });
+        }
+        let members = credentials.iter().enumerate();
+        let members = members.map(|(deployment, row)| Member { deployment, weight: row.weight }).collect();
+        Ok(Self {
+            name: name.to_owned(),
+            pool: Pool::new(strategy(config::Strategy::default()), [members]),
+            discovery: Discovery::new(
+                provider.models.iter().filter(|name| !name.contains(['*', '?'])).cloned().collect(),
+            ),
+            serves: provider.models.iter().map(|glob| WildMatch::new(glob)).collect(),
+            site,
+            credentials,
+        })
+    }
+
+    fn serves(&self, name: &str) -> bool {
+        self.serves.iter().any(|glob| glob.matches(name))
+    }
+
+    async fn listed(&self, upstream: &Upstream) -> Arc<[String]> {
+        self.discovery.names(self, upstream).await
+    }
+}
+
+impl Deployment {
+    fn new(provider: &Arc<Provider>, model: &str, credential: usize) -> Self {
+        let label = provider.credentials.get(credential).map_or("", |credential| &credential.name);
+        let name = format!("{}/{model}#{label}", provider.name);
+        Self {
+            header: HeaderValue::from_str(&name).unwrap_or_else(|_| HeaderValue::from_static("unprintable")),
+            name: name.into(),
+            provider: Arc::clone(provider),
+            model: model.into(),
+            credential,
+        }
+    }
+
+    /// The proof of who asks.
+    pub(crate) fn credential(&self) -> &Credential {
+        &self.provider.credentials[self.credential].credential
+    }
+}
+
+fn strategy(strategy: config::Strategy) -> &'static StrategyRow {
+    let name = match strategy {
+        config::Strategy::RoundRobin => "round_robin",
+    };
+    lockgate_routing::find(name).unwrap_or(&lockgate_routing::STRATEGIES[0])
+}
+
+/// One set of connections for each connect limit in the config.
+#[derive(Default)]
+struct Upstreams {
+    made: HashMap<Duration, Upstream>,
+}
+
+impl Upstreams {
+    fn limits(&mut self, retry: &config::Retry) -> Limits {
+        let upstream = self.made.entry(retry.connect).or_insert_with(|| Upstream::new(retry.connect)).clone();
+        Limits {
+            policy: Policy { attempts: retry.attempts, ..Policy::default() },
+            timeout: retry.timeout,
+            first_byte: retry.first_byte,
+            stall: retry.stall,
+            upstream,
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Which headers travel: an allow-list each way, so that nothing does by accident.
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use lockgate_protocol::dialect::Dialect;
+
+/// Travels to every provider. The client's credentials, cookies and addresses do not.
+const TO_PROVIDER: &[HeaderName] = &[header::ACCEPT, header::CONTENT_TYPE, header::USER_AGENT];
+/// Travels to every client.
+const TO_CLIENT: &[HeaderName] =
+    &[header::CONTENT_TYPE, header::CONTENT_DISPOSITION, header::CONTENT_LANGUAGE, header::RETRY_AFTER];
+
+/// What a provider sees where the client named no program.
+const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("lockgate/", env!("CARGO_PKG_VERSION")));
+
+/// Adds the client's headers that belong to the request; what is there already (the operator's) wins.
+pub(crate) fn to_provider(dialect: &dyn Dialect, client: &HeaderMap, out: &mut HeaderMap) {
+    // Of a header that was sent twice the first counts: some clients name two programs.
+    for name in TO_PROVIDER {
+        if let Some(value) = client.get(name).filter(|_| !out.contains_key(name)) {
+            out.insert(name.clone(), value.clone());
+        }
+    }
+    for name in dialect.request_headers() {
+        if let Some(value) = client.get(*name).filter(|_| !out.contains_key(*name)) {
+            out.insert(HeaderName::from_static(name), value.clone());
+        }
+    }
+    if !out.contains_key(header::USER_AGENT) {
+        out.insert(header::USER_AGENT, USER_AGENT);
+    }
+    // Answers are read on their way, so they must come as they are.
+    out.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+}
+
+/// The provider's headers that belong to the answer.
+pub(crate) fn to_client(dialect: &dyn Dialect, provider: &HeaderMap) -> HeaderMap {
+    let mut out = HeaderMap::with_capacity(16);
+    for (name, value) in provider {
+        let travels =
+            TO_CLIENT.contains(name) || dialect.answer_headers().iter().any(|pattern| matches(pattern, name));
+        if travels {
+            out.append(name.clone(), value.clone());
+        }
+    }
+    out
+}
+
+fn matches(pattern: &str, name: &HeaderName) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(prefix) => name.as_str().starts_with(prefix),
+        None => name == pattern,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lockgate_protocol::dialects::DEFAULT;
+
+    use super::*;
+
+    fn map(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for (name, value) in pairs {
+            map.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        map
+    }
+
+    #[test]
+    fn credentials_and_addresses_stay_here() {
+        let client = map(&[
+            ("authorization", "Bearer client"),
+            ("x-api-key", "client"),
+            ("cookie", "a=b"),
+            ("x-forwarded-for", "10.0.0.1"),
+            ("openai-organization", "theirs"),
+            ("host", "gateway"),
+            ("accept-encoding", "gzip"),
+            ("content-type", "application/json"),
+            ("openai-beta", "x"),
+            ("user-agent", "first"),
+            ("user-agent", "second"),
+        ]);
+        let mut out = map(&[("authorization", "Bearer ours")]);
+        to_provider(DEFAULT, &client, &mut out);
+        let expect = map(&[
+            ("authorization", "Bearer ours"),
+            ("content-type", "application/json"),
+            ("openai-beta", "x"),
+            ("user-agent", "first"),
+            ("accept-encoding", "identity"),
+        ]);
+        assert_eq!(out, expect);
+    }
+
+    #[test]
+    fn the_providers_machinery_stays_hidden() {
+        let provider = map(&[
+            ("content-type", "application/json"),
+            ("content-length", "3"),
+            ("transfer-encoding", "chunked"),
+            ("set-cookie", "__cf=1"),
+            ("server", "cloudflare"),
+            ("openai-organization", "ours"),
+            ("x-ratelimit-remaining-requests", "9"),
+            ("openai-processing-ms", "12"),
+        ]);
+        let expect = map(&[
+            ("content-type", "application/json"),
+            ("x-ratelimit-remaining-requests", "9"),
+            ("openai-processing-ms", "12"),
+        ]);
+        assert_eq!(to_client(DEFAULT, &provider), expect);
+    }
+}

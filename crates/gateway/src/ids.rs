@@ -1,0 +1,57 @@
+//! Request ids: unique, unguessable enough for a log, and cheap.
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+/// Counts from a random start and scrambles the count; two processes meet with odds of 2^-64.
+#[derive(Debug)]
+pub(crate) struct Ids {
+    process: u64,
+    count: AtomicU64,
+}
+
+impl Ids {
+    pub(crate) fn new() -> Self {
+        // The standard library seeds its hash maps from the system's randomness.
+        let seed = RandomState::new();
+        Self { process: seed.hash_one(0), count: AtomicU64::new(seed.hash_one(1)) }
+    }
+
+    /// The next id: `req_` and 32 hexadecimal digits.
+    pub(crate) fn next(&self) -> String {
+        let count = self.count.fetch_add(1, Ordering::Relaxed);
+        format!("req_{:016x}{:016x}", self.process, scramble(count))
+    }
+
+    /// A number in `0.0..1.0` for jitter; not for secrets.
+    pub(crate) fn dice(&self) -> f64 {
+        let bits = scramble(self.count.fetch_add(1, Ordering::Relaxed)) >> 11;
+        bits as f64 / (1u64 << 53) as f64
+    }
+}
+
+/// The finaliser of SplitMix64: a bijection, so that different counts stay different.
+fn scramble(count: u64) -> u64 {
+    let mut z = count.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn ids_differ_and_dice_are_fair_enough() {
+        let ids = Ids::new();
+        let set: HashSet<_> = (0..10_000).map(|_| ids.next()).collect();
+        assert_eq!(set.len(), 10_000);
+        let mean = (0..10_000).map(|_| ids.dice()).sum::<f64>() / 10_000.0;
+        assert!((0.45..0.55).contains(&mean), "mean {mean}");
+    }
+}

@@ -1,0 +1,235 @@
+//! From a path to what it asks for, along the tables of the dialects.
+
+use http::Method;
+use lockgate_protocol::{
+    dialect::{Dialect, Operation},
+    dialects::{DEFAULT, DIALECTS},
+    envelope::check_model,
+    ir::{Fault, FaultKind},
+};
+use percent_encoding::percent_decode_str;
+
+/// Where a path leads.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Route<'p> {
+    /// The gateway answers itself.
+    Local(Local<'p>),
+    /// A provider answers.
+    Call(Called<'p>),
+}
+
+/// What the gateway answers itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Local<'p> {
+    /// `/`
+    Root,
+    /// `/health`
+    Health,
+    /// `/health/live`
+    Live,
+    /// `/health/ready`
+    Ready,
+    /// The list of models.
+    Models,
+    /// One model, by its name as it stands in the path.
+    Model(&'p str),
+}
+
+/// A call to a provider, as far as its path tells.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Called<'p> {
+    pub(crate) dialect: &'static dyn Dialect,
+    pub(crate) operation: Operation,
+    /// The path behind the version segment.
+    pub(crate) tail: &'p str,
+}
+
+/// The version segment of paths that no dialect claims.
+const VERSION: &str = "/v1";
+
+/// Finds the route of `path`.
+pub(crate) fn find<'p>(method: &Method, path: &'p str) -> Result<Route<'p>, Fault> {
+    let local = match path {
+        "/" => Some(Local::Root),
+        "/health" => Some(Local::Health),
+        "/health/live" => Some(Local::Live),
+        "/health/ready" => Some(Local::Ready),
+        _ => None,
+    };
+    if let Some(local) = local {
+        return match *method {
+            Method::GET | Method::HEAD => Ok(Route::Local(local)),
+            _ => Err(wrong_method(method, path)),
+        };
+    }
+    let mut known_path = false;
+    for dialect in DIALECTS {
+        for endpoint in dialect.endpoints() {
+            let Some(rest) = matched(endpoint.path, path) else { continue };
+            known_path = true;
+            if endpoint.method != *method {
+                continue;
+            }
+            return Ok(match endpoint.operation {
+                Operation::ListModels => Route::Local(Local::Models),
+                Operation::GetModel => Route::Local(Local::Model(rest)),
+                operation => Route::Call(Called {
+                    dialect: *dialect,
+                    operation,
+                    tail: &path[endpoint.version.len()..],
+                }),
+            });
+        }
+    }
+    match path.strip_prefix(VERSION) {
+        // `/v1/models/{model}/...` shares its front with the model list, so its other methods are for the models.
+        Some(tail)
+            if tail.len() > 1 && tail.starts_with('/') && (!known_path || tail.starts_with("/models/")) =>
+        {
+            Ok(Route::Call(Called { dialect: DEFAULT, operation: Operation::Other, tail }))
+        }
+        _ if known_path => Err(wrong_method(method, path)),
+        _ => Err(Fault::new(
+            FaultKind::NoRoute,
+            format!("nothing is at `{}`: see /v1/models and the docs", shown(path)),
+        )),
+    }
+}
+
+/// What `*` stands for (empty for an exact match), if `path` fits the pattern.
+fn matched<'p>(pattern: &str, path: &'p str) -> Option<&'p str> {
+    match pattern.strip_suffix('*') {
+        Some(front) => path.strip_prefix(front).filter(|rest| !rest.is_empty()),
+        None => (pattern == path).then_some(""),
+    }
+}
+
+/// Reads a model's name out of a tail such as `/models/{model}/chat/completions` or `/{model}/{tail}`. Names may contain
+/// slashes, so every border is tried: first those behind which a known endpoint follows, then the others. `is_known` says
+/// whether a name is a model. Answers with the name and the tail behind it.
+pub(crate) fn model_in_tail<'p>(
+    tail: &'p str,
+    is_known: &mut dyn FnMut(&str) -> bool,
+) -> Result<Option<(String, Called<'p>)>, Fault> {
+    let fronts = [tail.strip_prefix("/models/"), tail.strip_prefix('/')];
+    for only_endpoints in [true, false] {
+        for rest in fronts.into_iter().flatten() {
+            for (border, _) in rest.match_indices('/') {
+                let (name, tail) = rest.split_at(border);
+                let called = endpoint(tail);
+                if tail.len() < 2 || called.is_some() != only_endpoints {
+                    continue;
+                }
+                let Some(name) = decoded(name) else { continue };
+                if check_model(&name).is_ok() && is_known(&name) {
+                    let other = Called { dialect: DEFAULT, operation: Operation::Other, tail };
+                    return Ok(Some((name, called.unwrap_or(other))));
+                }
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// The endpoint with this tail, in whichever dialect.
+fn endpoint(tail: &str) -> Option<Called<'_>> {
+    DIALECTS.iter().find_map(|dialect| {
+        let endpoint = dialect.endpoints().iter().find(|endpoint| {
+            endpoint.method == Method::POST
+                && matched(&endpoint.path[endpoint.version.len()..], tail).is_some()
+        })?;
+        Some(Called { dialect: *dialect, operation: endpoint.operation, tail })
+    })
+}
+
+/// A path segment without its percent-encoding; `None` if it is not text.
+pub(crate) fn decoded(segment: &str) -> Option<String> {
+    percent_decode_str(segment).decode_utf8().ok().map(std::borrow::Cow::into_owned)
+}
+
+fn wrong_method(method: &Method, path: &str) -> Fault {
+    let text = format!("`{}` does not take {}", shown(path), shown(method.as_str()));
+    Fault::new(FaultKind::MethodNotAllowed, text)
+}
+
+fn shown(text: &str) -> String {
+    text.chars().take(100).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn describe(called: &Called<'_>) -> String {
+        format!("{} {:?} {}", called.dialect.name(), called.operation, called.tail)
+    }
+
+    #[track_caller]
+    fn check(method: &str, path: &str, expect: &str) {
+        let got = match find(&method.parse().unwrap(), path) {
+            Ok(Route::Local(local)) => format!("{local:?}"),
+            Ok(Route::Call(called)) => describe(&called),
+            Err(fault) => fault.to_string(),
+        };
+        assert_eq!(got, expect);
+    }
+
+    #[test]
+    fn known_paths() {
+        check("GET", "/", "Root");
+        check("HEAD", "/health/ready", "Ready");
+        check("POST", "/health", "method_not_allowed: `/health` does not take POST");
+        check("POST", "/v1/chat/completions", "openai-chat Generate /chat/completions");
+        check("GET", "/v1/chat/completions", "method_not_allowed: `/v1/chat/completions` does not take GET");
+        check("POST", "/v1/responses", "openai-responses Generate /responses");
+        check("POST", "/v1/audio/transcriptions", "openai-chat Audio /audio/transcriptions");
+        check("GET", "/v1/models", "Models");
+        check("GET", "/v1/models/org/name", "Model(\"org/name\")");
+    }
+
+    #[test]
+    fn other_paths() {
+        check("POST", "/v1/fine_tuning/jobs", "openai-chat Other /fine_tuning/jobs");
+        check("GET", "/v1/files", "openai-chat Other /files");
+        check("POST", "/v1/models/fast/chat/completions", "openai-chat Other /models/fast/chat/completions");
+        check(
+            "GET",
+            "/favicon.ico",
+            "unknown_url: nothing is at `/favicon.ico`: see /v1/models and the docs",
+        );
+        check("POST", "/v1/", "unknown_url: nothing is at `/v1/`: see /v1/models and the docs");
+        check("POST", "/v10/x", "unknown_url: nothing is at `/v10/x`: see /v1/models and the docs");
+    }
+
+    #[track_caller]
+    fn check_tail(tail: &str, known: &[&str], expect: Option<(&str, &str)>) {
+        let got = model_in_tail(tail, &mut |name| known.contains(&name)).unwrap();
+        let got = got.map(|(name, called)| (name, describe(&called)));
+        assert_eq!(got, expect.map(|(name, called)| (name.to_owned(), called.to_owned())));
+    }
+
+    #[test]
+    fn a_model_in_the_path() {
+        let known = ["fast", "org/name", "org", "models"];
+        check_tail(
+            "/models/fast/chat/completions",
+            &known,
+            Some(("fast", "openai-chat Generate /chat/completions")),
+        );
+        check_tail(
+            "/fast/chat/completions",
+            &known,
+            Some(("fast", "openai-chat Generate /chat/completions")),
+        );
+        check_tail("/org/name/embeddings", &known, Some(("org/name", "openai-chat Embed /embeddings")));
+        check_tail(
+            "/org%2Fname/responses",
+            &known,
+            Some(("org/name", "openai-responses Generate /responses")),
+        );
+        check_tail("/fast/score", &known, Some(("fast", "openai-chat Other /score")));
+        check_tail("/slow/chat/completions", &known, None);
+        check_tail("/fast/", &known, None);
+        check_tail("/..%2ffast/x", &["../fast"], None);
+    }
+}

@@ -1,0 +1,102 @@
+//! Every mistake of a client is answered in its dialect, with words that help.
+
+use http::{Method, Request};
+use http_body_util::Full;
+
+use crate::house::{Answer, CHAT, CHAT_PATH, House, config, mock, read};
+
+const JSON: &str = "application/json";
+
+#[tokio::test]
+async fn mistakes_and_their_answers() {
+    let mock = mock().await;
+    let house = House::new(&config(&[&mock.base_url()], "").replace("drain: 5s", "max_body: 1KiB")).await;
+    let long = "x".repeat(2000);
+    let deep = format!("{{\"model\":\"fast\",\"a\":{}", "[".repeat(200));
+    let mut report = String::new();
+    for (method, path, content_type, body) in [
+        (Method::POST, CHAT_PATH, JSON, "{"),
+        (Method::POST, CHAT_PATH, JSON, "[]"),
+        (Method::POST, CHAT_PATH, JSON, ""),
+        (Method::POST, CHAT_PATH, JSON, r#"{"messages":[]}"#),
+        (Method::POST, CHAT_PATH, JSON, r#"{"model":null}"#),
+        (Method::POST, CHAT_PATH, JSON, r#"{"model":"fast","model":"slow"}"#),
+        (Method::POST, CHAT_PATH, JSON, r#"{"model":"fats","messages":[]}"#),
+        (Method::POST, CHAT_PATH, JSON, r#"{"model":"no-such-thing","messages":[]}"#),
+        (Method::POST, CHAT_PATH, JSON, &deep),
+        (Method::POST, CHAT_PATH, JSON, &long),
+        (Method::POST, CHAT_PATH, "application/x-www-form-urlencoded", CHAT),
+        (Method::POST, "/v1/audio/transcriptions", "multipart/form-data", "x"),
+        (Method::POST, "/v1/audio/transcriptions", "multipart/form-data; boundary=B", "x"),
+        (Method::GET, CHAT_PATH, JSON, ""),
+        (Method::POST, "/v1/files", JSON, r#"{"purpose":"batch"}"#),
+        (Method::GET, "/nowhere", JSON, ""),
+        (Method::DELETE, "/health", JSON, ""),
+    ] {
+        let answer = house.ask(method.clone(), path, content_type, body.to_owned()).await;
+        let shown: String = body.chars().take(40).collect();
+        report.push_str(&format!(
+            "{method} {path} {content_type} {shown}\n  {} {}\n",
+            answer.status.as_u16(),
+            answer.text
+        ));
+    }
+    insta::assert_snapshot!(report);
+    assert_eq!(mock.counts().requests, 0, "none of it reached the provider");
+}
+
+async fn with_headers(house: &House, headers: &[(&str, &str)]) -> Answer {
+    let mut request = Request::post(house.url(CHAT_PATH)).header("content-type", JSON);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    read(house.send(request.body(Full::from(CHAT)).unwrap()).await).await
+}
+
+#[tokio::test]
+async fn callers_without_rights() {
+    let mock = mock().await;
+    let keys = "access: { keys: [{ name: alice, key: client-key-0123456789, models: [slow] }] }\n";
+    let house = House::new(&config(&[&mock.base_url()], keys)).await;
+    let open = House::new(&config(&[&mock.base_url()], "")).await;
+    let mut report = String::new();
+    for (house, headers) in [
+        (&house, [].as_slice()),
+        (&house, &[("authorization", "Bearer wrong")]),
+        (&house, &[("authorization", "Bearer client-key-0123456789")]),
+        (&open, &[("origin", "https://evil.test")]),
+        (&open, &[("host", "evil.test")]),
+        (&open, &[("content-encoding", "gzip")]),
+    ] {
+        let answer = with_headers(house, headers).await;
+        report.push_str(&format!("{headers:?}\n  {} {}\n", answer.status.as_u16(), answer.text));
+    }
+    insta::assert_snapshot!(report);
+    assert_eq!(mock.counts().requests, 0);
+}
+
+#[tokio::test]
+async fn a_body_over_the_limit_is_refused_with_and_without_a_declared_length() {
+    let mock = mock().await;
+    let house = House::new(&config(&[&mock.base_url()], "").replace("drain: 5s", "max_body: 1MiB")).await;
+    let body = format!("{{\"model\":\"fast\",\"x\":\"{}\"}}", "x".repeat((1 << 20) + 100));
+    assert_eq!(house.post(CHAT_PATH, body.clone()).await.status, 413);
+
+    let pieces = futures_util::stream::iter(
+        body.as_bytes()
+            .chunks(10_000)
+            .map(|piece| {
+                Ok::<_, std::convert::Infallible>(http_body::Frame::data(bytes::Bytes::copy_from_slice(
+                    piece,
+                )))
+            })
+            .collect::<Vec<_>>(),
+    );
+    let client =
+        hyper_util::client::legacy::Client::builder(hyper_util::rt::TokioExecutor::new()).build_http();
+    let request = Request::post(house.url(CHAT_PATH)).header("content-type", JSON);
+    let answer =
+        client.request(request.body(http_body_util::StreamBody::new(pieces)).unwrap()).await.unwrap();
+    assert_eq!(answer.status(), 413);
+    assert_eq!(mock.counts().requests, 0);
+}

@@ -1,0 +1,145 @@
+//! A gateway with mocks behind it, and a client that asks it.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use lockgate_gateway::Serving;
+use lockgate_mock::{Mock, Settings};
+use lockgate_store::{CallRecord, Recent};
+
+/// A running gateway.
+pub(crate) struct House {
+    pub(crate) serving: Serving,
+    pub(crate) journal: Arc<Recent>,
+    pub(crate) client: Client<HttpConnector, Full<Bytes>>,
+}
+
+/// A whole answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+pub(crate) fn loopback() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 0))
+}
+
+/// A mock that keeps the bodies it receives.
+pub(crate) async fn mock() -> Mock {
+    lockgate_mock::start(loopback(), Settings { keep_bodies: true, ..Settings::default() }).await.unwrap()
+}
+
+/// A mock that answers anything.
+pub(crate) async fn lenient() -> Mock {
+    let settings = Settings { keep_bodies: true, strict: false, ..Settings::default() };
+    lockgate_mock::start(loopback(), settings).await.unwrap()
+}
+
+/// The provider section for one upstream.
+pub(crate) fn provider(name: &str, base_url: &str) -> String {
+    format!("  {name}: {{ kind: openai-compatible, base_url: \"{base_url}\", api_key: upstream-key }}\n")
+}
+
+/// A config with these upstreams behind the model `fast` (`gpt-4o-mini` there), and whatever else.
+pub(crate) fn config(upstreams: &[&str], rest: &str) -> String {
+    let mut text = "server: { listen: \"127.0.0.1:0\", drain: 5s }\nproviders:\n".to_owned();
+    let names = ["a", "b", "c"];
+    for (name, url) in names.iter().zip(upstreams) {
+        text.push_str(&provider(name, url));
+    }
+    let targets: Vec<_> =
+        names.iter().take(upstreams.len()).map(|name| format!("{name}/gpt-4o-mini")).collect();
+    format!("{text}models:\n  fast: {{ targets: [{}] }}\n{rest}", targets.join(", "))
+}
+
+impl House {
+    pub(crate) async fn new(yaml: &str) -> Self {
+        let config =
+            lockgate_config::parse("test.yaml", yaml, &|_| None).unwrap_or_else(|error| panic!("{error}"));
+        let journal = Arc::new(Recent::new(20_000));
+        let serving = lockgate_gateway::start(&config, journal.clone()).await.unwrap();
+        Self { serving, journal, client: Client::builder(TokioExecutor::new()).build_http() }
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.serving.address)
+    }
+
+    pub(crate) async fn send(&self, request: Request<Full<Bytes>>) -> Response<Incoming> {
+        self.client.request(request).await.unwrap()
+    }
+
+    /// Asks and reads the whole answer.
+    pub(crate) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        content_type: &str,
+        body: impl Into<Bytes>,
+    ) -> Answer {
+        let request =
+            Request::builder().method(method).uri(self.url(path)).header("content-type", content_type);
+        read(self.send(request.body(Full::new(body.into())).unwrap()).await).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: impl Into<Bytes>) -> Answer {
+        self.ask(Method::POST, path, "application/json", body).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.ask(Method::GET, path, "application/json", "").await
+    }
+
+    /// The records of all calls, once `count` calls are settled.
+    pub(crate) async fn records(&self, count: usize) -> Vec<CallRecord> {
+        eventually(|| {
+            let records = self.journal.all();
+            (records.len() >= count).then_some(records)
+        })
+        .await
+    }
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+}
+
+pub(crate) async fn read(response: Response<Incoming>) -> Answer {
+    let (head, body) = response.into_parts();
+    let bytes = body.collect().await.unwrap().to_bytes();
+    Answer { status: head.status, headers: head.headers, text: String::from_utf8_lossy(&bytes).into_owned() }
+}
+
+/// Waits until `probe` finds what it looks for; five seconds at most.
+pub(crate) async fn eventually<T>(mut probe: impl FnMut() -> Option<T>) -> T {
+    for _ in 0..500 {
+        if let Some(found) = probe() {
+            return found;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("it did not happen within five seconds");
+}
+
+/// A chat request for `fast`.
+pub(crate) const CHAT: &str = r#"{"model":"fast","messages":[{"role":"user","content":"hello"}]}"#;
+/// The same, streamed.
+pub(crate) const STREAM: &str =
+    r#"{"model":"fast","stream":true,"messages":[{"role":"user","content":"hello"}]}"#;
+/// Where chat requests go.
+pub(crate) const CHAT_PATH: &str = "/v1/chat/completions";

@@ -1,0 +1,66 @@
+//! What the gateway answers itself.
+
+use crate::house::{House, config, mock, provider};
+
+#[tokio::test]
+async fn health_and_models() {
+    let mock = mock().await;
+    let house =
+        House::new(&config(&[&mock.base_url()], "  slow: { targets: [a/gpt-4o], aliases: [org/slow] }\n"))
+            .await;
+    for (path, status, expect) in [
+        ("/", 200, r#""name":"lockgate""#),
+        ("/health", 200, r#""status":"ok""#),
+        ("/health/live", 200, r#""status":"live""#),
+        ("/health/ready", 200, r#""status":"ready""#),
+        ("/v1/models", 200, r#""id":"org/slow""#),
+        ("/v1/models/fast", 200, r#""id":"fast""#),
+        ("/v1/models/org/slow", 200, r#""id":"org/slow""#),
+        ("/v1/models/org%2Fslow", 200, r#""id":"org/slow""#),
+        ("/v1/models/slwo", 404, "did you mean `slow`"),
+    ] {
+        let answer = house.get(path).await;
+        assert_eq!(answer.status, status, "{path}: {}", answer.text);
+        assert!(answer.text.contains(expect), "{path}: {}", answer.text);
+        assert!(answer.header("x-request-id").starts_with("req_"), "{path}");
+    }
+    assert!(house.journal.all().is_empty(), "no call of a model, no record");
+    assert_eq!(mock.counts().requests, 0);
+}
+
+#[tokio::test]
+async fn a_key_sees_and_uses_only_its_models() {
+    let mock = mock().await;
+    let rest = "  slow: { targets: [a/gpt-4o] }\naccess: { keys: [{ name: a, key: client-key-0123456789, models: [fast] }] }\n";
+    let house = House::new(&config(&[&mock.base_url()], rest)).await;
+    let get = async |path: &str| {
+        let request =
+            http::Request::get(house.url(path)).header("authorization", "Bearer client-key-0123456789");
+        crate::house::read(house.send(request.body(http_body_util::Full::default()).unwrap()).await).await
+    };
+    let list = get("/v1/models").await.json();
+    assert_eq!(list["data"].as_array().unwrap().len(), 1);
+    assert_eq!(get("/v1/models/slow").await.status, 404);
+    assert_eq!(house.get("/v1/models").await.status, 401);
+    assert_eq!(house.get("/health").await.status, 200);
+}
+
+#[tokio::test]
+async fn without_configured_models_the_providers_lists_count() {
+    let mock = mock().await;
+    let yaml =
+        format!("server: {{ listen: \"127.0.0.1:0\" }}\nproviders:\n{}", provider("a", &mock.base_url()));
+    let house = House::new(&yaml).await;
+    let names = house.get("/v1/models").await.json();
+    assert!(names["data"].as_array().unwrap().iter().any(|model| model["id"] == "gpt-4o-mini"), "{names}");
+    for model in ["gpt-4o-mini", "a/gpt-4o-mini"] {
+        let body = crate::house::CHAT.replace("fast", model);
+        let answer = house.post(crate::house::CHAT_PATH, body).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.header("x-lockgate-deployment")),
+            (200, "a/gpt-4o-mini#1")
+        );
+    }
+    let asked = mock.ledger().iter().filter(|entry| entry.path == "/v1/models").count();
+    assert_eq!(asked, 1, "the list is asked for once and kept");
+}

@@ -1,0 +1,20 @@
+//! The gateway against the mock provider and against raw sockets, over real loopback connections.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::needless_pass_by_value,
+    reason = "a test that cannot go on fails, and measures real time"
+)]
+
+mod aborts;
+mod drain;
+mod errors;
+mod failover;
+mod house;
+mod local;
+mod passthrough;
+mod raw;
+mod routes;
+mod truth;

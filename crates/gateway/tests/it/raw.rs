@@ -1,0 +1,73 @@
+//! An upstream that answers every request with the same bytes, whatever they are, and then closes.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpSocket},
+    task::JoinHandle,
+};
+
+/// Closes its port when dropped.
+pub(crate) struct Raw {
+    pub(crate) address: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+impl Raw {
+    /// Answers with `answer`, head and all.
+    pub(crate) async fn start(answer: impl Into<Vec<u8>>) -> Self {
+        let answer: Arc<Vec<u8>> = Arc::new(answer.into());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        #[allow(clippy::disallowed_methods, reason = "aborted on drop")]
+        let task = tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let answer = Arc::clone(&answer);
+                #[allow(clippy::disallowed_methods, reason = "ends with its connection")]
+                tokio::spawn(async move {
+                    // All requests here are small: what one read gives is enough to answer.
+                    let mut buffer = vec![0; 64 * 1024];
+                    if stream.read(&mut buffer).await.is_ok_and(|count| count > 0) {
+                        let _ = stream.write_all(&answer).await;
+                        let _ = stream.shutdown().await;
+                    }
+                });
+            }
+        });
+        Self { address, task }
+    }
+
+    pub(crate) fn base_url(&self) -> String {
+        format!("http://{}/v1", self.address)
+    }
+
+    /// A 200 of that content type; without a length its end is the end of the connection.
+    pub(crate) fn ok(content_type: &str, length: Option<usize>, body: &[u8]) -> Vec<u8> {
+        let length = length.map_or_else(String::new, |length| format!("content-length: {length}\r\n"));
+        let head =
+            format!("HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\n{length}connection: close\r\n\r\n");
+        [head.as_bytes(), body].concat()
+    }
+}
+
+impl Drop for Raw {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// A port that is taken, so that nobody else gets it, and refuses connections.
+pub(crate) struct Refusing(TcpSocket);
+
+impl Refusing {
+    pub(crate) fn new() -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        Self(socket)
+    }
+
+    pub(crate) fn base_url(&self) -> String {
+        format!("http://{}/v1", self.0.local_addr().unwrap())
+    }
+}
