@@ -1,2 +1,50 @@
 //! The binary `lockgate`.
-fn main() {}
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to people")]
+
+mod commands;
+mod logging;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+/// The allocator that measured best for small short-lived buffers shared between threads.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Any AI client, in the API it already speaks, to any provider.
+#[derive(Parser)]
+#[command(name = "lockgate", version, about, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the gateway.
+    Run {
+        /// The config file; without one ./lockgate.yaml, else the usual variables such as OPENAI_API_KEY.
+        #[arg(env = "LOCKGATE_CONFIG")]
+        file: Option<PathBuf>,
+    },
+    /// Run the gateway with a built-in provider: no key, no file.
+    Demo(commands::demo::Options),
+    /// Check a config file and say what is wrong with it.
+    Check {
+        /// The config file.
+        file: PathBuf,
+    },
+    /// Run only the built-in provider, to try clients and failures against.
+    Mock(commands::mock::Options),
+}
+
+/// Exit codes: 0 done, 1 failed while running, 2 wrong usage or config.
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Run { file } => commands::run::run(file.as_deref()),
+        Command::Demo(options) => commands::demo::run(&options),
+        Command::Check { file } => commands::check::run(&file),
+        Command::Mock(options) => commands::mock::run(&options),
+    }
+}

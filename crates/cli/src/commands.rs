@@ -1,0 +1,51 @@
+//! One file for each command, and what they share.
+
+pub(crate) mod check;
+pub(crate) mod demo;
+pub(crate) mod mock;
+pub(crate) mod run;
+
+use std::{io, process::ExitCode};
+
+use tokio::{
+    runtime::{Builder, Runtime},
+    signal::unix::{SignalKind, signal},
+};
+
+/// Wrong usage or config, as clap has it too.
+pub(crate) const USAGE: u8 = 2;
+
+/// One environment variable; one that is not text counts as not set.
+pub(crate) fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+pub(crate) fn runtime() -> io::Result<Runtime> {
+    Builder::new_multi_thread().enable_all().build()
+}
+
+/// Says what went wrong and gives the exit code for it.
+pub(crate) fn failed(error: impl std::fmt::Display) -> ExitCode {
+    eprintln!("error: {error}");
+    ExitCode::FAILURE
+}
+
+/// Waits for SIGTERM or SIGINT; a second one ends the process at once.
+pub(crate) async fn told_to_stop() -> io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    // Detached on purpose: it only ends the process.
+    #[allow(clippy::disallowed_methods, reason = "nothing waits for a task whose only act is to exit")]
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        std::process::exit(130);
+    });
+    Ok(())
+}
