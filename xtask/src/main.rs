@@ -1,2 +1,43 @@
-//! Project automation.
-fn main() {}
+//! Project automation: `cargo xtask test` sets up and runs every suite, `cargo xtask bench` measures against nginx.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool speaks through them")]
+
+mod bench;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Project automation")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Set up what is missing, run every suite, print a table of results.
+    Test(test::Arguments),
+    /// Measure the gateway against nginx on this machine, on loopback.
+    Bench(bench::Arguments),
+    /// Send load to a loopback address and print figures as JSON; `bench` runs this as a process of its own.
+    #[command(hide = true)]
+    Load(bench::load::Arguments),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().task {
+        Task::Test(arguments) => test::run(&arguments),
+        Task::Bench(arguments) => bench::run(&arguments),
+        Task::Load(arguments) => bench::load::run(&arguments),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}

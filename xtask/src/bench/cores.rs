@@ -1,0 +1,52 @@
+//! Which core the program under test has, and which one everything else shares.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::process::Command;
+
+use crate::workspace::Failure;
+
+/// Two cores of this machine, by number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cores {
+    /// For the gateway or nginx, alone.
+    pub(crate) subject: u32,
+    /// For the mock provider and the load generator.
+    pub(crate) rest: u32,
+}
+
+impl Cores {
+    /// The first two cores this process may use.
+    ///
+    /// # Errors
+    /// When there are fewer: the figures would say nothing.
+    pub(crate) fn of_this_machine() -> Result<Self, Failure> {
+        let status = fs::read_to_string("/proc/self/status")?;
+        let list =
+            status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap_or_default();
+        let mut allowed = list.trim().split(',').filter_map(range).flatten();
+        match (allowed.next(), allowed.next()) {
+            (Some(subject), Some(rest)) => Ok(Self { subject, rest }),
+            _ => Err("a benchmark needs two cores: one for the program under test, one for the load".into()),
+        }
+    }
+
+    /// A command pinned to one core. `taskset` replaces itself by the program, so the process id is the program's.
+    pub(crate) fn pinned(core: u32, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new("taskset");
+        command.arg("-c").arg(core.to_string()).arg(program);
+        command
+    }
+}
+
+fn range(text: &str) -> Option<std::ops::RangeInclusive<u32>> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    Some(first.parse().ok()?..=last.parse().ok()?)
+}
+
+/// The processor's name, for the report.
+pub(crate) fn processor() -> String {
+    let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
+    name.map_or_else(|| "unknown".to_owned(), |(_, name)| name.trim().to_owned())
+}

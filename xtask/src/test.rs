@@ -1,0 +1,123 @@
+//! `cargo xtask test`: the table of suites, run in order, each with the set-up it needs.
+
+mod leaks;
+mod setup;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use lockgate_testkit::clock;
+
+use crate::workspace::{self, Failure, Profile};
+use setup::Need;
+
+/// Which suites to run.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Run only the suite of this name.
+    #[arg(long, value_name = "NAME", value_parser = names())]
+    only: Option<String>,
+}
+
+/// A set of tests that passes or fails as one.
+struct Suite {
+    name: &'static str,
+    about: &'static str,
+    needs: &'static [Need],
+    run: fn() -> Result<(), Failure>,
+}
+
+/// Every suite, in running order: what is quick to fail comes first, and `leaks` reads what the suites before it left.
+const SUITES: &[Suite] = &[
+    Suite {
+        name: "rust",
+        about: "unit, fixture and integration tests of every crate",
+        needs: &[],
+        run: rust,
+    },
+    Suite {
+        name: "sdk",
+        about: "the official OpenAI SDK through the real binary",
+        needs: &[Need::Binary, Need::Python],
+        run: sdk,
+    },
+    Suite {
+        name: "leaks",
+        about: "no secret in any log or answer of the sdk suite",
+        needs: &[],
+        run: leaks::run,
+    },
+];
+
+fn rust() -> Result<(), Failure> {
+    workspace::run(&mut workspace::cargo(&["test", "--workspace", "--locked"]))
+}
+
+fn sdk() -> Result<(), Failure> {
+    let mut pytest = setup::python();
+    pytest
+        .args(["-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider", "tests/sdk"])
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("LOCKGATE_BINARY", workspace::binary(Profile::Debug, "lockgate"))
+        .env("LOCKGATE_SDK_RUN", leaks::folder());
+    workspace::run(&mut pytest)
+}
+
+fn names() -> clap::builder::PossibleValuesParser {
+    SUITES.iter().map(|suite| suite.name).collect::<Vec<_>>().into()
+}
+
+/// How one suite ended.
+struct Outcome {
+    suite: &'static Suite,
+    took: Duration,
+    failure: Option<String>,
+}
+
+/// Runs the suites and prints the table.
+///
+/// # Errors
+/// When any suite failed.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let chosen =
+        SUITES.iter().filter(|suite| arguments.only.as_deref().is_none_or(|only| only == suite.name));
+    let mut prepared = BTreeMap::new();
+    let outcomes: Vec<Outcome> = chosen.map(|suite| run_suite(suite, &mut prepared)).collect();
+    print_table(&outcomes);
+    match outcomes.iter().filter(|outcome| outcome.failure.is_some()).count() {
+        0 => Ok(()),
+        failed => Err(format!("{failed} of {} suites failed", outcomes.len()).into()),
+    }
+}
+
+/// Set-up is done once, whichever suite needs it first, and is counted to that suite's time.
+fn run_suite(suite: &'static Suite, prepared: &mut BTreeMap<Need, Result<(), String>>) -> Outcome {
+    println!("\n== {}: {}", suite.name, suite.about);
+    let started = clock::now();
+    let ready = suite.needs.iter().try_for_each(|need| {
+        prepared.entry(*need).or_insert_with(|| need.prepare().map_err(|failure| failure.to_string())).clone()
+    });
+    let failure = ready.and_then(|()| (suite.run)().map_err(|failure| failure.to_string())).err();
+    if let Some(failure) = &failure {
+        println!("{failure}");
+    }
+    Outcome { suite, took: since(started), failure }
+}
+
+fn since(started: Instant) -> Duration {
+    clock::now().duration_since(started)
+}
+
+/// The closing line is of the form that readers of test output look for.
+fn print_table(outcomes: &[Outcome]) {
+    println!("\n{:<8} {:<7} {:>8}  what", "suite", "result", "time");
+    for Outcome { suite, took, failure } in outcomes {
+        let result = if failure.is_none() { "passed" } else { "FAILED" };
+        println!("{:<8} {result:<7} {:>6.1} s  {}", suite.name, took.as_secs_f64(), suite.about);
+        if let Some(failure) = failure {
+            println!("{:<8} {}", "", failure.lines().next().unwrap_or_default());
+        }
+    }
+    let failed = outcomes.iter().filter(|outcome| outcome.failure.is_some()).count();
+    println!("\nsuites: {} passed, {failed} failed", outcomes.len() - failed);
+}
