@@ -15,6 +15,13 @@ use crate::{
     route::{Local, decoded},
 };
 
+/// The list of models as OpenAI gives it.
+#[derive(Serialize)]
+struct List<'a> {
+    object: &'static str,
+    data: Vec<Model<'a>>,
+}
+
 /// One model as OpenAI lists it. `created` is not known and so is the same for all.
 #[derive(Serialize)]
 struct Model<'a> {
@@ -62,7 +69,7 @@ pub(crate) async fn answer(
             let names = gateway.fleet.names().await;
             let may_use = |name: &&String| caller.is_none_or(|caller| caller.may_use(name));
             let data: Vec<Model<'_>> = names.iter().filter(may_use).map(|name| Model::new(name)).collect();
-            Ok(respond(StatusCode::OK, &json!({ "object": "list", "data": data })))
+            Ok(respond(StatusCode::OK, &List { object: "list", data }))
         }
         Local::Model(name) => {
             let name = decoded(name).unwrap_or_default();
@@ -74,13 +81,15 @@ pub(crate) async fn answer(
                 ));
             }
             gateway.fleet.plan(&name).await?;
-            Ok(respond(StatusCode::OK, &json!(Model::new(&name))))
+            Ok(respond(StatusCode::OK, &Model::new(&name)))
         }
     }
 }
 
-fn respond(status: StatusCode, body: &serde_json::Value) -> Response<AnswerBody> {
-    let mut response = Response::new(AnswerBody::Whole(Bytes::from(body.to_string())));
+fn respond(status: StatusCode, body: &impl Serialize) -> Response<AnswerBody> {
+    // None of these bodies can fail to serialise; the fallback only spells that out without a panic.
+    let body = serde_json::to_vec(body).map_or_else(|_| Bytes::new(), Bytes::from);
+    let mut response = Response::new(AnswerBody::Whole(body));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderValue, Method};
 use serde::Serialize;
 
 use crate::{Fault, clock, clock::Instant};
@@ -131,7 +131,7 @@ impl Ledger {
             id: 0,
             method: method.clone(),
             path: path.to_owned(),
-            headers: headers.clone(),
+            headers: own(headers),
             body: Bytes::new(),
             model: None,
             fault: fault.cloned(),
@@ -250,6 +250,13 @@ impl Drop for Track {
             self.end(Ended::ClientGone { after: clock::now() - self.began });
         }
     }
+}
+
+/// A copy that keeps nothing else alive: as they come, header values are views of the connection's read buffer.
+fn own(headers: &HeaderMap) -> HeaderMap {
+    let copy =
+        |value: &HeaderValue| HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| value.clone());
+    headers.iter().map(|(name, value)| (name.clone(), copy(value))).collect()
 }
 
 #[cfg(test)]
