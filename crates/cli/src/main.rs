@@ -14,7 +14,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Any AI client, in the API it already speaks, to any provider.
 #[derive(Parser)]
-#[command(name = "lockgate", version, about, propagate_version = true)]
+#[command(name = "lockgate", version, propagate_version = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -7,11 +7,11 @@ use std::{
 
 use http::{Method, Request};
 use http_body_util::{BodyExt, Limited};
-use lockgate_provider::Ask;
+use lockgate_provider::{Ask, Credential, Site};
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
-use crate::{body::RequestBody, clock, fleet::Provider, upstream::Upstream};
+use crate::{body::RequestBody, clock, upstream::Upstream};
 
 /// How long an answer, or the lack of one, is believed.
 const FRESH: Duration = Duration::from_secs(300);
@@ -50,7 +50,12 @@ impl Discovery {
     }
 
     /// The names the provider serves; none if it does not say.
-    pub(crate) async fn names(&self, provider: &Provider, upstream: &Upstream) -> Arc<[String]> {
+    pub(crate) async fn names(
+        &self,
+        site: &Site,
+        credential: &Credential,
+        upstream: &Upstream,
+    ) -> Arc<[String]> {
         if !self.written.is_empty() {
             return Arc::clone(&self.written);
         }
@@ -58,7 +63,8 @@ impl Discovery {
         match &*asked {
             Some((names, until)) if clock::now() < *until => Arc::clone(names),
             _ => {
-                let answer = tokio::time::timeout(PATIENCE, ask(provider, upstream)).await.ok().flatten();
+                let answer =
+                    tokio::time::timeout(PATIENCE, ask(site, credential, upstream)).await.ok().flatten();
                 let fresh = if answer.is_some() { FRESH } else { RETRY };
                 let names: Arc<[String]> = answer.unwrap_or_default().into();
                 *asked = Some((Arc::clone(&names), clock::now() + fresh));
@@ -68,17 +74,16 @@ impl Discovery {
     }
 }
 
-async fn ask(provider: &Provider, upstream: &Upstream) -> Option<Vec<String>> {
-    let credential = &provider.credentials.first()?.credential;
+async fn ask(site: &Site, credential: &Credential, upstream: &Upstream) -> Option<Vec<String>> {
     let ask = Ask { method: &Method::GET, tail: "/models", query: None, model: "", credential };
-    let prepared = provider.site.prepare(&ask).ok()?;
+    let prepared = site.prepare(&ask).ok()?;
     let mut request = Request::new(RequestBody::default());
     *request.uri_mut() = prepared.uri;
     *request.headers_mut() = prepared.headers;
     let answer = upstream.send(request).await.ok()?;
     if !answer.status().is_success() {
         tracing::debug!(
-            provider = provider.name,
+            kind = site.kind().name(),
             status = answer.status().as_u16(),
             "the provider lists no models"
         );

@@ -312,7 +312,10 @@ impl Provider {
     }
 
     async fn listed(&self, upstream: &Upstream) -> Arc<[String]> {
-        self.discovery.names(self, upstream).await
+        match self.credentials.first() {
+            Some(first) => self.discovery.names(&self.site, &first.credential, upstream).await,
+            None => Arc::default(),
+        }
     }
 }
 

@@ -5,7 +5,9 @@
 mod course;
 mod pool;
 mod strategies;
+mod strategy;
 
 pub use course::{Course, Next, Policy};
-pub use pool::{Member, Pool};
-pub use strategies::{STRATEGIES, Strategy, StrategyRow, find};
+pub use pool::Pool;
+pub use strategies::{STRATEGIES, find};
+pub use strategy::{Member, Strategy, StrategyRow};

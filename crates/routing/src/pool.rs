@@ -1,15 +1,6 @@
 //! A model's deployments in tiers, and the order in which one call asks them.
 
-use crate::strategies::{Strategy, StrategyRow};
-
-/// One deployment in a tier.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Member {
-    /// The gateway's number for the deployment.
-    pub deployment: usize,
-    /// Its share of the tier's calls.
-    pub weight: u32,
-}
+use crate::strategy::{Member, Strategy, StrategyRow};
 
 /// All deployments of one model: the first tier takes the calls, the others catch what it cannot answer.
 #[derive(Debug)]

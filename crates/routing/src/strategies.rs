@@ -2,24 +2,7 @@
 
 mod round_robin;
 
-use std::fmt;
-
-use crate::pool::Member;
-
-/// Orders the members of one tier, call by call.
-pub trait Strategy: Send + Sync + fmt::Debug {
-    /// The places of all members, best first.
-    fn order(&self) -> Vec<usize>;
-}
-
-/// One row of the table.
-#[derive(Debug)]
-pub struct StrategyRow {
-    /// The name in the config.
-    pub name: &'static str,
-    /// Starts the strategy for a tier with these members, of which there is at least one.
-    pub build: fn(&[Member]) -> Box<dyn Strategy>,
-}
+use crate::strategy::StrategyRow;
 
 /// Every strategy, the default first.
 pub const STRATEGIES: &[StrategyRow] =

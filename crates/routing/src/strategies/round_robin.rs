@@ -2,8 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::Strategy;
-use crate::pool::Member;
+use crate::strategy::{Member, Strategy};
 
 /// Longest precomputed sequence; larger sums of weights are scaled down to it.
 const MAX_SEQUENCE: u64 = 4096;
