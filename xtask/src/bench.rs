@@ -5,6 +5,7 @@
 
 mod cores;
 pub(crate) mod load;
+mod median;
 mod report;
 mod scenarios;
 mod servers;

@@ -5,8 +5,9 @@ use std::collections::HashSet;
 
 use serde_json::Value as Json;
 
-use crate::problem::{Finding, Findings};
-use crate::tree::{Entry, Kind, Node, Scalar, Span, quotable};
+use crate::finding::{Finding, Findings};
+use crate::span::Span;
+use crate::tree::{Entry, Kind, Node, Scalar, quotable};
 use crate::units::{self, Verdict};
 use crate::value::Value;
 

@@ -4,8 +4,9 @@
 
 use crate::Env;
 use crate::check::{join, shown_key};
-use crate::problem::Findings;
-use crate::tree::{Kind, Node, Place, Scalar, Span};
+use crate::finding::Findings;
+use crate::span::{Place, Span};
+use crate::tree::{Kind, Node, Scalar};
 
 /// Replaces every reference in the values of the tree; keys stay as they are.
 pub(crate) fn interpolate(node: &mut Node, path: &str, env: Env<'_>, findings: &mut Findings) {

@@ -7,12 +7,14 @@
 
 mod check;
 mod environment;
+mod finding;
 mod interpolate;
 mod nearest;
 mod problem;
 mod quote;
 mod secret;
 mod shield;
+mod span;
 mod target;
 mod text;
 mod tree;
@@ -26,7 +28,8 @@ use std::path::Path;
 
 pub use bytesize::ByteSize;
 pub use environment::{FromEnv, from_env};
-pub use problem::{Errors, Problem, Quote};
+pub use problem::{Errors, Problem};
+pub use quote::Quote;
 pub use secret::Secret;
 pub use target::Target;
 pub use types::{
@@ -34,7 +37,8 @@ pub use types::{
     Server, Strategy,
 };
 
-use problem::Findings;
+use finding::Findings;
+use quote::Known;
 
 /// The most bytes a config file may have.
 pub const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
@@ -49,7 +53,8 @@ pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 pub fn parse(file_name: &str, text: &str, env: Env<'_>) -> Result<Config, Errors> {
     let mut findings = Findings::default();
     let Some(mut tree) = tree::parse(text, &mut findings) else {
-        return Err(findings.into_errors(file_name, text, None));
+        let keys = check::keys(&schema());
+        return Err(Errors::of_findings(findings, file_name, text, &Known::Keys(&keys)));
     };
     interpolate::interpolate(&mut tree.root, "", env, &mut findings);
     let root = &tree.root;
@@ -60,7 +65,7 @@ pub fn parse(file_name: &str, text: &str, env: Env<'_>) -> Result<Config, Errors
     }
     match config {
         Some(config) if findings.is_empty() => Ok(config),
-        _ => Err(findings.into_errors(file_name, text, Some(&tree))),
+        _ => Err(Errors::of_findings(findings, file_name, text, &Known::Pieces(&tree.pieces))),
     }
 }
 

@@ -1,14 +1,9 @@
 //! What is wrong with a file, for a person with that file open.
 
-use std::collections::HashSet;
 use std::fmt;
 
-use crate::nearest::nearest;
-use crate::tree::{Span, Tree};
-use crate::{check, quote};
-
-/// The most problems one report spells out; the rest are counted.
-const MAX_REPORTED: usize = 100;
+use crate::finding::Findings;
+use crate::quote::{self, Known, Quote};
 
 /// One thing that is wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,44 +26,11 @@ pub struct Problem {
     pub quote: Option<Quote>,
 }
 
-/// A line of the file, fit to be shown.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Quote {
-    /// The line. Whatever is not known to be harmless is `<redacted>`.
-    pub text: String,
-    /// Where the marked part begins, in characters of `text`, from 0.
-    pub start: usize,
-    /// How long the marked part is, in characters; at least 1.
-    pub length: usize,
-}
-
 /// Everything that is wrong with a file, in the order of the file. `Display` is the whole report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Errors {
     problems: Vec<Problem>,
     not_shown: usize,
-}
-
-/// A problem before its line is quoted.
-pub(crate) struct Finding {
-    /// The offending key or value.
-    pub(crate) span: Span,
-    /// As in [`Problem`].
-    pub(crate) path: String,
-    /// As in [`Problem`].
-    pub(crate) message: String,
-    /// As in [`Problem`].
-    pub(crate) hint: Option<String>,
-    /// As in [`Problem`].
-    pub(crate) help: Option<String>,
-}
-
-/// The problems so far, and which scalars of the file may be quoted.
-#[derive(Default)]
-pub(crate) struct Findings {
-    list: Vec<Finding>,
-    not_shown: usize,
-    harmless: HashSet<Span>,
 }
 
 // === impl Errors ===
@@ -77,6 +39,28 @@ impl Errors {
     /// The problems, in the order of the file.
     pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
         self.problems.iter()
+    }
+
+    /// The report on what was found; `known` decides how much of each line may be quoted.
+    pub(crate) fn of_findings(findings: Findings, file: &str, text: &str, known: &Known<'_>) -> Self {
+        let Findings { mut list, not_shown, harmless } = findings;
+        list.sort_by_key(|finding| finding.span.start);
+        let lines = quote::lines(text);
+        let problems = list.into_iter().map(|finding| {
+            let span = finding.span;
+            let line = lines.get(span.start.line.wrapping_sub(1));
+            Problem {
+                file: file.to_owned(),
+                line: span.start.line,
+                column: span.start.column,
+                path: finding.path,
+                message: finding.message,
+                hint: finding.hint,
+                help: finding.help,
+                quote: line.map(|line| quote::quote(line, span, known, &harmless)),
+            }
+        });
+        Self { problems: problems.collect(), not_shown }
     }
 
     /// One problem that is the file as a whole.
@@ -138,73 +122,5 @@ impl fmt::Display for Problem {
             }
         }
         Ok(())
-    }
-}
-
-// === impl Findings ===
-
-impl Findings {
-    /// Adds a problem.
-    pub(crate) fn add(&mut self, finding: Finding) {
-        if self.list.len() < MAX_REPORTED {
-            self.list.push(finding);
-        } else {
-            self.not_shown += 1;
-        }
-    }
-
-    /// Adds a problem that has a path and perhaps a hint.
-    pub(crate) fn report(&mut self, span: Span, path: &str, message: String, hint: Option<String>) {
-        self.add(Finding { span, path: path.to_owned(), message, hint, help: None });
-    }
-
-    /// The name that was probably meant. A report that is full anyway is spared the search.
-    pub(crate) fn nearest<'k>(
-        &self,
-        name: &str,
-        candidates: impl IntoIterator<Item = &'k str>,
-    ) -> Option<&'k str> {
-        if self.list.len() < MAX_REPORTED { nearest(name, candidates) } else { None }
-    }
-
-    /// Whether nothing was found.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.list.is_empty()
-    }
-
-    /// Lets a scalar be quoted: it stands where no secret belongs.
-    pub(crate) fn may_quote(&mut self, span: Span) {
-        self.harmless.insert(span);
-    }
-
-    /// Takes that back, when the value turns out to carry a secret after all.
-    pub(crate) fn must_not_quote(&mut self, span: Span) {
-        self.harmless.remove(&span);
-    }
-
-    /// The report. Without a tree nothing is known about the text, and its quotes are masked.
-    pub(crate) fn into_errors(mut self, file: &str, text: &str, tree: Option<&Tree>) -> Errors {
-        self.list.sort_by_key(|finding| finding.span.start);
-        let lines = quote::lines(text);
-        let harmless = self.harmless;
-        let keys = if tree.is_none() { check::keys(&crate::schema()) } else { HashSet::new() };
-        let problems = self.list.into_iter().map(|finding| {
-            let span = finding.span;
-            let quote = lines.get(span.start.line.wrapping_sub(1)).map(|line| match tree {
-                Some(tree) => quote::redacted(line, span, &tree.pieces, &harmless),
-                None => quote::masked(line, span, &keys),
-            });
-            Problem {
-                file: file.to_owned(),
-                line: span.start.line,
-                column: span.start.column,
-                path: finding.path,
-                message: finding.message,
-                hint: finding.hint,
-                help: finding.help,
-                quote,
-            }
-        });
-        Errors { problems: problems.collect(), not_shown: self.not_shown }
     }
 }

@@ -2,12 +2,38 @@
 
 use std::collections::HashSet;
 
-use crate::problem::Quote;
-use crate::tree::{Place, Span};
+use crate::span::{Place, Span};
 
 const REDACTED: &str = "<redacted>";
 /// The most characters of a line that are shown.
 const WIDEST: usize = 160;
+
+/// A line of the file, fit to be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quote {
+    /// The line. Whatever is not known to be harmless is `<redacted>`.
+    pub text: String,
+    /// Where the marked part begins, in characters of `text`, from 0.
+    pub start: usize,
+    /// How long the marked part is, in characters; at least 1.
+    pub length: usize,
+}
+
+/// What is known of the text that a line is from.
+pub(crate) enum Known<'a> {
+    /// It was parsed: where it has scalars, in the order of the text.
+    Pieces(&'a [Span]),
+    /// It could not be parsed: only the words that are keys of the config.
+    Keys(&'a HashSet<String>),
+}
+
+/// A line as far as it may be shown, with the part at `span` marked.
+pub(crate) fn quote(line: &str, span: Span, known: &Known<'_>, harmless: &HashSet<Span>) -> Quote {
+    match known {
+        Known::Pieces(pieces) => redacted(line, span, pieces, harmless),
+        Known::Keys(keys) => masked(line, span, keys),
+    }
+}
 
 /// The lines of a text, broken where the YAML parser breaks them.
 pub(crate) fn lines(text: &str) -> Vec<&str> {
@@ -23,7 +49,7 @@ pub(crate) fn lines(text: &str) -> Vec<&str> {
 }
 
 /// A line of a file that was parsed: its structure, and those keys and values that are `harmless`.
-pub(crate) fn redacted(line: &str, span: Span, pieces: &[Span], harmless: &HashSet<Span>) -> Quote {
+fn redacted(line: &str, span: Span, pieces: &[Span], harmless: &HashSet<Span>) -> Quote {
     let number = span.start.line;
     let hides = |piece: &Span| !harmless.contains(piece) && !is_reference(line, *piece);
     // Pieces are in the order of the text. Of a long line only the part around the place is looked at.
@@ -78,7 +104,7 @@ pub(crate) fn redacted(line: &str, span: Span, pieces: &[Span], harmless: &HashS
 
 /// A line of a file that could not be parsed: its structure and the words that are keys of the config;
 /// all else is `*`, because nobody knows what it is.
-pub(crate) fn masked(line: &str, span: Span, keys: &HashSet<String>) -> Quote {
+fn masked(line: &str, span: Span, keys: &HashSet<String>) -> Quote {
     let structural = |c: char| c.is_control() || " :,[]{}\"'".contains(c);
     let first = span.start.column.saturating_sub(WIDEST / 2).max(1);
     let mut out = Marked::new(span, first > 1);

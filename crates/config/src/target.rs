@@ -6,7 +6,6 @@ use std::fmt;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 
-use crate::types::one;
 use crate::units;
 
 /// Something that can answer a model: written `provider/upstream-model`, or as a mapping with a weight.
@@ -28,7 +27,7 @@ struct WeightedTarget {
     #[schemars(with = "units::TargetName")]
     target: String,
     /// Its share of the pool's requests, next to the other targets.
-    #[serde(default = "crate::types::one")]
+    #[serde(default = "one")]
     #[schemars(range(min = 1, max = 1000), extend("default" = 1))]
     weight: u32,
 }
@@ -36,9 +35,8 @@ struct WeightedTarget {
 impl Target {
     /// Reads `provider/upstream-model`; `None` when a side is missing.
     pub fn parse(text: &str) -> Option<Self> {
-        let (provider, model) = text.split_once('/')?;
-        let whole = !provider.is_empty() && !model.is_empty();
-        whole.then(|| Self { provider: provider.to_owned(), model: model.to_owned(), weight: one() })
+        let (provider, model) = units::target_sides(text)?;
+        Some(Self { provider: provider.to_owned(), model: model.to_owned(), weight: one() })
     }
 }
 
@@ -80,4 +78,9 @@ impl JsonSchema for Target {
             "anyOf": [generator.subschema_for::<units::TargetName>(), generator.subschema_for::<WeightedTarget>()],
         })
     }
+}
+
+/// The weight of what has none written.
+pub(crate) fn one() -> u32 {
+    1
 }

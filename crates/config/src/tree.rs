@@ -6,28 +6,15 @@ use std::collections::HashMap;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
 
-use crate::problem::Findings;
+use crate::finding::Findings;
 use crate::shield::{shield, unshield};
+use crate::span::{Place, Span};
 
 /// The deepest that mappings and lists may be nested.
 const MAX_DEPTH: usize = 32;
 /// The most nodes a file may have once its aliases are expanded (a text counts once more per KiB), so
 /// that a small file cannot grow into a large one.
 const MAX_NODES: usize = 100_000;
-
-/// A place in the file: line and column in characters, both from 1.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Place {
-    pub(crate) line: usize,
-    pub(crate) column: usize,
-}
-
-/// From a place up to, and without, another.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Span {
-    pub(crate) start: Place,
-    pub(crate) end: Place,
-}
 
 /// A parsed file.
 #[derive(Debug)]

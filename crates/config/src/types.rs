@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::Secret;
-use crate::target::Target;
+use crate::target::{Target, one};
 use crate::units;
 
 /// The whole configuration of one gateway.
@@ -296,9 +296,4 @@ impl RetryOverride {
 
 fn any_model() -> Vec<String> {
     vec!["*".to_owned()]
-}
-
-/// The weight of what has none written.
-pub(crate) fn one() -> u32 {
-    1
 }

@@ -9,8 +9,6 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
-use crate::target::Target;
-
 /// One form of text: how the schema calls it, what it must be, and whether a text is one.
 pub(crate) struct Format {
     /// The schema's `format`.
@@ -93,7 +91,7 @@ fn address(text: &str) -> Verdict {
 }
 
 fn target(text: &str) -> Verdict {
-    if Target::parse(text).is_some() { Verdict::Good } else { Verdict::Bad }
+    if target_sides(text).is_some() { Verdict::Good } else { Verdict::Bad }
 }
 
 fn is_number(text: &str) -> bool {
@@ -136,6 +134,11 @@ text_schema! {
 }
 
 // === how they are read ===
+
+/// The provider and the model of `provider/upstream-model`; `None` when a side is missing.
+pub(crate) fn target_sides(text: &str) -> Option<(&str, &str)> {
+    text.split_once('/').filter(|(provider, model)| !provider.is_empty() && !model.is_empty())
+}
 
 /// Reads a duration such as `10m`.
 pub(crate) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {

@@ -6,9 +6,10 @@
 use std::collections::HashMap;
 
 use crate::check::shown_key;
-use crate::problem::Findings;
+use crate::finding::Findings;
+use crate::span::Span;
 use crate::text;
-use crate::tree::{Entry, Kind, Node, Span, quotable};
+use crate::tree::{Entry, Kind, Node, quotable};
 use crate::{Config, Credential, Provider, Secret, Target};
 
 /// Whether providers of a kind have no URL of their own and the config must give one.

@@ -7,7 +7,7 @@ use serde::de::{Deserializer, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
 use crate::Config;
-use crate::problem::Findings;
+use crate::finding::Findings;
 use crate::tree::{Kind, Node};
 
 /// A value whose type the schema has confirmed.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     Entry, Fault,
     reply::{Reply, json_bytes},
-    server::Shared,
+    shared::Shared,
 };
 
 const PREFIX: &str = "/_mock/";

@@ -24,6 +24,7 @@ mod schema;
 mod server;
 mod service;
 mod settings;
+mod shared;
 mod text;
 
 pub use fault::{Fault, UnknownFault};

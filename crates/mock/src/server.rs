@@ -1,15 +1,11 @@
 //! Accepts connections and hands out the `Mock` that tests steer.
 
 use std::{
-    collections::VecDeque,
     convert::Infallible,
     io,
     net::SocketAddr,
     pin::Pin,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -25,7 +21,10 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{Behaviour, Counts, Entry, Fault, Settings, ledger::Ledger, service};
+use crate::{
+    Behaviour, Counts, Entry, Fault, Settings, service,
+    shared::{Breaker, Open, Shared},
+};
 
 /// A connection may idle, or take its time with the headers, this long: about what providers allow.
 const IDLE: Duration = Duration::from_secs(75);
@@ -40,28 +39,6 @@ pub struct Mock {
     tasks: TaskTracker,
 }
 
-/// What all connections share.
-pub(crate) struct Shared {
-    pub(crate) settings: Settings,
-    pub(crate) ledger: Arc<Ledger>,
-    behaviour: Mutex<Arc<Behaviour>>,
-    script: Mutex<Script>,
-    connections: AtomicUsize,
-}
-
-#[derive(Default)]
-struct Script {
-    queue: VecDeque<Option<Fault>>,
-    cycle: VecDeque<Option<Fault>>,
-}
-
-/// Breaks the connection it belongs to, with a TCP reset.
-#[derive(Clone)]
-pub(crate) struct Breaker {
-    reset: Arc<AtomicBool>,
-    cancel: CancellationToken,
-}
-
 /// Binds `addr` (port 0 = any free port) and serves until the mock is stopped or dropped.
 ///
 /// # Errors
@@ -69,13 +46,7 @@ pub(crate) struct Breaker {
 pub async fn start(addr: SocketAddr, settings: Settings) -> io::Result<Mock> {
     let listener = TcpListener::bind(addr).await?;
     let addr = listener.local_addr()?;
-    let shared = Arc::new(Shared {
-        ledger: Arc::new(Ledger::new(settings.ledger_entries, settings.keep_bodies)),
-        behaviour: Mutex::new(Arc::new(settings.behaviour.clone())),
-        script: Mutex::default(),
-        connections: AtomicUsize::new(0),
-        settings,
-    });
+    let shared = Arc::new(Shared::new(settings));
     let (cancel, tasks) = (CancellationToken::new(), TaskTracker::new());
     tasks.spawn(accept(listener, Arc::clone(&shared), cancel.clone(), tasks.clone()));
     tasks.close();
@@ -101,8 +72,8 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, cancel: Cancellation
 
 async fn serve(stream: TcpStream, shared: Arc<Shared>, cancel: CancellationToken) {
     let _open = Open::new(&shared);
-    let breaker = Breaker { reset: Arc::default(), cancel };
-    let socket = TokioIo::new(Socket { stream, reset: Arc::clone(&breaker.reset) });
+    let breaker = Breaker::new(cancel);
+    let socket = TokioIo::new(Socket { stream, breaker: breaker.clone() });
     let service = {
         let breaker = breaker.clone();
         service_fn(move |request| {
@@ -116,7 +87,7 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>, cancel: CancellationToken
     tokio::select! {
         // How a connection ends is in the ledger, call by call.
         _ = builder.serve_connection(socket, service) => {}
-        () = breaker.cancel.cancelled() => {}
+        () = breaker.cancelled() => {}
     }
 }
 
@@ -181,87 +152,15 @@ impl Drop for Mock {
     }
 }
 
-// === impl Shared ===
-
-impl Shared {
-    pub(crate) fn behaviour(&self) -> Arc<Behaviour> {
-        Arc::clone(&lock(&self.behaviour))
-    }
-
-    pub(crate) fn set_behaviour(&self, behaviour: Behaviour) {
-        *lock(&self.behaviour) = Arc::new(behaviour);
-    }
-
-    pub(crate) fn script(&self, faults: impl IntoIterator<Item = Option<Fault>>) {
-        lock(&self.script).queue.extend(faults);
-    }
-
-    pub(crate) fn cycle(&self, faults: Vec<Option<Fault>>) {
-        lock(&self.script).cycle = faults.into();
-    }
-
-    /// The fault due for a request that begins now.
-    pub(crate) fn next_fault(&self) -> Option<Fault> {
-        let mut script = lock(&self.script);
-        if let Some(fault) = script.queue.pop_front() {
-            return fault;
-        }
-        let fault = script.cycle.pop_front()?;
-        script.cycle.push_back(fault.clone());
-        fault
-    }
-
-    pub(crate) fn open_connections(&self) -> usize {
-        self.connections.load(Ordering::Relaxed)
-    }
-
-    /// As it was at the start.
-    pub(crate) fn reset(&self) {
-        *lock(&self.script) = Script::default();
-        self.set_behaviour(self.settings.behaviour.clone());
-        self.ledger.clear();
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-// === impl Breaker ===
-
-impl Breaker {
-    pub(crate) fn reset(&self) {
-        self.reset.store(true, Ordering::Relaxed);
-        self.cancel.cancel();
-    }
-}
-
-/// Counts one open connection while it lives.
-struct Open(Arc<Shared>);
-
-impl Open {
-    fn new(shared: &Arc<Shared>) -> Self {
-        shared.ledger.connection();
-        shared.connections.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(shared))
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// A TCP stream that, when told so, closes with a reset instead of a farewell.
 struct Socket {
     stream: TcpStream,
-    reset: Arc<AtomicBool>,
+    breaker: Breaker,
 }
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        if self.reset.load(Ordering::Relaxed) {
+        if self.breaker.is_reset() {
             let _ = self.stream.set_zero_linger();
         }
     }

@@ -15,7 +15,7 @@ use crate::{
     ledger::{Ended, Track},
     pacing::{self, Mishap},
     reply::{Payload, Reply},
-    server::{Breaker, Shared},
+    shared::{Breaker, Shared},
 };
 
 /// Longest request body read.

@@ -4,8 +4,8 @@ use lockgate_protocol::ir::{Blame, Complaint, Fault, FaultKind};
 
 use crate::{
     complaint::{self, Said, clip},
+    exchange::Reply,
     hints,
-    provider::Reply,
     redact::redact,
 };
 

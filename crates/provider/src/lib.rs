@@ -1,20 +1,34 @@
 //! Pure: where and how to ask a provider, and what its failures mean.
 //!
-//! Reading order: `provider.rs` (the seam and its one table), `site.rs` (a provider as the operator wrote it),
-//! `providers/` (one folder each), `classify.rs` (a failure's bytes become a typed fault).
+//! Reading order: `provider.rs` (the seam), `exchange.rs` and `place.rs` (what crosses it), `providers/` (one folder
+//! each, and the one table), `site.rs` (a provider as the operator wrote it), `classify.rs` (a failure's bytes become a
+//! typed fault).
 
 mod address;
 mod classify;
 mod complaint;
+mod credential;
+mod environment;
+mod exchange;
 mod hints;
+mod kind;
 mod path;
+mod place;
+mod preset;
 mod provider;
 mod providers;
 mod redact;
 mod site;
 
 pub use address::SiteError;
-pub use provider::{Ask, Environment, Kind, PROVIDERS, Prepared, Provider, Reply, environment, find, kinds};
-pub use providers::openai_compatible::presets::{Key, Preset, StreamUsage, presets};
+pub use credential::Credential;
+pub use environment::Environment;
+pub use exchange::{Ask, Prepared, Reply};
+pub use kind::Kind;
+pub use place::{Place, Wish};
+pub use preset::{Key, Preset, StreamUsage};
+pub use provider::Provider;
+pub use providers::openai_compatible::presets::presets;
+pub use providers::{PROVIDERS, environment, find, kinds};
 pub use redact::redact;
-pub use site::{Credential, Place, Site, Wish};
+pub use site::Site;

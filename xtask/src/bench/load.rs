@@ -18,8 +18,7 @@ use tokio::net::TcpStream;
 use tokio::task::LocalSet;
 
 use super::cores::Cores;
-use super::scenarios::{SCENARIOS, Scenario};
-use super::servers::CLIENT_KEY;
+use super::scenarios::{CLIENT_KEY, Expected, SCENARIOS, Scenario, count_events};
 use crate::workspace::{self, Failure, Profile};
 
 /// No run sends more requests than this, however fast the answers come.
@@ -45,15 +44,6 @@ pub(crate) struct Arguments {
     /// What a right answer holds, as JSON.
     #[arg(long)]
     expect: String,
-}
-
-/// What a right answer holds.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Expected {
-    /// The answer's text as it is spelled in the JSON of an unstreamed answer.
-    pub(crate) text: String,
-    /// Events of a streamed answer, the closing `[DONE]` included.
-    pub(crate) events: usize,
 }
 
 /// What one run showed.
@@ -262,11 +252,6 @@ fn verify(status: u16, body: &[u8], plan: &Plan) -> io::Result<usize> {
         events if events == plan.expected.events => Ok(events),
         events => Err(io::Error::other(format!("{events} events, {} expected", plan.expected.events))),
     }
-}
-
-/// Server-sent events of a body whose events are one `data` line each.
-pub(crate) fn count_events(body: &[u8]) -> usize {
-    memmem::find_iter(body, b"\n\n").count()
 }
 
 fn figures(tallies: &[Tally], took: Duration) -> Figures {

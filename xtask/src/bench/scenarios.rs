@@ -1,7 +1,11 @@
 //! What is asked, how often at a time, and what a right answer holds.
 
+use memchr::memmem;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+/// The client key that the gateway checks on every request. It guards nothing.
+pub(crate) const CLIENT_KEY: &str = "lockgate-bench-client-key";
 const KB: usize = 1024;
 
 /// One kind of load.
@@ -16,6 +20,15 @@ pub(crate) struct Scenario {
     /// What the mock provider is told about its answers; in a stream each word is an event.
     pub(crate) behaviour: &'static str,
     pub(crate) stream: bool,
+}
+
+/// What a right answer holds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Expected {
+    /// The answer's text as it is spelled in the JSON of an unstreamed answer.
+    pub(crate) text: String,
+    /// Events of a streamed answer, the closing `[DONE]` included.
+    pub(crate) events: usize,
 }
 
 /// About 1.2 KB as one answer.
@@ -62,4 +75,9 @@ impl Scenario {
         }
         request.to_string().into_bytes()
     }
+}
+
+/// Server-sent events of a body whose events are one `data` line each.
+pub(crate) fn count_events(body: &[u8]) -> usize {
+    memmem::find_iter(body, b"\n\n").count()
 }

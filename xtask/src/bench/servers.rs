@@ -12,12 +12,9 @@ use lockgate_testkit::process::{Process, free_address};
 use serde_json::Value;
 
 use super::cores::Cores;
-use super::load::{Expected, count_events};
-use super::scenarios::Scenario;
+use super::scenarios::{CLIENT_KEY, Expected, Scenario, count_events};
 use crate::workspace::{self, Failure, Profile};
 
-/// The client key that the gateway checks on every request. It guards nothing.
-pub(crate) const CLIENT_KEY: &str = "lockgate-bench-client-key";
 /// The model's name at the gateway.
 const MODEL: &str = "fast";
 /// The same model's name at the mock provider.

@@ -7,7 +7,7 @@ use lockgate_testkit::clock;
 use lockgate_testkit::process::{Process, free_address};
 use serde::Serialize;
 
-use super::report::median;
+use super::median::median;
 use super::servers::write_config;
 use crate::workspace::{self, Failure, Profile};
 

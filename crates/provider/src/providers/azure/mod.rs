@@ -9,10 +9,13 @@ use lockgate_protocol::ir::Fault;
 
 use crate::{
     address::{Address, SiteError},
+    credential::secret_value,
+    environment::Environment,
+    exchange::{Ask, Prepared},
     path,
-    provider::{Ask, Environment, Prepared, Provider},
+    place::{Place, Wish, bad_path},
+    provider::Provider,
     providers::openai::flat,
-    site::{Place, Site, Wish, bad_path, secret_value},
 };
 
 pub(crate) struct Azure;
@@ -72,16 +75,16 @@ impl Provider for Azure {
         Ok(())
     }
 
-    fn prepare(&self, site: &Site, ask: &Ask<'_>) -> Result<Prepared, Fault> {
-        if site.prefix().ends_with("/v1") || !is_per_deployment(ask.tail) {
-            return flat(site, ask);
+    fn prepare(&self, place: &Place, ask: &Ask<'_>) -> Result<Prepared, Fault> {
+        if place.prefix().ends_with("/v1") || !is_per_deployment(ask.tail) {
+            return flat(place, ask);
         }
         const DEPLOYMENTS: &str = "/deployments";
-        let mut path = String::with_capacity(site.path_size(ask) + DEPLOYMENTS.len() + ask.model.len() + 1);
-        path.push_str(site.prefix());
+        let mut path = String::with_capacity(place.path_size(ask) + DEPLOYMENTS.len() + ask.model.len() + 1);
+        path.push_str(place.prefix());
         path.push_str(DEPLOYMENTS);
         path::push_name(&mut path, ask.model).map_err(|why| bad_path("deployment", why))?;
-        site.prepare_under(path, ask)
+        place.prepare_under(path, ask)
     }
 }
 

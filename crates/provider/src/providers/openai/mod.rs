@@ -5,8 +5,11 @@ use lockgate_protocol::ir::Fault;
 
 use crate::{
     address::{Address, SiteError},
-    provider::{Ask, Environment, Prepared, Provider},
-    site::{Place, Site, Wish, secret_value},
+    credential::secret_value,
+    environment::Environment,
+    exchange::{Ask, Prepared},
+    place::{Place, Wish},
+    provider::Provider,
 };
 
 pub(crate) struct OpenAi;
@@ -39,16 +42,16 @@ impl Provider for OpenAi {
         bearer(secret, headers)
     }
 
-    fn prepare(&self, site: &Site, ask: &Ask<'_>) -> Result<Prepared, Fault> {
-        flat(site, ask)
+    fn prepare(&self, place: &Place, ask: &Ask<'_>) -> Result<Prepared, Fault> {
+        flat(place, ask)
     }
 }
 
 /// The tail straight under the prefix.
-pub(crate) fn flat(site: &Site, ask: &Ask<'_>) -> Result<Prepared, Fault> {
-    let mut path = String::with_capacity(site.path_size(ask));
-    path.push_str(site.prefix());
-    site.prepare_under(path, ask)
+pub(crate) fn flat(place: &Place, ask: &Ask<'_>) -> Result<Prepared, Fault> {
+    let mut path = String::with_capacity(place.path_size(ask));
+    path.push_str(place.prefix());
+    place.prepare_under(path, ask)
 }
 
 /// `Authorization: Bearer`, whatever the operator's own headers say.

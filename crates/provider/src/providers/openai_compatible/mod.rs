@@ -7,9 +7,10 @@ use lockgate_protocol::ir::Fault;
 
 use crate::{
     address::{Address, SiteError},
-    provider::{Ask, Prepared, Provider},
+    exchange::{Ask, Prepared},
+    place::{Place, Wish},
+    provider::Provider,
     providers::openai::{bearer, flat, no_api_version},
-    site::{Place, Site, Wish},
 };
 
 pub(crate) struct OpenAiCompatible;
@@ -50,7 +51,7 @@ impl Provider for OpenAiCompatible {
         bearer(secret, headers)
     }
 
-    fn prepare(&self, site: &Site, ask: &Ask<'_>) -> Result<Prepared, Fault> {
-        flat(site, ask)
+    fn prepare(&self, place: &Place, ask: &Ask<'_>) -> Result<Prepared, Fault> {
+        flat(place, ask)
     }
 }

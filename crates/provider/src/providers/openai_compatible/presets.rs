@@ -4,53 +4,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use crate::provider::Environment;
-
-/// One row: a service or server under a name of its own.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Preset {
-    /// The name in the config's `kind`.
-    pub name: String,
-    /// What the OpenAI SDK would be given as `base_url`.
-    pub base_url: String,
-    /// The environment variable that usually holds the key.
-    #[serde(default)]
-    pub env: Option<String>,
-    /// Whether a start without a config file takes `env` as a wish to use this service. Off where the variable is
-    /// somebody else's (a GitHub token is set for other reasons) or another row's.
-    #[serde(default = "yes")]
-    pub discover: bool,
-    /// Whether the service answers nobody without a key.
-    pub key: Key,
-    /// How to get usage in a stream.
-    pub stream_usage: StreamUsage,
-    /// What is odd about it, for the documentation.
-    #[serde(default)]
-    pub note: Option<String>,
-}
-
-/// Whether a service wants a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Key {
-    /// It answers nobody without one.
-    Required,
-    /// A server of one's own: as its operator started it.
-    Optional,
-}
-
-/// How a provider can be brought to report usage in a stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StreamUsage {
-    /// `stream_options.include_usage` asks for it.
-    Ask,
-    /// It comes unasked, and asking may be refused.
-    Always,
-    /// It does not come, and asking is refused.
-    Never,
-}
+use crate::preset::Preset;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -68,19 +22,8 @@ pub fn presets() -> &'static [Preset] {
     &TABLE
 }
 
-impl Preset {
-    pub(crate) fn environment(&'static self) -> Option<Environment> {
-        let api_key = self.env.as_deref().filter(|_| self.discover)?;
-        Some(Environment { kind: &self.name, api_key, base_url: None, api_version: None })
-    }
-}
-
 fn parse(text: &str) -> Result<Vec<Preset>, toml::de::Error> {
     toml::from_str::<Table>(text).map(|table| table.preset)
-}
-
-fn yes() -> bool {
-    true
 }
 
 #[cfg(test)]
@@ -88,7 +31,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::{PROVIDERS, Site, address::Address, environment, find, kinds};
+    use crate::{Key, PROVIDERS, Wish, address::Address, environment, find, kinds};
 
     #[test]
     fn the_table_is_whole() {
@@ -98,8 +41,10 @@ mod tests {
         for row in &rows {
             Address::parse(&row.base_url).unwrap_or_else(|error| panic!("{}: {error}", row.name));
             assert!(!row.base_url.ends_with('/'), "{}: trailing slash", row.name);
-            let site = Site::new(&row.name, None, None, &[]).expect("a preset needs nothing but its name");
-            assert!(row.base_url.ends_with(site.prefix()), "{}: the path is changed", row.name);
+            let kind = find(&row.name).expect("a preset's name is a kind");
+            let wish = Wish { preset: kind.preset, base_url: None, api_version: None };
+            let place = kind.provider.locate(&wish).expect("a preset needs nothing but its name");
+            assert!(row.base_url.ends_with(place.prefix()), "{}: the path is changed", row.name);
             assert_eq!(
                 row.key == Key::Required,
                 row.env.is_some(),

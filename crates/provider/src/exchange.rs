@@ -1,0 +1,45 @@
+//! What goes into a provider and what comes out: a request as asked, where it goes, and an answer that is a failure.
+
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Uri};
+
+use crate::credential::Credential;
+
+/// One request as the gateway wants it sent.
+#[derive(Debug)]
+pub struct Ask<'a> {
+    /// The HTTP method.
+    pub method: &'a Method,
+    /// The path after the version segment, starting with a slash, e.g. `/chat/completions`.
+    pub tail: &'a str,
+    /// The query to pass on, without its question mark.
+    pub query: Option<&'a str>,
+    /// The model as the provider knows it; for Azure the deployment.
+    pub model: &'a str,
+    /// The credential, made once by [`Site::credential`](crate::Site::credential).
+    pub credential: &'a Credential,
+}
+
+/// Where one request goes and what it carries.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The whole address.
+    pub uri: Uri,
+    /// Authentication (marked sensitive) and the operator's headers; the gateway adds the content's own to it.
+    pub headers: HeaderMap,
+}
+
+/// An answer that is a failure.
+#[derive(Debug)]
+pub struct Reply<'a> {
+    /// The HTTP status; a 2xx when the error came inside a successful answer.
+    pub status: u16,
+    /// The answer's headers.
+    pub headers: &'a HeaderMap,
+    /// The answer's body, bounded by the gateway.
+    pub body: &'a Bytes,
+    /// The wall clock at the answer's arrival, for hints that name a date.
+    pub now: SystemTime,
+}

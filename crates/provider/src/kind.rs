@@ -1,0 +1,54 @@
+//! What a config's `kind` stands for: a provider, and perhaps a preset of it.
+
+use crate::{
+    environment::Environment,
+    preset::{Key, Preset, StreamUsage},
+    provider::Provider,
+};
+
+/// What a config's `kind` stands for.
+#[derive(Debug, Clone, Copy)]
+pub struct Kind {
+    /// How to talk to it.
+    pub provider: &'static dyn Provider,
+    /// The row of the presets table, when `kind` names one.
+    pub preset: Option<&'static Preset>,
+}
+
+impl Kind {
+    /// The name as the config writes it.
+    pub fn name(&self) -> &'static str {
+        self.preset.map_or_else(|| self.provider.kind(), |preset| preset.name.as_str())
+    }
+
+    /// Whether the config has to name the base URL.
+    pub fn needs_base_url(&self) -> bool {
+        self.preset.is_none() && self.provider.needs_base_url()
+    }
+
+    /// Whether the place answers nobody without a key.
+    pub fn needs_key(&self) -> bool {
+        self.preset.map_or_else(|| self.provider.needs_key(), |preset| preset.key == Key::Required)
+    }
+
+    /// How the place can be brought to report usage in a stream.
+    pub fn stream_usage(&self) -> StreamUsage {
+        self.preset.map_or(StreamUsage::Ask, |preset| preset.stream_usage)
+    }
+
+    /// The environment variable that usually holds the key, for hints and examples.
+    pub fn key_variable(&self) -> Option<&'static str> {
+        match self.preset {
+            Some(preset) => preset.env.as_deref(),
+            None => self.provider.environment().map(|row| row.api_key),
+        }
+    }
+
+    /// The environment variables from which a start without a config file learns of this kind.
+    pub fn environment(&self) -> Option<Environment> {
+        match self.preset {
+            Some(preset) => preset.environment(),
+            None => self.provider.environment(),
+        }
+    }
+}

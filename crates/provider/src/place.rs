@@ -1,0 +1,57 @@
+//! Where a provider is: what the operator wrote about it, and the address that comes of it.
+
+use lockgate_protocol::ir::{Fault, FaultKind};
+
+use crate::{
+    address::Address,
+    exchange::{Ask, Prepared},
+    path,
+    preset::Preset,
+};
+
+/// What the operator wrote about where a provider is.
+#[derive(Debug, Clone, Copy)]
+pub struct Wish<'a> {
+    /// The preset the kind names.
+    pub preset: Option<&'static Preset>,
+    /// `base_url`.
+    pub base_url: Option<&'a str>,
+    /// `api_version`.
+    pub api_version: Option<&'a str>,
+}
+
+/// Where a provider's paths are.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// Scheme, host and path prefix.
+    pub(crate) address: Address,
+    /// What every query begins with, percent-encoded.
+    pub(crate) query: Option<String>,
+}
+
+impl Place {
+    /// The path under which the provider's paths are, without trailing slash.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.address.path
+    }
+
+    /// The request at `prefix` + the ask's tail and query, with the credential's headers.
+    pub(crate) fn prepare_under(&self, mut prefix: String, ask: &Ask<'_>) -> Result<Prepared, Fault> {
+        path::push_tail(&mut prefix, ask.tail).map_err(|why| bad_path("path", why))?;
+        path::push_query(&mut prefix, self.query.as_deref(), ask.query)
+            .map_err(|why| bad_path("path", why))?;
+        let uri = self.address.uri(prefix).ok_or_else(|| bad_path("path", "it is too long"))?;
+        Ok(Prepared { uri, headers: ask.credential.headers.clone() })
+    }
+
+    /// How long the path of an ask gets, so that it is allocated once.
+    pub(crate) fn path_size(&self, ask: &Ask<'_>) -> usize {
+        let query = self.query.as_ref().map_or(0, |query| query.len() + 1);
+        self.prefix().len() + ask.tail.len() + query + ask.query.map_or(0, |query| query.len() + 1)
+    }
+}
+
+/// The client's words are not repeated: they may be long, and the log has the request.
+pub(crate) fn bad_path(what: &str, why: &str) -> Fault {
+    Fault::new(FaultKind::BadRequest, format!("the {what} cannot be asked of a provider: {why}"))
+}

@@ -1,0 +1,62 @@
+//! A service or server that speaks another provider's dialect, under a name of its own.
+
+use serde::Deserialize;
+
+use crate::environment::Environment;
+
+/// One row of the presets: a service or server under a name of its own.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Preset {
+    /// The name in the config's `kind`.
+    pub name: String,
+    /// What the OpenAI SDK would be given as `base_url`.
+    pub base_url: String,
+    /// The environment variable that usually holds the key.
+    #[serde(default)]
+    pub env: Option<String>,
+    /// Whether a start without a config file takes `env` as a wish to use this service. Off where the variable is
+    /// somebody else's (a GitHub token is set for other reasons) or another row's.
+    #[serde(default = "yes")]
+    pub discover: bool,
+    /// Whether the service answers nobody without a key.
+    pub key: Key,
+    /// How to get usage in a stream.
+    pub stream_usage: StreamUsage,
+    /// What is odd about it, for the documentation.
+    #[serde(default)]
+    pub note: Option<String>,
+}
+
+/// Whether a service wants a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Key {
+    /// It answers nobody without one.
+    Required,
+    /// A server of one's own: as its operator started it.
+    Optional,
+}
+
+/// How a provider can be brought to report usage in a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StreamUsage {
+    /// `stream_options.include_usage` asks for it.
+    Ask,
+    /// It comes unasked, and asking may be refused.
+    Always,
+    /// It does not come, and asking is refused.
+    Never,
+}
+
+impl Preset {
+    pub(crate) fn environment(&'static self) -> Option<Environment> {
+        let api_key = self.env.as_deref().filter(|_| self.discover)?;
+        Some(Environment { kind: &self.name, api_key, base_url: None, api_version: None })
+    }
+}
+
+fn yes() -> bool {
+    true
+}
