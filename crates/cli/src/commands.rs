@@ -4,6 +4,7 @@ pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod mock;
 pub(crate) mod run;
+pub(crate) mod translate;
 
 use std::{io, process::ExitCode};
 

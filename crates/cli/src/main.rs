@@ -37,6 +37,8 @@ enum Command {
     },
     /// Run only the built-in provider, to try clients and failures against.
     Mock(commands::mock::Options),
+    /// Show what a request, answer, stream or error becomes in another dialect; losses go to standard error.
+    Translate(commands::translate::Options),
 }
 
 /// Exit codes: 0 done, 1 failed while running, 2 wrong usage or config.
@@ -46,5 +48,6 @@ fn main() -> ExitCode {
         Command::Demo(options) => commands::demo::run(&options),
         Command::Check { file } => commands::check::run(&file),
         Command::Mock(options) => commands::mock::run(&options),
+        Command::Translate(options) => commands::translate::run(&options),
     }
 }

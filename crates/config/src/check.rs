@@ -103,13 +103,6 @@ impl<'a> Checker<'a> {
                 // In `{ key, sk-... }` the secret is a key without a value.
                 shown = REDACTED.to_owned();
             }
-            if others.is_some()
-                && near_secrets
-                && (value.is_null() || key.bytes().any(|byte| byte.is_ascii_digit()))
-            {
-                // Names of headers seldom have digits and always have a value; keys that a slip has put here do and do not.
-                shown = REDACTED.to_owned();
-            }
             if shown != REDACTED {
                 self.findings.may_quote(*key_span);
             }

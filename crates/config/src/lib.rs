@@ -33,8 +33,8 @@ pub use quote::Quote;
 pub use secret::Secret;
 pub use target::Target;
 pub use types::{
-    Access, ClientKey, Config, Credential, Log, LogFormat, LogLevel, Model, Provider, Retry, RetryOverride,
-    Server, Strategy,
+    Access, ClientKey, Config, Credential, Log, LogFormat, LogLevel, Model, OnLoss, Provider, Retry,
+    RetryOverride, Server, Strategy,
 };
 
 use finding::Findings;

@@ -93,6 +93,9 @@ pub struct Provider {
     /// Headers sent with each request to this provider. Their values are kept as secret as keys.
     #[serde(default)]
     pub headers: IndexMap<String, Secret>,
+    /// The dialects it speaks, the one to translate to first, where that is not what its kind says.
+    #[serde(default)]
+    pub speaks: Vec<String>,
     /// The models it is known to serve, so that a client may ask for them by bare name; `*` and `?` work.
     #[serde(default)]
     pub models: Vec<String>,
@@ -133,8 +136,22 @@ pub struct Model {
     pub fallback: Vec<Target>,
     /// Other names for the same model.
     pub aliases: Vec<String>,
+    /// Whether a request that its target cannot be told everything of is translated all the same or refused.
+    #[schemars(extend("default" = "allow"))]
+    pub on_loss: OnLoss,
     /// What this model does differently from the top-level `retry`.
     pub retry: Option<RetryOverride>,
+}
+
+/// What becomes of a request that loses something in translation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnLoss {
+    /// It is translated; the answer names what was lost.
+    #[default]
+    Allow,
+    /// It is refused with what would be lost.
+    Reject,
 }
 
 /// How requests are spread over the targets of a pool.
@@ -259,6 +276,7 @@ impl Provider {
             api_key: None,
             credentials: Vec::new(),
             api_version: None,
+            speaks: Vec::new(),
             headers: IndexMap::new(),
             models: Vec::new(),
         }

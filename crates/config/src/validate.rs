@@ -5,6 +5,8 @@
 
 use std::collections::HashMap;
 
+use lockgate_protocol::dialects::DIALECTS;
+
 use crate::check::shown_key;
 use crate::finding::Findings;
 use crate::span::Span;
@@ -117,6 +119,21 @@ impl<'a> Validator<'a> {
                 self.findings.report(entry.key_span, &path, message, None);
             }
             None => {}
+        }
+
+        let dialects = || DIALECTS.iter().map(|dialect| dialect.name());
+        for (place, name) in provider.speaks.iter().enumerate() {
+            if dialects().any(|known| known == name) {
+                continue;
+            }
+            let path = format!("{path}.speaks[{place}]");
+            let hint = match self.findings.nearest(name, dialects()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("the dialects are {}", dialects().collect::<Vec<_>>().join(", ")),
+            };
+            let at = item(node.get("speaks"), place);
+            let message = format!("unknown dialect {}", shown(at, name));
+            self.report(at, &path, &message, Some(hint));
         }
 
         if let Some(version) = &provider.api_version

@@ -50,11 +50,15 @@ impl Access {
     }
 
     /// The caller behind a request; `None` where no keys are configured.
-    pub(crate) fn identify(&self, headers: &HeaderMap) -> Result<Option<Arc<Caller>>, Fault> {
+    pub(crate) fn identify(
+        &self,
+        headers: &HeaderMap,
+        in_query: Option<&str>,
+    ) -> Result<Option<Arc<Caller>>, Fault> {
         if self.keys.is_empty() {
             return if self.open { Ok(None) } else { guard_local(headers).map(|()| None) };
         }
-        let shown = presented(headers).ok_or_else(|| {
+        let shown = presented(headers).or(in_query.map(str::as_bytes)).ok_or_else(|| {
             let how = "send your gateway key as `Authorization: Bearer KEY` or `x-api-key: KEY`";
             Fault::new(FaultKind::Unauthorized, format!("no API key was sent: {how}"))
         })?;
@@ -70,6 +74,10 @@ impl Access {
 fn presented(headers: &HeaderMap) -> Option<&[u8]> {
     CARRIERS.iter().find_map(|carrier| {
         let value = headers.get(*carrier)?.as_bytes().trim_ascii();
+        // A signature proves a key without showing it; such a client shows its gateway key in another header.
+        if value.starts_with(b"AWS4-HMAC-SHA256") {
+            return None;
+        }
         let bearer = value.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case(b"bearer "));
         let key = if bearer.is_some() { value[7..].trim_ascii() } else { value };
         (!key.is_empty()).then_some(key)
@@ -118,7 +126,7 @@ mod tests {
 
     #[track_caller]
     fn check(access: &Access, pairs: &[(&'static str, &str)], expect: Result<Option<&str>, FaultKind>) {
-        let got = access.identify(&headers(pairs));
+        let got = access.identify(&headers(pairs), None);
         let got = got
             .as_ref()
             .map(|caller| caller.as_ref().map(|caller| &*caller.name))
@@ -157,7 +165,7 @@ mod tests {
     #[test]
     fn models_are_matched_by_glob() {
         let access = access("{ keys: [{ name: a, key: sk-a-0123456789ab, models: [fast, 'claude-*'] }] }");
-        let caller = access.identify(&headers(&[("x-api-key", "sk-a-0123456789ab")])).unwrap().unwrap();
+        let caller = access.identify(&headers(&[("x-api-key", "sk-a-0123456789ab")]), None).unwrap().unwrap();
         assert!(caller.may_use("fast") && caller.may_use("claude-x") && !caller.may_use("faster"));
     }
 }

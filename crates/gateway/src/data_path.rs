@@ -3,23 +3,22 @@
 mod admit;
 mod attempt;
 mod call;
+mod chain;
+mod count;
 mod identify;
+mod passage;
 mod relay;
+mod reply;
 mod settle;
+mod way;
 
 use std::sync::Arc;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
-use lockgate_protocol::ir::Fault;
+use lockgate_protocol::{dialect::Operation, ir::Fault};
 
-use crate::{
-    Gateway,
-    body::AnswerBody,
-    data_path::call::Call,
-    local,
-    route::{self, Route},
-};
+use crate::{Gateway, body::AnswerBody, data_path::call::Call, local, route::Route};
 
 /// Answers one request, whatever becomes of it. Dropped by the server when the client goes away: with it goes what is
 /// under way upstream, and the call is settled as abandoned.
@@ -40,36 +39,58 @@ enum Outcome {
     Committed(attempt::Committed),
 }
 
-async fn live(gateway: &Arc<Gateway>, call: &mut Call, request: Request<Incoming>) -> Result<Outcome, Fault> {
-    let (head, body) = request.into_parts();
+/// Most of a body that is read for a client that was refused before anything of it was.
+const MAX_SWALLOWED: usize = 256 << 10;
 
-    // identify: what is asked and who asks come from the head alone; nobody unknown gets a body read.
-    let route = route::find(&head.method, head.uri.path())?;
-    if let Route::Local(local) = route
-        && local::is_public(local)
-    {
-        return local::answer(gateway, local, None).await.map(Outcome::Local);
-    }
-    if let Route::Call(called) = route {
-        call.is_for(called.dialect);
-    }
-    call.caller = gateway.access.identify(&head.headers)?;
+async fn live(gateway: &Arc<Gateway>, call: &mut Call, request: Request<Incoming>) -> Result<Outcome, Fault> {
+    let (head, mut body) = request.into_parts();
+
+    // identify: what is asked and who asks come from the head alone; nobody unknown gets a body looked at.
+    let route = match identify::head(gateway, call, &head) {
+        Ok(route) => route,
+        Err(fault) => {
+            identify::swallow(&mut body, MAX_SWALLOWED).await;
+            return Err(fault);
+        }
+    };
     let called = match route {
         Route::Local(local) => {
             return local::answer(gateway, local, call.caller.as_deref()).await.map(Outcome::Local);
         }
         Route::Call(called) => called,
     };
-    let asked = identify::read(gateway, call, &head, called, body).await?;
+    if called.operation == Operation::Kept {
+        return chain::kept(gateway, call, &head, called).await;
+    }
+    let mut asked = identify::read(gateway, call, &head, called, body).await?;
+    if asked.operation == Operation::GetModel {
+        let described = local::model(gateway, asked.dialect, &asked.model, call.caller.as_deref()).await;
+        return described.map(Outcome::Local);
+    }
 
     // admit: may this key use this model.
     admit::admit(call, &asked)?;
 
+    // chain: the conversation that the request continues, where it says so by the id of an answer.
+    let chain = chain::find(gateway, call, &mut asked)?;
+
     // plan: the deployments of the model, in the order of asking.
     let plan = gateway.fleet.plan(&asked.model).await?;
+    let plan = match &chain {
+        Some(chain) => chain.narrow(&asked, plan)?,
+        None => plan,
+    };
+
+    if asked.operation == Operation::CountTokens && count::is_ours(&asked, &plan) {
+        return count::estimated(call, &asked).map(Outcome::Local);
+    }
 
     // attempt: one deployment after the other, until one has begun to answer. The commit is the return.
     let committed = attempt::until_commit(gateway, call, &head, &asked, plan).await?;
+    let committed = match chain {
+        Some(chain) => chain.note(&asked, committed),
+        None => committed,
+    };
 
     // relay and settle: see there; the answer's last byte leaves after the call is on record.
     Ok(Outcome::Committed(committed))

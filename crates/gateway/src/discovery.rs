@@ -11,7 +11,7 @@ use lockgate_provider::{Ask, Credential, Site};
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
-use crate::{body::RequestBody, clock, upstream::Upstream};
+use crate::{body::RequestBody, clock, headers, upstream::Upstream};
 
 /// How long an answer, or the lack of one, is believed.
 const FRESH: Duration = Duration::from_secs(300);
@@ -29,24 +29,29 @@ const MAX_NAMES: usize = 10_000;
 pub(crate) struct Discovery {
     /// What the config says; then nobody is asked.
     written: Arc<[String]>,
+    /// Where the provider lists its models; `None` if its dialect has no such list.
+    tail: Option<&'static str>,
     /// The last list and until when it counts. The lock is held while asking, so that a hundred callers ask once.
     asked: Mutex<Option<(Arc<[String]>, Instant)>>,
 }
 
-/// The list of models as OpenAI and its clones give it.
+/// The list of models: rows with an `id` under `data`, or rows with a `name` under `models`.
 #[derive(Deserialize)]
 struct List {
+    #[serde(alias = "models")]
     data: Vec<Row>,
 }
 
 #[derive(Deserialize)]
 struct Row {
+    #[serde(alias = "name")]
     id: String,
 }
 
 impl Discovery {
-    pub(crate) fn new(written: Vec<String>) -> Self {
-        Self { written: written.into(), asked: Mutex::default() }
+    /// `tail` is where the list is, behind the provider's base URL.
+    pub(crate) fn new(written: Vec<String>, tail: Option<&'static str>) -> Self {
+        Self { written: written.into(), tail, asked: Mutex::default() }
     }
 
     /// The names the provider serves; none if it does not say.
@@ -63,8 +68,10 @@ impl Discovery {
         match &*asked {
             Some((names, until)) if clock::now() < *until => Arc::clone(names),
             _ => {
-                let answer =
-                    tokio::time::timeout(PATIENCE, ask(site, credential, upstream)).await.ok().flatten();
+                let answer = tokio::time::timeout(PATIENCE, ask(self.tail, site, credential, upstream))
+                    .await
+                    .ok()
+                    .flatten();
                 let fresh = if answer.is_some() { FRESH } else { RETRY };
                 let names: Arc<[String]> = answer.unwrap_or_default().into();
                 *asked = Some((Arc::clone(&names), clock::now() + fresh));
@@ -74,12 +81,19 @@ impl Discovery {
     }
 }
 
-async fn ask(site: &Site, credential: &Credential, upstream: &Upstream) -> Option<Vec<String>> {
-    let ask = Ask { method: &Method::GET, tail: "/models", query: None, model: "", credential };
+async fn ask(
+    tail: Option<&str>,
+    site: &Site,
+    credential: &Credential,
+    upstream: &Upstream,
+) -> Option<Vec<String>> {
+    let tail = tail?;
+    let ask = Ask { method: &Method::GET, tail, query: None, model: "", credential };
     let prepared = site.prepare(&ask).ok()?;
     let mut request = Request::new(RequestBody::default());
     *request.uri_mut() = prepared.uri;
     *request.headers_mut() = prepared.headers;
+    headers::usual(site.kind().provider.usual_headers(), request.headers_mut());
     let answer = upstream.send(request).await.ok()?;
     if !answer.status().is_success() {
         tracing::debug!(
@@ -91,5 +105,7 @@ async fn ask(site: &Site, credential: &Credential, upstream: &Upstream) -> Optio
     }
     let body = Limited::new(answer.into_body(), MAX_LIST).collect().await.ok()?.to_bytes();
     let list: List = serde_json::from_slice(&body).ok()?;
-    Some(list.data.into_iter().take(MAX_NAMES).map(|row| row.id).collect())
+    // Some lists spell a name as the path of a resource.
+    let name = |row: Row| row.id.strip_prefix("models/").map_or_else(|| row.id.clone(), str::to_owned);
+    Some(list.data.into_iter().take(MAX_NAMES).map(name).collect())
 }

@@ -10,7 +10,11 @@ use std::{
 
 use http::HeaderValue;
 use lockgate_config::{self as config, Config};
-use lockgate_protocol::ir::{Fault, FaultKind};
+use lockgate_protocol::{
+    dialect::{Dialect, Endpoint, Operation},
+    dialects::DEFAULT,
+    ir::{Fault, FaultKind},
+};
 use lockgate_provider::{Credential, Site, SiteError};
 use lockgate_routing::{Member, Policy, Pool, StrategyRow};
 use wildmatch::WildMatch;
@@ -62,6 +66,8 @@ pub(crate) struct Provider {
     /// Its credentials as a pool, for models that are asked for as `provider/model`.
     pool: Pool,
     serves: Vec<WildMatch>,
+    /// The dialects it speaks, the one to translate to first.
+    speaks: Vec<&'static dyn Dialect>,
     pub(crate) discovery: Discovery,
 }
 
@@ -85,6 +91,8 @@ pub(crate) struct Limits {
     pub(crate) stall: Duration,
     /// Where connections with this model's connect limit are kept.
     pub(crate) upstream: Upstream,
+    /// Whether a request that would lose something in translation is refused.
+    pub(crate) rejects_loss: bool,
 }
 
 /// One configured model.
@@ -125,9 +133,10 @@ impl Fleet {
         let mut fleet = Self { providers, models: HashMap::new(), names: Vec::new(), limits };
         for (name, model) in &config.models {
             let limits = match &model.retry {
-                Some(over) => Arc::new(upstreams.limits(&over.over(&config.retry))),
-                None => Arc::clone(&fleet.limits),
+                Some(over) => upstreams.limits(&over.over(&config.retry)),
+                None => Limits::clone(&fleet.limits),
             };
+            let limits = Arc::new(Limits { rejects_loss: model.on_loss == config::OnLoss::Reject, ..limits });
             let model = Arc::new(fleet.model(model, limits));
             for name in std::iter::once(name).chain(&config.models[name].aliases) {
                 fleet.names.push(name.clone());
@@ -227,6 +236,11 @@ impl Fleet {
         Plan { deployments: deployments.collect(), limits: Arc::clone(&self.limits) }
     }
 
+    /// The plan that asks `deployment` and no other.
+    pub(crate) fn only(&self, deployment: Arc<Deployment>) -> Plan {
+        Plan { deployments: vec![deployment], limits: Arc::clone(&self.limits) }
+    }
+
     /// The names a client may ask for: the configured models, or without any what the providers list.
     pub(crate) async fn names(&self) -> Vec<String> {
         if !self.names.is_empty() {
@@ -293,6 +307,7 @@ impl Provider {
                 credential: site.credential(Some(row.api_key.expose()), &pairs(&mut row.headers.iter()))?,
             });
         }
+        let speaks = speaks(provider, &site);
         let members = credentials.iter().enumerate();
         let members = members.map(|(deployment, row)| Member { deployment, weight: row.weight }).collect();
         Ok(Self {
@@ -300,11 +315,19 @@ impl Provider {
             pool: Pool::new(strategy(config::Strategy::default()), [members]),
             discovery: Discovery::new(
                 provider.models.iter().filter(|name| !name.contains(['*', '?'])).cloned().collect(),
+                speaks.first().and_then(|dialect| list_tail(*dialect)),
             ),
             serves: provider.models.iter().map(|glob| WildMatch::new(glob)).collect(),
+            speaks,
             site,
             credentials,
         })
+    }
+
+    /// The dialect to speak to it on behalf of a client of `client`: the same if it can.
+    pub(crate) fn dialect_for(&self, client: &'static dyn Dialect) -> &'static dyn Dialect {
+        let same = self.speaks.iter().find(|dialect| dialect.name() == client.name());
+        same.or(self.speaks.first()).copied().unwrap_or(DEFAULT)
     }
 
     fn serves(&self, name: &str) -> bool {
@@ -338,6 +361,24 @@ impl Deployment {
     }
 }
 
+/// Where a server of `dialect` lists its models, behind its version segment.
+fn list_tail(dialect: &dyn Dialect) -> Option<&'static str> {
+    let list = |endpoint: &&'static Endpoint| endpoint.operation == Operation::ListModels;
+    let endpoint = dialect.endpoints().iter().find(list)?;
+    Some(&endpoint.path[endpoint.version.len()..])
+}
+
+/// What the config says, else what the kind says.
+fn speaks(provider: &config::Provider, site: &Site) -> Vec<&'static dyn Dialect> {
+    let kind = site.kind();
+    let names = if provider.speaks.is_empty() {
+        kind.speaks()
+    } else {
+        provider.speaks.iter().map(String::as_str).collect()
+    };
+    names.into_iter().filter_map(lockgate_protocol::dialects::find).collect()
+}
+
 fn strategy(strategy: config::Strategy) -> &'static StrategyRow {
     let name = match strategy {
         config::Strategy::RoundRobin => "round_robin",
@@ -360,6 +401,7 @@ impl Upstreams {
             first_byte: retry.first_byte,
             stall: retry.stall,
             upstream,
+            rejects_loss: false,
         }
     }
 }

@@ -32,6 +32,20 @@ pub(crate) fn to_provider(dialect: &dyn Dialect, client: &HeaderMap, out: &mut H
     out.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
 }
 
+/// A translated request is the gateway's own: nothing of the client's dialect belongs in its head.
+pub(crate) fn translated(out: &mut HeaderMap) {
+    out.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    out.entry(header::USER_AGENT).or_insert(USER_AGENT);
+    out.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+}
+
+/// Adds what every request to the provider carries, unless it is there already.
+pub(crate) fn usual(rows: &[(&'static str, &'static str)], out: &mut HeaderMap) {
+    for (name, value) in rows {
+        out.entry(*name).or_insert(HeaderValue::from_static(value));
+    }
+}
+
 /// The provider's headers that belong to the answer.
 pub(crate) fn to_client(dialect: &dyn Dialect, provider: &HeaderMap) -> HeaderMap {
     let mut out = HeaderMap::with_capacity(16);

@@ -4,6 +4,7 @@
 //! `server` (connections, drain), `upstream` (the way out).
 
 mod access;
+mod answers;
 mod body;
 mod clock;
 mod data_path;
@@ -11,7 +12,10 @@ mod discovery;
 mod fleet;
 mod headers;
 mod ids;
+mod keep;
 mod local;
+mod proofs;
+mod query;
 mod route;
 mod server;
 mod upstream;
@@ -30,6 +34,8 @@ pub(crate) struct Gateway {
     pub(crate) access: access::Access,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) ids: ids::Ids,
+    pub(crate) proofs: Arc<proofs::Proofs>,
+    pub(crate) answers: Arc<answers::Answers>,
     pub(crate) max_body: usize,
     pub(crate) drain: Duration,
     pub(crate) draining: std::sync::atomic::AtomicBool,
@@ -53,6 +59,8 @@ pub async fn start(config: &Config, journal: Arc<dyn Journal>) -> Result<Serving
         access: access::Access::new(&config.access),
         journal,
         ids: ids::Ids::new(),
+        proofs: Arc::new(proofs::Proofs::new()),
+        answers: Arc::new(answers::Answers::new()),
         max_body: usize::try_from(config.server.max_body.as_u64()).unwrap_or(usize::MAX),
         drain: config.server.drain,
         draining: false.into(),

@@ -19,7 +19,7 @@ pub(crate) enum Route<'p> {
 }
 
 /// What the gateway answers itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Local<'p> {
     /// `/`
     Root,
@@ -29,10 +29,19 @@ pub(crate) enum Local<'p> {
     Live,
     /// `/health/ready`
     Ready,
+    /// What a server of a dialect says of its models or itself.
+    Of(&'static dyn Dialect, Said<'p>),
+}
+
+/// What a server of a dialect says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Said<'p> {
     /// The list of models.
     Models,
     /// One model, by its name as it stands in the path.
     Model(&'p str),
+    /// Something about itself, at this tail.
+    About(&'p str),
 }
 
 /// A call to a provider, as far as its path tells.
@@ -42,13 +51,28 @@ pub(crate) struct Called<'p> {
     pub(crate) operation: Operation,
     /// The path behind the version segment.
     pub(crate) tail: &'p str,
+    /// The model, where the path names it: as it stands there, and from which byte of the tail on.
+    pub(crate) model: Option<(&'p str, usize)>,
+    /// Whether the path asks for a stream, in dialects that ask there.
+    pub(crate) stream: Option<bool>,
+}
+
+impl<'p> Called<'p> {
+    /// A path that no dialect claims.
+    fn other(tail: &'p str) -> Self {
+        Self { dialect: DEFAULT, operation: Operation::Other, tail, model: None, stream: None }
+    }
 }
 
 /// The version segment of paths that no dialect claims.
 const VERSION: &str = "/v1";
 
-/// Finds the route of `path`.
-pub(crate) fn find<'p>(method: &Method, path: &'p str) -> Result<Route<'p>, Fault> {
+/// Finds the route of `path`. Where several dialects have the same path, `claims` says whose the request is.
+pub(crate) fn find<'p>(
+    method: &Method,
+    path: &'p str,
+    claims: &dyn Fn(&dyn Dialect) -> bool,
+) -> Result<Route<'p>, Fault> {
     let local = match path {
         "/" => Some(Local::Root),
         "/health" => Some(Local::Health),
@@ -63,44 +87,41 @@ pub(crate) fn find<'p>(method: &Method, path: &'p str) -> Result<Route<'p>, Faul
         };
     }
     let mut known_path = false;
+    let mut found = None;
     for dialect in DIALECTS {
         for endpoint in dialect.endpoints() {
-            let Some(rest) = matched(endpoint.path, path) else { continue };
+            let Some(rest) = endpoint.matched(path) else { continue };
             known_path = true;
-            if endpoint.method != *method {
-                continue;
+            if endpoint.method == *method && (found.is_none() || claims(*dialect)) {
+                found = Some((*dialect, endpoint, rest));
             }
-            return Ok(match endpoint.operation {
-                Operation::ListModels => Route::Local(Local::Models),
-                Operation::GetModel => Route::Local(Local::Model(rest)),
-                operation => Route::Call(Called {
-                    dialect: *dialect,
-                    operation,
-                    tail: &path[endpoint.version.len()..],
-                }),
-            });
         }
+    }
+    if let Some((dialect, endpoint, rest)) = found {
+        let tail = &path[endpoint.version.len()..];
+        let front = endpoint.path.find('*').unwrap_or_default().saturating_sub(endpoint.version.len());
+        let model = endpoint.names_model().then_some((rest, front));
+        return Ok(match (endpoint.operation, method) {
+            (Operation::ListModels, _) => Route::Local(Local::Of(dialect, Said::Models)),
+            (Operation::About, _) => Route::Local(Local::Of(dialect, Said::About(tail))),
+            (Operation::GetModel, &Method::GET) => Route::Local(Local::Of(dialect, Said::Model(rest))),
+            (operation, _) => {
+                Route::Call(Called { dialect, operation, tail, model, stream: dialect.path_streams(path) })
+            }
+        });
     }
     match path.strip_prefix(VERSION) {
         // `/v1/models/{model}/...` shares its front with the model list, so its other methods are for the models.
         Some(tail)
             if tail.len() > 1 && tail.starts_with('/') && (!known_path || tail.starts_with("/models/")) =>
         {
-            Ok(Route::Call(Called { dialect: DEFAULT, operation: Operation::Other, tail }))
+            Ok(Route::Call(Called::other(tail)))
         }
         _ if known_path => Err(wrong_method(method, path)),
         _ => Err(Fault::new(
             FaultKind::NoRoute,
             format!("nothing is at `{}`: see /v1/models and the docs", shown(path)),
         )),
-    }
-}
-
-/// What `*` stands for (empty for an exact match), if `path` fits the pattern.
-fn matched<'p>(pattern: &str, path: &'p str) -> Option<&'p str> {
-    match pattern.strip_suffix('*') {
-        Some(front) => path.strip_prefix(front).filter(|rest| !rest.is_empty()),
-        None => (pattern == path).then_some(""),
     }
 }
 
@@ -122,8 +143,7 @@ pub(crate) fn model_in_tail<'p>(
                 }
                 let Some(name) = decoded(name) else { continue };
                 if check_model(&name).is_ok() && is_known(&name) {
-                    let other = Called { dialect: DEFAULT, operation: Operation::Other, tail };
-                    return Ok(Some((name, called.unwrap_or(other))));
+                    return Ok(Some((name, called.unwrap_or(Called::other(tail)))));
                 }
             }
         }
@@ -135,10 +155,10 @@ pub(crate) fn model_in_tail<'p>(
 fn endpoint(tail: &str) -> Option<Called<'_>> {
     DIALECTS.iter().find_map(|dialect| {
         let endpoint = dialect.endpoints().iter().find(|endpoint| {
-            endpoint.method == Method::POST
-                && matched(&endpoint.path[endpoint.version.len()..], tail).is_some()
+            endpoint.method == Method::POST && !endpoint.names_model() && endpoint.matched_tail(tail)
         })?;
-        Some(Called { dialect: *dialect, operation: endpoint.operation, tail })
+        let (operation, stream) = (endpoint.operation, dialect.path_streams(tail));
+        Some(Called { dialect: *dialect, operation, tail, model: None, stream })
     })
 }
 
@@ -166,7 +186,8 @@ mod tests {
 
     #[track_caller]
     fn check(method: &str, path: &str, expect: &str) {
-        let got = match find(&method.parse().unwrap(), path) {
+        let got = match find(&method.parse().unwrap(), path, &|dialect| dialect.name() == "anthropic") {
+            Ok(Route::Local(Local::Of(dialect, said))) => format!("{} {said:?}", dialect.name()),
             Ok(Route::Local(local)) => format!("{local:?}"),
             Ok(Route::Call(called)) => describe(&called),
             Err(fault) => fault.to_string(),
@@ -183,8 +204,12 @@ mod tests {
         check("GET", "/v1/chat/completions", "method_not_allowed: `/v1/chat/completions` does not take GET");
         check("POST", "/v1/responses", "openai-responses Generate /responses");
         check("POST", "/v1/audio/transcriptions", "openai-chat Audio /audio/transcriptions");
-        check("GET", "/v1/models", "Models");
-        check("GET", "/v1/models/org/name", "Model(\"org/name\")");
+        check("GET", "/v1/models", "anthropic Models");
+        check("GET", "/v1/models/org/name", "anthropic Model(\"org/name\")");
+        check("GET", "/api/tags", "ollama Models");
+        check("GET", "/ollama/api/version", "ollama About(\"/api/version\")");
+        check("POST", "/v1/messages", "anthropic Generate /messages");
+        check("POST", "/ollama/api/chat", "ollama Generate /api/chat");
     }
 
     #[test]

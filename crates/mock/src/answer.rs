@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use crate::{Behaviour, Usage, schema, text};
+use crate::{Behaviour, ScriptedCall, Usage, schema, text};
 
 /// Longest part of the user's text an answer quotes, in characters.
 const QUOTE_CHARS: usize = 200;
@@ -63,6 +63,8 @@ pub(crate) enum Shape<'a> {
 pub(crate) struct Answer {
     pub(crate) content: Content,
     pub(crate) end: End,
+    /// The stop sequence that ended the text; dialects that have a place for it name it.
+    pub(crate) stopped_by: Option<String>,
     pub(crate) usage: Usage,
 }
 
@@ -93,16 +95,42 @@ impl Prompt<'_> {
     pub(crate) fn answer(&self, behaviour: &Behaviour) -> Answer {
         let wanted = reasoning_tokens(self.effort);
         let reasoning = self.limit.map_or(wanted, |limit| wanted.min(limit));
-        let calls = self.calls();
-        let (content, end, output) = if calls.is_empty() {
+        let scripted = self.scripted(&behaviour.calls);
+        let calls = if scripted.is_empty() { self.calls() } else { scripted };
+        let (content, end, stopped_by, output) = if calls.is_empty() {
             let budget = self.limit.map(|limit| limit - reasoning);
-            let (text, end, tokens) = self.cut(self.text(behaviour), budget);
-            (Content::Text(text), end, tokens)
+            let (text, end, stop, tokens) = self.cut(self.text(behaviour), budget);
+            (Content::Text(text), end, stop.map(str::to_owned), tokens)
         } else {
             let tokens = calls.iter().map(|call| text::token_count(&call.arguments) + 3).sum();
-            (Content::Calls(calls), End::Tools, tokens)
+            (Content::Calls(calls), End::Tools, None, tokens)
         };
-        Answer { content, end, usage: Usage { input: self.tokens, output: output + reasoning, reasoning } }
+        let usage = Usage { input: self.tokens, output: output + reasoning, reasoning };
+        Answer { content, end, stopped_by, usage }
+    }
+
+    /// The calls the script has for this point of the conversation, as far as the client can take them.
+    fn scripted(&self, script: &[ScriptedCall]) -> Vec<ToolCall> {
+        let is_due = |call: &&ScriptedCall| match (&self.last, &call.after) {
+            (Last::ToolResult(result), Some(after)) => result.contains(after.as_str()),
+            (Last::ToolResult(_), None) | (_, Some(_)) => false,
+            (_, None) => true,
+        };
+        let wanted = |tool: &Tool<'_>| match self.tool_choice {
+            ToolChoice::None => false,
+            ToolChoice::Named(name) => tool.name == name,
+            ToolChoice::Auto | ToolChoice::Required => true,
+        };
+        let most = if self.parallel_tools { script.len() } else { 1 };
+        let made = |call: &ScriptedCall| {
+            let tool = self.tools.iter().find(|tool| tool.name == call.tool && wanted(tool))?;
+            let arguments = match &call.arguments {
+                Value::String(text) if tool.takes_text => text.clone(),
+                value => value.to_string(),
+            };
+            Some(ToolCall { name: call.tool.clone(), arguments, takes_text: tool.takes_text })
+        };
+        script.iter().filter(is_due).filter_map(made).take(most).collect()
     }
 
     fn calls(&self) -> Vec<ToolCall> {
@@ -155,10 +183,11 @@ impl Prompt<'_> {
     }
 
     /// The text up to the first stop sequence or the last token allowed.
-    fn cut(&self, mut text: String, budget: Option<u64>) -> (String, End, u64) {
-        let stop = self.stops.iter().filter(|stop| !stop.is_empty()).filter_map(|stop| text.find(stop)).min();
-        if let Some(stop) = stop {
-            text.truncate(stop);
+    fn cut(&self, mut text: String, budget: Option<u64>) -> (String, End, Option<&str>, u64) {
+        let stops = self.stops.iter().filter(|stop| !stop.is_empty());
+        let first = stops.filter_map(|stop| text.find(stop).map(|at| (at, *stop))).min();
+        if let Some((at, _)) = first {
+            text.truncate(at);
         }
         let tokens = text::token_count(&text);
         match budget {
@@ -166,9 +195,9 @@ impl Prompt<'_> {
                 let ends = text::piece_ends(&text);
                 let last = usize::try_from(budget).ok().and_then(|count| count.checked_sub(1));
                 text.truncate(last.and_then(|last| ends.get(last).copied()).unwrap_or(0));
-                (text, End::Length, budget)
+                (text, End::Length, None, budget)
             }
-            _ => (text, End::Stop, tokens),
+            _ => (text, End::Stop, first.map(|(_, stop)| stop), tokens),
         }
     }
 }
@@ -282,6 +311,7 @@ mod tests {
         let prompt = Prompt { stops: vec!["agrees", " This", ""], ..prompt("x") };
         let (text, end, _) = text_of(&prompt, &Behaviour::default());
         assert_eq!((text.as_str(), end), ("You said \"x\".", End::Stop));
+        assert_eq!(prompt.answer(&Behaviour::default()).stopped_by.as_deref(), Some(" This"));
     }
 
     #[test]
@@ -298,6 +328,40 @@ mod tests {
         assert_eq!(calls_of(&Prompt { last: Last::ToolResult("1".into()), ..with("weather") }), [""; 0]);
         let one = Prompt { tools: vec![tool("a")], ..prompt("weather in parallel") };
         assert_eq!(calls_of(&one), ["a", "a"]);
+    }
+
+    #[test]
+    fn a_script_leads_through_a_task() {
+        let behaviour: Behaviour = serde_json::from_value(json!({"calls": [
+            {"tool": "sh", "arguments": {"command": "ls"}},
+            {"tool": "write", "arguments": "as it is"},
+            {"tool": "sh", "arguments": {"command": "cat a"}, "after": "a.txt"},
+        ]}))
+        .unwrap();
+        let write = || Tool { takes_text: true, ..tool("write") };
+        let with = |last| Prompt { tools: vec![tool("sh"), write()], last, ..prompt("go") };
+        #[track_caller]
+        fn check(prompt: &Prompt<'_>, behaviour: &Behaviour, expected: &[&str]) {
+            match prompt.answer(behaviour).content {
+                Content::Text(text) => assert!(expected.is_empty(), "{text}"),
+                Content::Calls(calls) => {
+                    assert_eq!(calls.into_iter().map(|call| call.arguments).collect::<Vec<_>>(), expected);
+                }
+            }
+        }
+        let (ls, cat) = (r#"{"command":"ls"}"#, r#"{"command":"cat a"}"#);
+        check(&with(Last::User), &behaviour, &[ls, "as it is"]);
+        check(&with(Last::Other), &behaviour, &[ls, "as it is"]);
+        check(&with(Last::ToolResult("a.txt b.txt".into())), &behaviour, &[cat]);
+        check(&with(Last::ToolResult("nothing".into())), &behaviour, &[]);
+        check(&Prompt { parallel_tools: false, ..with(Last::User) }, &behaviour, &[ls]);
+        check(
+            &Prompt { tool_choice: ToolChoice::Named("write"), ..with(Last::User) },
+            &behaviour,
+            &["as it is"],
+        );
+        check(&Prompt { tool_choice: ToolChoice::None, ..with(Last::User) }, &behaviour, &[]);
+        check(&Prompt { tools: vec![tool("other")], ..with(Last::User) }, &behaviour, &[]);
     }
 
     #[test]

@@ -1,19 +1,25 @@
 //! The wire languages the mock speaks: one folder each, and this table.
 
 use bytes::Bytes;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderValue, Method, header::RETRY_AFTER};
 
 use crate::{Behaviour, reply::Reply};
 
+mod anthropic;
+mod bedrock;
+mod gemini;
+mod ollama;
 mod openai;
 
-/// All dialects; the first that claims a path answers it.
-const DIALECTS: &[&dyn Dialect] = &[&openai::OpenAi];
+/// All dialects; the first that claims a request answers it. OpenAI is last because it claims all of `/v1/`.
+const DIALECTS: &[&dyn Dialect] =
+    &[&anthropic::Anthropic, &bedrock::Bedrock, &gemini::Gemini, &ollama::Ollama, &openai::OpenAi];
 
 /// A wire language. It sees whole requests and gives whole replies: pace and faults are not its business.
 pub(crate) trait Dialect: Sync {
-    /// Whether requests to this path are in this dialect.
-    fn claims(&self, path: &str) -> bool;
+    /// Whether a request to this address is in this dialect. Providers share paths such as `/v1/models` and are
+    /// told apart by their headers and keys.
+    fn claims(&self, address: &Address<'_>) -> bool;
 
     /// The provider's answer, which may be a refusal.
     fn answer(&self, call: &Call<'_>) -> Reply;
@@ -21,11 +27,26 @@ pub(crate) trait Dialect: Sync {
     /// What the provider says when it refuses for no fault of the request.
     fn refusal(&self, call: &Call<'_>, model: &str, refusal: Refusal) -> Reply;
 
-    /// The provider's error inside a stream.
-    fn error_event(&self, call: &Call<'_>) -> Bytes;
+    /// Says in a refusal when to come back: in the header, unless the provider has another place for it.
+    fn hint_retry(&self, reply: &mut Reply, after: &str) {
+        if let Ok(after) = HeaderValue::from_str(after) {
+            reply.headers.push((RETRY_AFTER, after));
+        }
+    }
+
+    /// The provider's error inside a stream; `alone` where nothing comes before it.
+    fn error_event(&self, call: &Call<'_>, alone: bool) -> Bytes;
 
     /// An event that is well framed and not well formed.
     fn malformed_event(&self, call: &Call<'_>) -> Bytes;
+}
+
+/// What tells dialects apart.
+#[derive(Clone, Copy)]
+pub(crate) struct Address<'a> {
+    pub(crate) path: &'a str,
+    pub(crate) query: &'a str,
+    pub(crate) headers: &'a HeaderMap,
 }
 
 /// A request.
@@ -51,7 +72,7 @@ pub(crate) enum Refusal {
     ContentFilter,
 }
 
-/// The dialect of a path.
-pub(crate) fn of(path: &str) -> Option<&'static dyn Dialect> {
-    DIALECTS.iter().copied().find(|dialect| dialect.claims(path))
+/// The dialect of a request.
+pub(crate) fn of(address: &Address<'_>) -> Option<&'static dyn Dialect> {
+    DIALECTS.iter().copied().find(|dialect| dialect.claims(address))
 }

@@ -19,6 +19,8 @@ mod fault;
 mod ledger;
 mod multipart;
 mod pacing;
+#[cfg(test)]
+mod recorded;
 mod reply;
 mod schema;
 mod server;
@@ -30,4 +32,4 @@ mod text;
 pub use fault::{Fault, UnknownFault};
 pub use ledger::{Counts, Ended, Entry, Usage};
 pub use server::{Mock, start};
-pub use settings::{Behaviour, Settings};
+pub use settings::{Behaviour, ScriptedCall, Settings};

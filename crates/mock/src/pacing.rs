@@ -43,18 +43,19 @@ enum What {
 }
 
 impl Mishap {
-    /// The mishap a fault means for a stream; `error` and `malformed` are the dialect's own spellings.
+    /// The mishap a fault means for a stream; `error` and `malformed` are the dialect's own spellings, the former told
+    /// whether it is all the client gets.
     pub(crate) fn of(
         fault: &Fault,
-        error: impl FnOnce() -> Bytes,
+        error: impl FnOnce(bool) -> Bytes,
         malformed: impl FnOnce() -> Bytes,
     ) -> Option<Self> {
         let (at, what) = match fault {
             Fault::CutAfter { events } => (*events, What::Cut),
             Fault::StallAfter { events } => (*events, What::Stall),
             Fault::MalformedEvent { at } => (*at, What::Insert(malformed())),
-            Fault::ErrorEvent { at } => (*at, What::Break(error())),
-            Fault::ErrorIn200 => (0, What::Break(error())),
+            Fault::ErrorEvent { at } => (*at, What::Break(error(*at == 0))),
+            Fault::ErrorIn200 => (0, What::Break(error(true))),
             Fault::TruncatedJson => (1, What::Break(malformed())),
             Fault::NoDone => (usize::MAX, What::NoTerminator),
             _ => return None,
@@ -189,7 +190,7 @@ mod tests {
     #[track_caller]
     fn check(fault: &str, expected: &str) {
         let fault: Fault = fault.parse().unwrap();
-        let mishap = Mishap::of(&fault, || Bytes::from_static(b"error"), || Bytes::from_static(b"{broken"));
+        let mishap = Mishap::of(&fault, |_| Bytes::from_static(b"error"), || Bytes::from_static(b"{broken"));
         let steps = stream(frames(), &Behaviour::default(), mishap);
         let seen: Vec<_> = steps
             .filter(|step| *step != Step::Flush)

@@ -85,18 +85,34 @@ impl Frame {
 
     /// A server-sent event with a name.
     pub(crate) fn named(role: Role, name: &str, data: &impl serde::Serialize) -> Self {
+        Self::padded(role, name, data, 0)
+    }
+
+    /// The same with blanks before the last brace.
+    pub(crate) fn padded(role: Role, name: &str, data: &impl serde::Serialize, blanks: usize) -> Self {
         let mut bytes = Vec::with_capacity(320);
         for part in ["event: ", name, "\ndata: "] {
             bytes.extend_from_slice(part.as_bytes());
         }
         write_json(&mut bytes, data);
+        if blanks > 0
+            && let Some(brace) = bytes.pop()
+        {
+            bytes.resize(bytes.len() + blanks, b' ');
+            bytes.push(brace);
+        }
         bytes.extend_from_slice(b"\n\n");
         Self { bytes: bytes.into(), role }
     }
 
+    /// An event that is the same every time.
+    pub(crate) fn fixed(role: Role, event: &'static str) -> Self {
+        Self { bytes: Bytes::from_static(event.as_bytes()), role }
+    }
+
     /// OpenAI's `[DONE]`.
     pub(crate) fn done() -> Self {
-        Self { bytes: Bytes::from_static(b"data: [DONE]\n\n"), role: Role::Terminator }
+        Self::fixed(Role::Terminator, "data: [DONE]\n\n")
     }
 }
 

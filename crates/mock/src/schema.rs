@@ -46,7 +46,8 @@ impl<'a> Sampler<'a> {
         if let Some(parts) = schema.get("allOf").and_then(Value::as_array) {
             return self.all_of(parts, name, depth);
         }
-        match kind(schema) {
+        // Google writes types in capitals.
+        match kind(schema).to_ascii_lowercase().as_str() {
             "object" => self.object(schema, depth),
             "array" => {
                 let count = schema.get("minItems").and_then(Value::as_u64).unwrap_or(1).max(1);
@@ -142,6 +143,7 @@ mod tests {
         check(&json!({"enum": ["celsius", "kelvin"]}), &json!("celsius"));
         check(&json!({"const": 7}), &json!(7));
         check(&json!({"type": ["null", "number"]}), &json!(1.5));
+        check(&json!({"type": "BOOLEAN"}), &json!(true));
         check(&json!({"anyOf": [{"type": "boolean"}, {"type": "null"}]}), &json!(true));
         check(&json!({"type": "array", "items": {"type": "integer"}, "minItems": 2}), &json!([1, 1]));
         check(&json!({"type": "string", "format": "date"}), &json!("2026-01-02"));

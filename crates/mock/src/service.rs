@@ -11,7 +11,7 @@ use crate::{
     Behaviour, Fault,
     body::Outgoing,
     control,
-    dialects::{self, Call, Dialect, Refusal},
+    dialects::{self, Address, Call, Dialect, Refusal},
     ledger::{Ended, Track},
     pacing::{self, Mishap},
     reply::{Payload, Reply},
@@ -49,14 +49,15 @@ pub(crate) async fn serve(
     track.body(&body);
 
     let behaviour = shared.behaviour();
-    let Some(dialect) = dialects::of(path) else {
+    let query = head.uri.query().unwrap_or_default();
+    let Some(dialect) = dialects::of(&Address { path, query, headers: &head.headers }) else {
         track.answered(404, None, None);
         return send(Reply::whole(404, "text/plain", "not found"), Some(track), &behaviour, None);
     };
     let call = Call {
         method: &head.method,
         path,
-        query: head.uri.query().unwrap_or_default(),
+        query,
         headers: &head.headers,
         body: &body,
         serial: track.id(),
@@ -88,8 +89,11 @@ pub(crate) async fn serve(
             let usage = if is_billed(fault.as_ref()) { reply.usage } else { None };
             track.answered(reply.status, reply.model.clone(), usage);
             let fault = fault.map(|fault| {
-                let mishap =
-                    Mishap::of(&fault, || dialect.error_event(&call), || dialect.malformed_event(&call));
+                let mishap = Mishap::of(
+                    &fault,
+                    |alone| dialect.error_event(&call, alone),
+                    || dialect.malformed_event(&call),
+                );
                 (fault, mishap)
             });
             send(reply, Some(track), &behaviour, fault)
@@ -124,11 +128,11 @@ fn replaced(reply: Reply, fault: &Fault, dialect: &dyn Dialect, call: &Call<'_>)
     };
     let mut refused = dialect.refusal(call, reply.model.as_deref().unwrap_or_default(), refusal);
     if let Fault::Status { retry_after, body, .. } = fault {
+        if let Some(after) = retry_after {
+            dialect.hint_retry(&mut refused, after);
+        }
         if let Some(body) = body {
             refused.payload = Payload::Whole(body.clone().into());
-        }
-        if let Some(after) = retry_after.as_deref().and_then(|after| HeaderValue::from_str(after).ok()) {
-            refused.headers.push((header::RETRY_AFTER, after));
         }
     }
     Reply { model: reply.model, ..refused }

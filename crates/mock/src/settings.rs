@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// What is fixed when the mock starts.
 #[derive(Debug, Clone)]
@@ -48,8 +49,24 @@ pub struct Behaviour {
     pub words: Option<usize>,
     /// The text every text answer has, in place of the sentence that quotes the user.
     pub answer: Option<String>,
+    /// Calls made in place of a text, each to a client that offers its tool; all that are due are made at once.
+    pub calls: Vec<ScriptedCall>,
     /// Send response bodies in network writes of this many bytes.
     pub chunk_bytes: Option<usize>,
+}
+
+/// A tool call with arguments that the tool really takes, so that an agent can be led through a task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScriptedCall {
+    /// The tool's name.
+    pub tool: String,
+    /// Its arguments: an object, or a text for a tool that takes plain text.
+    pub arguments: Value,
+    /// What the tool result at the end of the request says, in part, when this call is due; absent = due when no tool
+    /// result is at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
 }
 
 /// Durations as text, `250ms`.
@@ -75,10 +92,13 @@ mod tests {
 
     #[test]
     fn behaviour_is_written_for_people() {
-        let behaviour: Behaviour =
-            serde_json::from_str(r#"{"latency": "250ms", "between_events": "1s", "words": 7}"#).unwrap();
+        let behaviour: Behaviour = serde_json::from_str(
+            r#"{"latency": "250ms", "words": 7, "calls": [{"tool": "sh", "arguments": {"x": 1}}]}"#,
+        )
+        .unwrap();
         assert_eq!(behaviour.latency, Duration::from_millis(250));
         assert_eq!(behaviour.words, Some(7));
+        assert_eq!(behaviour.calls[0].after, None);
         let again: Behaviour = serde_json::from_str(&serde_json::to_string(&behaviour).unwrap()).unwrap();
         assert_eq!(again, behaviour);
     }

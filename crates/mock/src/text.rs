@@ -96,6 +96,18 @@ pub(crate) fn mix(number: u64) -> u64 {
     z ^ (z >> 31)
 }
 
+/// A vector of length 1 that follows from `seed`.
+pub(crate) fn vector(seed: u64, dimensions: usize) -> Vec<f32> {
+    let raw: Vec<f32> = (0..dimensions as u64)
+        .map(|index| {
+            let unit = mix(seed.wrapping_add(index)) >> 40;
+            unit as f32 / (1 << 23) as f32 - 1.0
+        })
+        .collect();
+    let length = raw.iter().map(|number| number * number).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
+    raw.into_iter().map(|number| number / length).collect()
+}
+
 /// Standard base64 with padding (RFC 4648).
 pub(crate) fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -111,6 +123,31 @@ pub(crate) fn base64(bytes: &[u8]) -> String {
     text
 }
 
+/// What `text` encodes in standard base64 with padding, unless it is something else.
+pub(crate) fn from_base64(text: &str) -> Option<Vec<u8>> {
+    let digits = text.trim_end_matches('=').as_bytes();
+    if !text.len().is_multiple_of(4) || text.len() - digits.len() > 2 {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
+    for group in digits.chunks(4) {
+        let mut word = 0;
+        for (at, digit) in group.iter().enumerate() {
+            let value = match digit {
+                b'A'..=b'Z' => digit - b'A',
+                b'a'..=b'z' => digit - b'a' + 26,
+                b'0'..=b'9' => digit - b'0' + 52,
+                b'+' => 62,
+                b'/' => 63,
+                _ => return None,
+            };
+            word |= u32::from(value) << (18 - 6 * at);
+        }
+        bytes.extend_from_slice(&word.to_be_bytes()[1..group.len()]);
+    }
+    Some(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,6 +158,12 @@ mod tests {
         let coded = ["", "f", "fo", "foo", "foob", "fooba", "foobar"].map(|text| base64(text.as_bytes()));
         assert_eq!(coded, ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"]);
         assert_eq!(base64(&[0xff, 0xff, 0xfe]), "///+");
+        for (text, plain) in coded.iter().zip(["", "f", "fo", "foo", "foob", "fooba", "foobar"]) {
+            assert_eq!(from_base64(text).as_deref(), Some(plain.as_bytes()));
+        }
+        for nonsense in ["Zg=", "Z", "Zg==Zg==", "Zm-v", "===="] {
+            assert_eq!(from_base64(nonsense), None, "{nonsense}");
+        }
     }
 
     fn pieces(text: &str) -> Vec<&str> {

@@ -3,9 +3,11 @@
 use std::fmt;
 
 use bytes::Bytes;
-use http::Method;
+use http::{HeaderMap, Method};
 
 use crate::{
+    codec::Codec,
+    conversations::Conversations,
     envelope::Envelope,
     ir::{Fault, Usage},
     splice::Edits,
@@ -16,6 +18,8 @@ use crate::{
 pub enum Operation {
     /// Continue a conversation.
     Generate,
+    /// Count the tokens of a conversation without continuing it.
+    CountTokens,
     /// Continue a text without roles.
     Complete,
     /// Turn texts into vectors.
@@ -32,6 +36,10 @@ pub enum Operation {
     ListModels,
     /// Describe one model.
     GetModel,
+    /// What a server of the dialect says about itself.
+    About,
+    /// Show or forget an answer that was kept.
+    Kept,
     /// Any other endpoint of a provider: routed by its model, passed through.
     Other,
 }
@@ -41,13 +49,52 @@ pub enum Operation {
 pub struct Endpoint {
     /// The method; any other on the same path is refused.
     pub method: Method,
-    /// The whole path; `*` at the end stands for one or more further segments.
+    /// The whole path. One `*` stands for any text that is not empty: at the end for one or more further segments, before
+    /// that for the model's name, percent-encoded. [`Endpoint::matched`] says how.
     pub path: &'static str,
     /// How much of the front of the path is the gateway's own version segment, e.g. `/v1`: what follows is the tail
     /// that is put behind a provider's base URL.
     pub version: &'static str,
     /// What is asked.
     pub operation: Operation,
+}
+
+impl Endpoint {
+    /// A path that names no model and does not ask for a stream: the body does.
+    pub const fn new(
+        method: Method,
+        path: &'static str,
+        version: &'static str,
+        operation: Operation,
+    ) -> Self {
+        Self { method, path, version, operation }
+    }
+}
+
+impl Endpoint {
+    /// Whether `*` stands for the model's name.
+    pub fn names_model(&self) -> bool {
+        self.path.find('*').is_some_and(|place| place + 1 < self.path.len())
+    }
+
+    /// Whether `tail` is what stands behind the version in one of this endpoint's paths.
+    pub fn matched_tail(&self, tail: &str) -> bool {
+        matched(&self.path[self.version.len()..], tail).is_some()
+    }
+
+    /// What `*` stands for (empty without one), if `path` is one of this endpoint's.
+    pub fn matched<'p>(&self, path: &'p str) -> Option<&'p str> {
+        matched(self.path, path)
+    }
+}
+
+fn matched<'p>(pattern: &str, path: &'p str) -> Option<&'p str> {
+    match pattern.split_once('*') {
+        Some((front, back)) => {
+            path.strip_prefix(front)?.strip_suffix(back).filter(|between| !between.is_empty())
+        }
+        None => (pattern == path).then_some(""),
+    }
 }
 
 /// What a whole answer that was not streamed says.
@@ -112,6 +159,11 @@ pub trait Dialect: Sync + fmt::Debug {
     /// The paths that clients call.
     fn endpoints(&self) -> &'static [Endpoint];
 
+    /// Whether this path asks for a stream; `None` in dialects that ask in the body.
+    fn path_streams(&self, _path: &str) -> Option<bool> {
+        None
+    }
+
     /// The client's request headers that are part of the dialect and travel to the provider; lower case.
     fn request_headers(&self) -> &'static [&'static str];
 
@@ -131,4 +183,47 @@ pub trait Dialect: Sync + fmt::Debug {
 
     /// The body of an error answer.
     fn error_body(&self, fault: &Fault) -> Bytes;
+
+    /// Headers of an error answer, in dialects that say the kind of error there; names in lower case.
+    fn error_headers(&self, _fault: &Fault) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
+    /// Whether a request without a word about it asks for a stream.
+    fn streams_by_default(&self) -> bool {
+        false
+    }
+
+    /// Whether a request to a path that several dialects share is of this one.
+    fn claims(&self, _headers: &HeaderMap, _query: Option<&str>) -> bool {
+        false
+    }
+
+    /// The parameter of the query in which clients may show their key; it never travels.
+    fn key_in_query(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// The list of these models; `None` if the dialect has no such list.
+    fn model_list(&self, _names: &[&str]) -> Option<Bytes> {
+        None
+    }
+
+    /// What the dialect says of one model; `None` if it says nothing.
+    fn model(&self, _name: &str) -> Option<Bytes> {
+        None
+    }
+
+    /// What a server of the dialect says about itself at this tail; `None` if nothing.
+    fn about(&self, _tail: &str) -> Option<Bytes> {
+        None
+    }
+
+    /// How its answers are continued by their ids, if the dialect keeps answers.
+    fn conversations(&self) -> Option<&'static dyn Conversations> {
+        None
+    }
+
+    /// Reads and writes the dialect's conversations.
+    fn codec(&self) -> &'static dyn Codec;
 }

@@ -1,12 +1,32 @@
 //! The table of dialects; whatever is listed anywhere else (routes, tests, docs) comes from it.
 
+mod anthropic;
+mod bedrock;
+mod gemini;
+mod gpt;
+mod ollama;
 mod openai_chat;
 mod openai_responses;
+
+pub use anthropic::{Hosted, encode_hosted};
+pub use bedrock::invoke;
 
 use crate::dialect::Dialect;
 
 /// Every dialect, the one that answers for paths of no dialect first.
-pub const DIALECTS: &[&dyn Dialect] = &[&openai_chat::OpenAiChat, &openai_responses::OpenAiResponses];
+pub const DIALECTS: &[&dyn Dialect] = &[
+    &openai_chat::OpenAiChat,
+    &openai_responses::OpenAiResponses,
+    &anthropic::Anthropic,
+    &gemini::Gemini,
+    &ollama::Ollama,
+    &bedrock::Bedrock,
+];
 
 /// The dialect whose errors a caller gets when the path tells nothing about what it speaks.
 pub const DEFAULT: &dyn Dialect = DIALECTS[0];
+
+/// The dialect of that name.
+pub fn find(name: &str) -> Option<&'static dyn Dialect> {
+    DIALECTS.iter().copied().find(|dialect| dialect.name() == name)
+}

@@ -19,7 +19,8 @@ pub struct Envelope {
     body: Bytes,
     shape: Shape,
     model: Option<(String, Range<usize>)>,
-    streams: bool,
+    /// What the body says about streaming, if anything.
+    streams: Option<bool>,
 }
 
 #[derive(Debug)]
@@ -33,7 +34,7 @@ impl Envelope {
     /// Scans `body`, whose type the client named in `content_type`. A body without a type is taken for JSON.
     pub fn read(content_type: Option<&str>, body: Bytes) -> Result<Self, Fault> {
         if body.is_empty() {
-            return Ok(Self { body, shape: Shape::Empty, model: None, streams: false });
+            return Ok(Self { body, shape: Shape::Empty, model: None, streams: None });
         }
         let essence =
             content_type.map_or("application/json", |text| text.split(';').next().unwrap_or(text).trim());
@@ -66,8 +67,7 @@ impl Envelope {
                 Some((name.into_owned(), range))
             }
         };
-        let streams =
-            object.get(&body, "stream").map_err(bad_json)?.is_some_and(|range| &body[range] == b"true");
+        let streams = object.get(&body, "stream").map_err(bad_json)?.map(|range| &body[range] == b"true");
         Ok(Self { body, shape: Shape::Json(object), model, streams })
     }
 
@@ -90,7 +90,7 @@ impl Envelope {
                 Some((name.to_owned(), range))
             }
         };
-        let streams = field("stream")?.is_some_and(|range| body[range].eq_ignore_ascii_case(b"true"));
+        let streams = field("stream")?.map(|range| body[range].eq_ignore_ascii_case(b"true"));
         Ok(Self { body, shape: Shape::Form { form, boundary: boundary.to_owned() }, model, streams })
     }
 
@@ -99,9 +99,9 @@ impl Envelope {
         self.model.as_ref().map(|(name, _)| name.as_str())
     }
 
-    /// True if the client asked for a streamed answer.
-    pub fn streams(&self) -> bool {
-        self.streams
+    /// True if the client asked for a streamed answer; `by_default` is what silence means.
+    pub fn streams(&self, by_default: bool) -> bool {
+        self.streams.unwrap_or(by_default)
     }
 
     /// The scanned bytes.
@@ -265,8 +265,9 @@ mod tests {
 
     #[test]
     fn a_stream_is_asked_for_only_with_true() {
-        let streams =
-            |body: &'static str| Envelope::read(None, Bytes::from_static(body.as_bytes())).unwrap().streams();
+        let streams = |body: &'static str| {
+            Envelope::read(None, Bytes::from_static(body.as_bytes())).unwrap().streams(false)
+        };
         assert!(streams(r#"{"stream": true }"#));
         assert!(!streams(r#"{"stream":false}"#) && !streams(r#"{"stream":null}"#) && !streams(r#"{}"#));
     }

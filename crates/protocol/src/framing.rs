@@ -1,3 +1,97 @@
 //! How a stream of bytes is cut into events: split-invariant, whatever the network does to the bytes.
 
+pub mod event_stream;
+pub mod ndjson;
 pub mod sse;
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+
+pub use sse::Batch;
+
+/// How the bytes of a stream are cut into events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    /// Server-sent events.
+    Sse,
+    /// One JSON value per line.
+    Ndjson,
+    /// AWS binary event stream.
+    EventStream,
+}
+
+/// The bytes cannot be cut into events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unreadable;
+
+/// Cuts a byte stream into whole events, in whichever framing.
+#[derive(Debug)]
+pub enum Framer {
+    /// Server-sent events.
+    Sse(sse::Framer),
+    /// One JSON value per line.
+    Ndjson(ndjson::Framer),
+    /// AWS binary event stream.
+    EventStream(event_stream::Framer),
+}
+
+impl Framing {
+    /// The media type that says so.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Sse => "text/event-stream",
+            Self::Ndjson => "application/x-ndjson",
+            Self::EventStream => "application/vnd.amazon.eventstream",
+        }
+    }
+
+    /// What an event as the framing cut it carries, without its frame; empty if it carries nothing.
+    pub fn payload(self, raw: &[u8]) -> Cow<'_, [u8]> {
+        match self {
+            Self::Sse => sse::Event::parse(raw).data.unwrap_or_default(),
+            Self::Ndjson => Cow::Borrowed(ndjson::value(raw).unwrap_or_default()),
+            Self::EventStream => {
+                Cow::Borrowed(event_stream::Message::parse(raw).map_or(&[][..], |message| message.payload))
+            }
+        }
+    }
+
+    /// An event that lacks its end because the stream ended behind it, with its end.
+    pub fn closed(self, last: &[u8]) -> Bytes {
+        match self {
+            Self::Sse => [last.trim_ascii_end(), b"\n\n"].concat().into(),
+            Self::Ndjson => [last.trim_ascii_end(), b"\n"].concat().into(),
+            Self::EventStream => Bytes::copy_from_slice(last),
+        }
+    }
+}
+
+impl Framer {
+    /// A framer at the beginning of a stream.
+    pub fn new(framing: Framing) -> Self {
+        match framing {
+            Framing::Sse => Self::Sse(sse::Framer::default()),
+            Framing::Ndjson => Self::Ndjson(ndjson::Framer::default()),
+            Framing::EventStream => Self::EventStream(event_stream::Framer::default()),
+        }
+    }
+
+    /// Takes the next bytes of the stream and returns the events that are whole now.
+    pub fn push(&mut self, chunk: &Bytes) -> Result<Batch, Unreadable> {
+        match self {
+            Self::Sse(framer) => framer.push(chunk).map_err(|_| Unreadable),
+            Self::Ndjson(framer) => framer.push(chunk).map_err(|_| Unreadable),
+            Self::EventStream(framer) => framer.push(chunk).map_err(|_| Unreadable),
+        }
+    }
+
+    /// What is left when the stream has ended: an event without its end, if anything. Half a binary message is nothing.
+    pub fn finish(&mut self) -> Option<Bytes> {
+        match self {
+            Self::Sse(framer) => framer.finish(),
+            Self::Ndjson(framer) => framer.finish(),
+            Self::EventStream(_) => None,
+        }
+    }
+}

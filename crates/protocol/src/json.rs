@@ -5,7 +5,9 @@
 
 use std::{borrow::Cow, fmt, ops::Range};
 
+use bytes::Bytes;
 use memchr::memchr2;
+use serde::Serialize;
 
 /// Deepest nesting that is accepted; one bit of the scanner's stack each.
 pub const MAX_DEPTH: u32 = 128;
@@ -113,6 +115,11 @@ impl Member {
             &key[1..key.len() - 1] == name.as_bytes()
         }
     }
+}
+
+/// `value` as JSON. What cannot be spelled (a map with keys that are not text) is empty; no type of this crate is so.
+pub fn bytes(value: &impl Serialize) -> Bytes {
+    serde_json::to_vec(value).map_or_else(|_| Bytes::new(), Bytes::from)
 }
 
 /// The text of a JSON string literal, quotes included in `literal`; `None` if it is not one.

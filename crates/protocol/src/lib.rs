@@ -2,9 +2,13 @@
 //!
 //! Nothing here reads a socket, a clock or a dice: bytes come in, values go out.
 
+pub mod codec;
+pub mod continuity;
+pub mod conversations;
 pub mod dialect;
 pub mod dialects;
 pub mod envelope;
+pub mod estimate;
 pub mod framing;
 pub mod ir;
 pub mod json;

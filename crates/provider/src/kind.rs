@@ -21,6 +21,14 @@ impl Kind {
         self.preset.map_or_else(|| self.provider.kind(), |preset| preset.name.as_str())
     }
 
+    /// The dialects it speaks, the one to translate to first.
+    pub fn speaks(&self) -> Vec<&str> {
+        match self.preset {
+            Some(preset) if !preset.speaks.is_empty() => preset.speaks.iter().map(String::as_str).collect(),
+            _ => self.provider.speaks().to_vec(),
+        }
+    }
+
     /// Whether the config has to name the base URL.
     pub fn needs_base_url(&self) -> bool {
         self.preset.is_none() && self.provider.needs_base_url()

@@ -34,6 +34,19 @@ pub(crate) fn push_name(path: &mut String, name: &str) -> Result<(), &'static st
     Ok(())
 }
 
+/// Appends an identifier as exactly one segment, slashes encoded: for providers whose ids are ARNs.
+pub(crate) fn push_id(path: &mut String, id: &str) -> Result<(), &'static str> {
+    if id.bytes().any(|b| matches!(b, b'\\' | b'%') || b.is_ascii_control()) {
+        return Err("it has a backslash, a percent sign or a control character");
+    }
+    if id.split('/').any(climbs) {
+        return Err("it has an empty segment or one of dots only");
+    }
+    path.push('/');
+    path.extend(utf8_percent_encode(id, IN_NAME));
+    Ok(())
+}
+
 /// Appends the operator's query and the client's; a parameter the operator has set is not the client's to repeat.
 pub(crate) fn push_query(
     path: &mut String,

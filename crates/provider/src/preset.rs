@@ -21,6 +21,9 @@ pub struct Preset {
     pub discover: bool,
     /// Whether the service answers nobody without a key.
     pub key: Key,
+    /// The dialects it speaks, if they are not just the one of its provider.
+    #[serde(default)]
+    pub speaks: Vec<String>,
     /// How to get usage in a stream.
     pub stream_usage: StreamUsage,
     /// What is odd about it, for the documentation.

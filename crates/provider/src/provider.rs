@@ -22,6 +22,14 @@ pub trait Provider: Sync {
     /// The name in the config's `kind`.
     fn kind(&self) -> &'static str;
 
+    /// The dialects it speaks, the one to translate to first.
+    fn speaks(&self) -> &'static [&'static str];
+
+    /// Headers that every request carries unless the client or the operator has them: names in lower case.
+    fn usual_headers(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+
     /// Whether the config has to name the base URL because there is no usual one.
     fn needs_base_url(&self) -> bool {
         false

@@ -1,17 +1,26 @@
 //! The providers, one folder each, and the one table of them.
 
+pub(crate) mod anthropic;
 pub(crate) mod azure;
+pub(crate) mod bedrock;
+pub(crate) mod gemini;
+pub(crate) mod ollama;
 pub(crate) mod openai;
 pub(crate) mod openai_compatible;
 
 use crate::{environment::Environment, kind::Kind, provider::Provider};
+use anthropic::Anthropic;
 use azure::Azure;
+use bedrock::Bedrock;
+use gemini::Gemini;
+use ollama::Ollama;
 use openai::OpenAi;
 use openai_compatible::{OpenAiCompatible, presets};
 
 /// Every provider, in the order of the documentation: the ones with paths of their own before the one that stands
 /// for all the others.
-pub const PROVIDERS: &[&dyn Provider] = &[&OpenAi, &Azure, &OpenAiCompatible];
+pub const PROVIDERS: &[&dyn Provider] =
+    &[&OpenAi, &Azure, &Anthropic, &Gemini, &Bedrock, &Ollama, &OpenAiCompatible];
 
 /// The kind of that name: a provider of its own or a preset.
 pub fn find(kind: &str) -> Option<Kind> {

@@ -56,6 +56,7 @@ mod tests {
             ended: Ended::Answered,
             attempts: vec![],
             usage: None,
+            losses: vec![],
         }
     }
 

@@ -77,4 +77,7 @@ pub struct CallRecord {
     /// What the provider reported; absent if it reported nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage: Option<Tokens>,
+    /// What could not be said in the provider's dialect, or of its answer in the client's: `path: reason`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub losses: Vec<String>,
 }

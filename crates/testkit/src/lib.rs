@@ -3,7 +3,9 @@
 //! Nothing here needs an async runtime, so that the pure crates can use it without giving up their promise.
 
 pub mod clock;
+pub mod corpus;
 pub mod fixtures;
 pub mod http;
+pub mod mutate;
 pub mod process;
 pub mod split;

@@ -34,6 +34,9 @@ pub(crate) struct Options {
     /// Keep only counts of the calls, not their list.
     #[arg(long)]
     no_ledger: bool,
+    /// Keep the bodies of the calls in the list too.
+    #[arg(long, conflicts_with = "no_ledger")]
+    keep_bodies: bool,
     /// Faults for the first calls, e.g. "429,500,cut:3"; after them all is well.
     #[arg(long, value_delimiter = ',')]
     script: Vec<Step>,
@@ -70,7 +73,12 @@ async fn serve(options: &Options) -> ExitCode {
         between_events: options.between_events.unwrap_or_default(),
         ..Behaviour::default()
     };
-    let mut settings = Settings { behaviour, strict: !options.lenient, ..Settings::default() };
+    let mut settings = Settings {
+        behaviour,
+        strict: !options.lenient,
+        keep_bodies: options.keep_bodies,
+        ..Settings::default()
+    };
     if options.no_ledger {
         settings.ledger_entries = 0;
     }

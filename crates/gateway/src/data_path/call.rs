@@ -10,7 +10,7 @@ use http::Request;
 use lockgate_protocol::{
     dialect::Dialect,
     dialects::DEFAULT,
-    ir::{Fault, Usage},
+    ir::{Fault, Losses, Usage},
 };
 use lockgate_store::{AttemptRecord, CallRecord, Ended, Tokens};
 
@@ -29,6 +29,8 @@ pub(crate) struct Call {
     pub(crate) model: Option<String>,
     pub(crate) stream: bool,
     pub(crate) usage: Option<Usage>,
+    /// What could not be said to the provider, or of its answer.
+    pub(crate) losses: Losses,
     path: String,
     started: Instant,
     started_ms: u64,
@@ -49,6 +51,7 @@ impl Call {
             model: None,
             stream: false,
             usage: None,
+            losses: Losses::default(),
             path: request.uri().path().to_owned(),
             started: clock::now(),
             started_ms: clock::wall_ms(),
@@ -131,6 +134,7 @@ impl Call {
             ended,
             attempts: std::mem::take(&mut self.attempts),
             usage: self.usage.map(tokens),
+            losses: self.losses.iter().map(|loss| format!("{}: {}", loss.path, loss.reason)).collect(),
         };
         tracing::debug!(
             call = record.id,

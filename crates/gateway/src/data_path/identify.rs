@@ -1,6 +1,6 @@
 //! identify: reads the body within its bounds and finds the model and whether a stream is asked for.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, header, request::Parts};
@@ -8,14 +8,15 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use lockgate_protocol::{
     dialect::{Dialect, Operation},
-    envelope::Envelope,
+    envelope::{Envelope, check_model},
     ir::{Fault, FaultKind},
 };
 
 use crate::{
     Gateway,
     data_path::call::Call,
-    route::{Called, model_in_tail},
+    local, query,
+    route::{self, Called, Local, Route, decoded, model_in_tail},
 };
 
 /// How long the client may pause within its body.
@@ -30,11 +31,43 @@ pub(crate) struct Asked {
     pub(crate) dialect: &'static dyn Dialect,
     pub(crate) operation: Operation,
     pub(crate) method: Method,
+    /// The whole path that was called.
+    pub(crate) path: String,
     /// The path behind the version segment and the model.
     pub(crate) tail: String,
+    pub(crate) query: Option<String>,
+    /// Whether a stream is asked for, where the dialect asks in the path.
+    pub(crate) stream_in_path: Option<bool>,
+    /// Where in the tail the model stands, if the path names it.
+    pub(crate) model_in_tail: Option<Range<usize>>,
     /// The name the client asked for.
     pub(crate) model: String,
     pub(crate) envelope: Envelope,
+    /// The answer whose conversation the gateway has put into the body.
+    pub(crate) continues: Option<String>,
+    /// Whether the gateway keeps the answer, should its provider not speak the dialect.
+    pub(crate) is_kept: bool,
+}
+
+/// What the head of a request asks for, and who asks.
+pub(crate) fn head<'h>(gateway: &Gateway, call: &mut Call, head: &'h Parts) -> Result<Route<'h>, Fault> {
+    let claims = |dialect: &dyn Dialect| dialect.claims(&head.headers, head.uri.query());
+    let route = route::find(&head.method, head.uri.path(), &claims)?;
+    match route {
+        Route::Local(local) if local::is_public(local) => return Ok(route),
+        Route::Local(Local::Of(dialect, _)) => call.dialect = dialect,
+        Route::Local(_) => {}
+        Route::Call(called) => {
+            match called.operation {
+                // No model is called unless the answer is at a provider.
+                Operation::Kept => call.dialect = called.dialect,
+                _ => call.is_for(called.dialect),
+            }
+            refuse_encoded(&head.headers)?;
+        }
+    }
+    call.caller = gateway.access.identify(&head.headers, query::key(call.dialect, head))?;
+    Ok(route)
 }
 
 /// Reads the body and decides what is asked.
@@ -45,12 +78,12 @@ pub(crate) async fn read(
     called: Called<'_>,
     body: Incoming,
 ) -> Result<Asked, Fault> {
-    refuse_encoded(&head.headers)?;
     let bytes = call.wait(collect(body, gateway.max_body)).await?;
     let content_type = head.headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
     let envelope = Envelope::read(content_type, bytes)?;
-    let in_path = match called.operation {
-        Operation::Other => model_in_tail(called.tail, &mut |name| gateway.fleet.is_known(name))?,
+    let in_path = match (called.operation, called.model) {
+        (_, Some((model, _))) => Some((model_in_path(model)?, called)),
+        (Operation::Other, None) => model_in_tail(called.tail, &mut |name| gateway.fleet.is_known(name))?,
         _ => None,
     };
     let (model, called) = match in_path {
@@ -59,15 +92,29 @@ pub(crate) async fn read(
     };
     call.dialect = called.dialect;
     call.model = Some(model.clone());
-    call.stream = envelope.streams();
+    call.stream = called.stream.unwrap_or_else(|| envelope.streams(called.dialect.streams_by_default()));
     Ok(Asked {
         dialect: called.dialect,
         operation: called.operation,
         method: head.method.clone(),
+        path: head.uri.path().to_owned(),
         tail: called.tail.to_owned(),
+        query: query::without_key(called.dialect, head),
+        stream_in_path: called.stream,
+        model_in_tail: called.model.map(|(model, at)| at..at + model.len()),
         model,
         envelope,
+        continues: None,
+        is_kept: false,
     })
+}
+
+/// The model that the path names.
+fn model_in_path(model: &str) -> Result<String, Fault> {
+    let model = decoded(model)
+        .ok_or_else(|| Fault::new(FaultKind::BadRequest, "the model in the path is not text"))?;
+    check_model(&model)?;
+    Ok(model)
 }
 
 /// A compressed body cannot be scanned.
@@ -138,12 +185,12 @@ async fn next(body: &mut Incoming) -> Result<Option<Bytes>, Fault> {
     }
 }
 
-/// The refusal of a body over the limit. A client that is still sending would only see its connection reset, so what it
-/// sends is swallowed for a moment, up to as much again.
-async fn too_large(mut body: Incoming, limit: usize) -> Fault {
+/// Reads what a refused client still sends, up to `limit` bytes: one that is still writing would only see its connection
+/// reset, and one that has written could use the connection again just when it is closed.
+pub(crate) async fn swallow(body: &mut Incoming, limit: usize) {
     let mut left = limit;
-    let swallow = async {
-        while let Ok(Some(piece)) = next(&mut body).await {
+    let rest = async {
+        while let Ok(Some(piece)) = next(body).await {
             match left.checked_sub(piece.len()) {
                 Some(less) => left = less,
                 None => break,
@@ -151,7 +198,12 @@ async fn too_large(mut body: Incoming, limit: usize) -> Fault {
         }
     };
     // Either way the answer is the same.
-    let _ = tokio::time::timeout(LINGER, swallow).await;
+    let _ = tokio::time::timeout(LINGER, rest).await;
+}
+
+/// The refusal of a body over the limit, of which as much again is swallowed.
+async fn too_large(mut body: Incoming, limit: usize) -> Fault {
+    swallow(&mut body, limit).await;
     let text =
         format!("the request's body is larger than the {limit} bytes this gateway takes (`server.max_body`)");
     Fault::new(FaultKind::TooLarge, text)

@@ -11,11 +11,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use hyper::body::Incoming;
-use lockgate_protocol::{
-    dialect::{Ending, Meaning, Watch},
-    framing::sse::Framer,
-    ir::{Fault, FaultKind},
-};
+use lockgate_protocol::ir::{Fault, FaultKind};
 use lockgate_store::Ended;
 use tokio::time::Sleep;
 
@@ -23,8 +19,10 @@ use crate::{
     body::{AnswerBody, Broken},
     clock,
     data_path::{
-        attempt::{Committed, Content, EventStream, Held, failed_event, garbled, next, silent, too_long},
+        attempt::{Begun, Committed},
         call::Call,
+        passage::{Passage, Progress},
+        reply::{Content, Events, classified, next, silent},
         settle,
     },
     fleet::{Deployment, Limits},
@@ -35,7 +33,8 @@ const LINGER: Duration = Duration::from_secs(1);
 
 /// Turns a committed answer into the response that the server sends.
 pub(crate) fn relay(call: Call, committed: Committed) -> Response<AnswerBody> {
-    let Committed { deployment, status, mut headers, content, limits } = committed;
+    let Committed { deployment, answer, limits } = committed;
+    let Begun { status, mut headers, content } = answer;
     settle::mark(&call, Some(&deployment), &mut headers);
     let (pieces, length): (crate::body::Pieces, _) = match content {
         Content::Whole(body) => return settle::whole(call, status, headers, body),
@@ -114,13 +113,12 @@ fn overdue(timeout: Duration) -> Fault {
     )
 }
 
-/// Passes events on.
+/// Passes a stream on.
 struct EventRelay {
     call: Call,
     deployment: Arc<Deployment>,
     status: StatusCode,
-    framer: Framer,
-    watch: Box<dyn Watch>,
+    passage: Box<dyn Passage>,
     rest: Incoming,
     patience: Patience,
     /// What is ready to go.
@@ -144,25 +142,13 @@ impl EventRelay {
         call: Call,
         deployment: Arc<Deployment>,
         status: StatusCode,
-        events: EventStream,
+        events: Events,
         limits: &Limits,
     ) -> Self {
-        let EventStream { held, framer, watch, rest } = events;
-        let (ready, stage) = (VecDeque::new(), Stage::Open);
-        let mut relay = Self {
-            call,
-            deployment,
-            status,
-            framer,
-            watch,
-            rest,
-            patience: Patience::new(limits),
-            ready,
-            stage,
-        };
-        for Held { bytes, meaning } in held {
-            relay.event(bytes, meaning);
-        }
+        let Events { passage, ready, progress, rest } = events;
+        let patience = Patience::new(limits);
+        let mut relay = Self { call, deployment, status, passage, rest, patience, ready, stage: Stage::Open };
+        relay.take(progress);
         relay
     }
 
@@ -172,11 +158,21 @@ impl EventRelay {
                 return Some((Ok(piece), self));
             }
             match self.stage {
-                Stage::Open => match self.patience.next(&mut self.call, &mut self.rest).await {
-                    Ok(Some(chunk)) => self.chunk(&chunk),
-                    Ok(None) => self.end(None),
-                    Err(fault) => self.end(Some(fault)),
-                },
+                Stage::Open => {
+                    let progress = match self.patience.next(&mut self.call, &mut self.rest).await {
+                        Ok(Some(chunk)) => self.passage.chunk(&chunk, &mut self.ready),
+                        Ok(None) => self.end(),
+                        // What came before the fault may have been all there was to say.
+                        Err(fault) => match self.end() {
+                            Progress::Complete => Progress::Complete,
+                            _ => {
+                                self.fail(&fault);
+                                continue;
+                            }
+                        },
+                    };
+                    self.take(progress);
+                }
                 Stage::Complete => {
                     let rest = async { while let Ok(Some(_)) = next(&mut self.rest).await {} };
                     // A provider that keeps its stream open costs a connection, not the client's time.
@@ -188,82 +184,38 @@ impl EventRelay {
         }
     }
 
-    /// The next bytes: events that stand side by side leave as one piece.
-    fn chunk(&mut self, chunk: &Bytes) {
-        let batch = match self.framer.push(chunk) {
-            Ok(batch) => batch,
-            Err(error) => return self.fail(&too_long(error)),
-        };
-        let mut run = 0;
-        let mut start = 0;
-        for end in &batch.ends {
-            let event = &batch.bytes[start..*end];
-            let meaning = self.watch.event(event);
-            if !matches!(meaning, Meaning::Lifecycle | Meaning::Output) {
-                self.ready.extend((run < start).then(|| batch.bytes.slice(run..start)));
-                self.event(batch.bytes.slice(start..*end), meaning);
-                run = *end;
-            }
-            start = *end;
-            if self.stage != Stage::Open {
-                return;
-            }
-        }
-        self.ready.extend((run < start).then(|| batch.bytes.slice(run..start)));
+    fn end(&mut self) -> Progress {
+        self.passage.end(&mut self.ready)
     }
 
-    fn event(&mut self, bytes: Bytes, meaning: Meaning) {
-        if self.stage != Stage::Open {
-            return;
-        }
-        match meaning {
-            Meaning::Lifecycle | Meaning::Output => self.ready.push_back(bytes),
-            Meaning::Withheld => {}
-            Meaning::End | Meaning::Empty => self.complete(bytes),
-            Meaning::Failed => self.fail(&failed_event(&self.deployment.provider, &bytes, &HeaderMap::new())),
-            Meaning::Garbled => self.fail(&garbled("the provider's stream has an event that is not JSON")),
-        }
-    }
-
-    /// The bytes have ended, as they should (`None`) or by a fault.
-    fn end(&mut self, fault: Option<Fault>) {
-        if let Some(last) = self.framer.finish() {
-            let meaning = self.watch.event(&last);
-            // Half an event is no event; a whole one only lacks its blank line.
-            if meaning != Meaning::Garbled {
-                self.event([last.trim_ascii_end(), b"\n\n".as_slice()].concat().into(), meaning);
+    /// Acts on what the latest bytes came to; nothing of `ready` has left yet.
+    fn take(&mut self, progress: Progress) {
+        let provider = &self.deployment.provider;
+        match progress.fault(|body| classified(provider, 200, &HeaderMap::new(), body)) {
+            Ok(Progress::Complete) => {
+                // On record first, then the last bytes.
+                self.settle(Ended::Answered);
+                self.stage = Stage::Complete;
             }
+            Ok(_) => {}
+            Err(fault) => self.fail(&fault),
         }
-        if self.stage != Stage::Open {
-            return;
-        }
-        match self.watch.finish() {
-            Ending::Whole(closing) => {
-                self.complete(closing);
-                self.stage = Stage::Closed;
-            }
-            Ending::Cut => {
-                let cut = || Fault::new(FaultKind::Cut, "the provider's answer broke off");
-                self.fail(&fault.unwrap_or_else(cut));
-            }
-        }
-    }
-
-    /// The answer is complete: on record first, then its last bytes.
-    fn complete(&mut self, last: Bytes) {
-        self.call.usage = self.watch.usage();
-        self.call.settle(self.status.as_u16(), Ended::Answered);
-        self.ready.extend((!last.is_empty()).then_some(last));
-        self.stage = Stage::Complete;
     }
 
     /// The answer broke off: the client is told in its dialect, after what it already has.
     fn fail(&mut self, fault: &Fault) {
-        self.call.usage = self.watch.usage();
         self.call.broke(fault);
-        self.call.settle(self.status.as_u16(), Ended::Broken);
-        self.ready.push_back(self.watch.fail(fault));
+        self.settle(Ended::Broken);
+        self.ready.push_back(self.passage.fail(fault));
         self.stage = Stage::Closed;
+    }
+
+    fn settle(&mut self, ended: Ended) {
+        self.call.usage = self.passage.usage();
+        if let Some(losses) = self.passage.losses() {
+            self.call.losses.append(losses);
+        }
+        self.call.settle(self.status.as_u16(), ended);
     }
 }
 

@@ -11,6 +11,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-lockgate-attempts");
 const DEPLOYMENT: HeaderName = HeaderName::from_static("x-lockgate-deployment");
 const OVERHEAD: HeaderName = HeaderName::from_static("x-lockgate-overhead-us");
+const LOSS: HeaderName = HeaderName::from_static("x-lockgate-loss");
 /// Read by the OpenAI and Anthropic SDKs, which would otherwise multiply the gateway's retries by their own.
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
@@ -22,6 +23,13 @@ pub(crate) fn mark(call: &Call, deployment: Option<&Deployment>, headers: &mut H
     headers.insert(ATTEMPTS, HeaderValue::from(call.attempts()));
     headers
         .insert(OVERHEAD, HeaderValue::from(u64::try_from(call.overhead().as_micros()).unwrap_or(u64::MAX)));
+    if !call.losses.is_empty()
+        && let Ok(losses) = HeaderValue::from_str(
+            &call.losses.to_string().replace(|c: char| !c.is_ascii_graphic() && c != ' ', "?"),
+        )
+    {
+        headers.insert(LOSS, losses);
+    }
     if let Some(deployment) = deployment {
         headers.insert(DEPLOYMENT, deployment.header.clone());
     }
@@ -35,6 +43,11 @@ pub(crate) fn refuse(mut call: Call, fault: &Fault) -> Response<AnswerBody> {
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    for (name, value) in call.dialect.error_headers(fault) {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(name, value);
+        }
+    }
     mark(&call, None, headers);
     if let Some(wait) = fault.retry_after {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs_f64().ceil() as u64));

@@ -2,6 +2,7 @@
 
 use http::{Method, Request};
 use http_body_util::Full;
+use lockgate_mock::Mock;
 
 use crate::house::{Answer, CHAT, CHAT_PATH, House, config, mock, read};
 
@@ -99,4 +100,40 @@ async fn a_body_over_the_limit_is_refused_with_and_without_a_declared_length() {
         client.request(request.body(http_body_util::StreamBody::new(pieces)).unwrap()).await.unwrap();
     assert_eq!(answer.status(), 413);
     assert_eq!(mock.counts().requests, 0);
+}
+
+/// A provider's refusal in the client's dialect, whatever the provider's is.
+#[tokio::test]
+async fn a_refusal_is_said_in_the_clients_dialect() {
+    async fn check(mock: &Mock, house: &House, path: &str, body: &'static str, expected: &str) {
+        mock.script(["400".parse::<lockgate_mock::Fault>().unwrap()]);
+        let answer = house.ask(Method::POST, path, JSON, body).await;
+        assert_eq!(answer.status, 400, "{answer:?}");
+        assert!(answer.text.starts_with(expected), "{path}: {}", answer.text);
+    }
+    let mock = mock().await;
+    let yaml = format!(
+        "server: {{ listen: \"127.0.0.1:0\" }}\nproviders:\n  a: {{ kind: openai, base_url: \"{}\", api_key: k }}\n\
+         models:\n  m: {{ targets: [a/gpt-4o-mini] }}\n",
+        mock.base_url()
+    );
+    let house = House::new(&yaml).await;
+    let gemini = r#"{"contents":[{"role":"user","parts":[{"text":"x"}]}]}"#;
+    check(&mock, &house, "/v1beta/models/m:generateContent", gemini, r#"{"error":{"code":400,"#).await;
+    let anthropic = r#"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"x"}]}"#;
+    check(
+        &mock,
+        &house,
+        "/v1/messages",
+        anthropic,
+        r#"{"type":"error","error":{"type":"invalid_request_error""#,
+    )
+    .await;
+    let ollama = r#"{"model":"m","stream":false,"messages":[{"role":"user","content":"x"}]}"#;
+    check(&mock, &house, "/api/chat", ollama, r#"{"error":""#).await;
+    let bedrock = r#"{"messages":[{"role":"user","content":[{"text":"x"}]}]}"#;
+    check(&mock, &house, "/model/m/converse", bedrock, r#"{"message":""#).await;
+    // In its own dialect the provider's bytes stay what they are.
+    let chat = r#"{"model":"m","messages":[{"role":"user","content":"x"}]}"#;
+    check(&mock, &house, "/v1/chat/completions", chat, r#"{"error":{"#).await;
 }

@@ -46,7 +46,7 @@ pub(crate) async fn lenient() -> Mock {
 
 /// The provider section for one upstream.
 pub(crate) fn provider(name: &str, base_url: &str) -> String {
-    format!("  {name}: {{ kind: openai-compatible, base_url: \"{base_url}\", api_key: upstream-key }}\n")
+    format!("  {name}: {{ kind: openai, base_url: \"{base_url}\", api_key: upstream-key }}\n")
 }
 
 /// A config with these upstreams behind the model `fast` (`gpt-4o-mini` there), and whatever else.

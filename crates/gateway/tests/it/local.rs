@@ -64,3 +64,75 @@ async fn without_configured_models_the_providers_lists_count() {
     let asked = mock.ledger().iter().filter(|entry| entry.path == "/v1/models").count();
     assert_eq!(asked, 1, "the list is asked for once and kept");
 }
+
+#[tokio::test]
+async fn each_dialect_lists_models_and_counts_tokens_in_its_own_words() {
+    let mock = mock().await;
+    let rest = "access: { keys: [{ name: a, key: client-key-0123456789 }] }\n";
+    let house = House::new(&config(&[&mock.base_url()], rest)).await;
+    let ask = async |method: http::Method, path: &str, header: (&str, &str), body: &str| {
+        let request = http::Request::builder().method(method).uri(house.url(path)).header(header.0, header.1);
+        let request =
+            request.header("content-type", "application/json").header("anthropic-version", "2023-06-01");
+        let body = http_body_util::Full::from(body.to_owned());
+        crate::house::read(house.send(request.body(body).unwrap()).await).await
+    };
+    let bearer = ("authorization", "Bearer client-key-0123456789");
+    let (get, post) = (http::Method::GET, http::Method::POST);
+    let prompt = r#""contents":[{"role":"user","parts":[{"text":"one two three four"}]}]"#;
+    for (method, path, header, body, expect) in [
+        (&get, "/v1/models", bearer, "", r#""type":"model","id":"fast""#),
+        (&get, "/v1/models/fast", bearer, "", r#""type":"model","id":"fast""#),
+        (&get, "/v1beta/models?key=client-key-0123456789", ("accept", "*/*"), "", r#""name":"models/fast""#),
+        (
+            &get,
+            "/v1beta/models/fast",
+            ("x-goog-api-key", "client-key-0123456789"),
+            "",
+            r#""displayName":"fast""#,
+        ),
+        (&get, "/api/tags", bearer, "", r#""model":"fast""#),
+        (&get, "/ollama/api/version", bearer, "", r#"{"version":"#),
+        (&get, "/api/ps", bearer, "", r#"{"models":[]}"#),
+        (&post, "/api/show", bearer, r#"{"model":"fast"}"#, r#""capabilities":["completion""#),
+        (
+            &post,
+            "/v1/messages/count_tokens",
+            bearer,
+            r#"{"model":"fast","messages":[{"role":"user","content":"one two three four"}]}"#,
+            r#"{"input_tokens":9}"#,
+        ),
+        (&post, "/v1beta/models/fast:countTokens", bearer, &format!("{{{prompt}}}"), r#"{"totalTokens":9}"#),
+        (
+            &post,
+            "/v1/models/fast:countTokens?key=client-key-0123456789",
+            ("accept", "*/*"),
+            &format!("{{\"generateContentRequest\":{{\"model\":\"models/fast\",{prompt}}}}}"),
+            r#"{"totalTokens":9}"#,
+        ),
+    ] {
+        let answer = ask(method.clone(), path, header, body).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+        assert!(answer.text.contains(expect), "{path}: {}", answer.text);
+        if path.to_lowercase().contains("count") {
+            assert!(answer.header("x-lockgate-loss").contains("estimated"), "{path}: {:?}", answer.headers);
+        }
+    }
+    assert_eq!(mock.counts().requests, 0);
+}
+
+#[tokio::test]
+async fn providers_of_every_dialect_are_asked_for_their_lists() {
+    let mock = mock().await;
+    for (kind, model) in
+        [("anthropic", "claude-sonnet-4-5"), ("gemini", "gemini-2.5-flash"), ("ollama", "llama3.2")]
+    {
+        let yaml = format!(
+            "server: {{ listen: \"127.0.0.1:0\" }}\nproviders: {{ a: {{ kind: {kind}, base_url: \"http://{}\", api_key: key }} }}\n",
+            mock.addr()
+        );
+        let house = House::new(&yaml).await;
+        let names = house.get("/v1/models").await;
+        assert!(names.text.contains(model), "{kind}: {}", names.text);
+    }
+}

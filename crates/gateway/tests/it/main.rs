@@ -9,11 +9,14 @@
 )]
 
 mod aborts;
+mod conversations;
 mod drain;
 mod errors;
 mod failover;
 mod house;
 mod local;
+mod matrix;
+mod memory;
 mod passthrough;
 mod raw;
 mod routes;

@@ -7,8 +7,12 @@
     reason = "a test that cannot go on should stop"
 )]
 
+mod anthropic;
+mod bedrock;
 mod control;
 mod faults;
+mod gemini;
 mod leaving;
+mod ollama;
 mod pace;
 mod wire;

@@ -32,8 +32,13 @@ pub(crate) fn chat(stream: bool) -> String {
 
 /// Any JSON request on a connection that closes after the answer.
 pub(crate) fn request(method: &str, path: &str, body: &str) -> String {
+    request_with(method, path, "authorization: Bearer sk-1", body)
+}
+
+/// The same with headers of its own in place of the key.
+pub(crate) fn request_with(method: &str, path: &str, headers: &str, body: &str) -> String {
     format!(
-        "{method} {path} HTTP/1.1\r\nhost: mock\r\nauthorization: Bearer sk-1\r\ncontent-type: application/json\r\n\
+        "{method} {path} HTTP/1.1\r\nhost: mock\r\n{headers}\r\ncontent-type: application/json\r\n\
          connection: close\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     )

@@ -49,6 +49,10 @@ pub enum FaultKind {
     SlowClient,
     /// The client went away before its answer was whole.
     ClientGone,
+    /// The model's provider has no such operation.
+    Unsupported,
+    /// Something would be lost in translation, and the operator refuses that.
+    Lossy,
     /// Every deployment of the model is disabled or excluded.
     NoDeployment,
     /// The gateway broke; always a bug.
@@ -99,6 +103,8 @@ impl FaultKind {
             Self::UnknownModel => ("model_not_found", 404, Client, Stop),
             Self::SlowClient => ("request_timeout", 408, Client, Stop),
             Self::ClientGone => ("client_gone", 499, Client, Stop),
+            Self::Unsupported => ("unsupported_operation", 400, Gateway, Elsewhere),
+            Self::Lossy => ("loss_refused", 400, Client, Elsewhere),
             Self::NoDeployment => ("no_deployment", 503, Gateway, Stop),
             Self::Internal => ("internal_error", 500, Gateway, Stop),
             Self::Connect => ("upstream_unreachable", 502, Upstream, Elsewhere),

@@ -1,4 +1,13 @@
 //! The dialects against recorded traffic.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod anthropic;
+mod bedrock;
+mod continuity;
+mod corpus;
+mod gemini;
+mod matrix;
+mod ollama;
+mod openai_chat;
+mod openai_responses;
 mod watch;

@@ -77,11 +77,16 @@ fn a_cut_recorded_stream_is_never_whole() {
         // Where the answer has said all: the last event in Responses, the finish reason in chat, which some servers
         // repeat; of two choices the second one's.
         let find = |mark: &&str| if id.contains("n-two") { text.rfind(*mark) } else { text.find(*mark) };
-        let said = ["\"finish_reason\":\"", "event: response.completed", "event: response.incomplete"]
-            .iter()
-            .filter_map(find)
-            .max()
-            .unwrap_or(bytes.len());
+        let said = [
+            "\"finish_reason\":\"",
+            "event: response.completed",
+            "event: response.incomplete",
+            "\"finishReason\"",
+        ]
+        .iter()
+        .filter_map(find)
+        .max()
+        .unwrap_or(bytes.len());
         let step = 1 + said / 499;
         for place in (0..said).step_by(step).chain(said.saturating_sub(200)..said) {
             assert_eq!(watch(dialect, [&bytes[..place]]).ending, Ending::Cut, "{id}, cut at byte {place}");

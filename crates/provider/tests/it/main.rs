@@ -7,6 +7,7 @@
 )]
 
 mod classify;
+mod corpus;
 mod hostile;
 mod prepare;
 mod sites;

@@ -95,8 +95,8 @@ fn the_environment_names_the_usual_variables_in_order() {
         [
             ("openai", "OPENAI_API_KEY", Some("OPENAI_BASE_URL")),
             ("azure", "AZURE_OPENAI_API_KEY", Some("AZURE_OPENAI_ENDPOINT")),
-            ("deepseek", "DEEPSEEK_API_KEY", None),
-            ("openrouter", "OPENROUTER_API_KEY", None),
+            ("anthropic", "ANTHROPIC_API_KEY", Some("ANTHROPIC_BASE_URL")),
+            ("gemini", "GEMINI_API_KEY", None),
         ]
     );
 }

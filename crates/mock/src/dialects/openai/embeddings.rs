@@ -61,7 +61,7 @@ pub(super) fn create(ask: &Ask<'_>, body: &Object) -> Answered {
     let inputs = inputs(body.get("input"));
     let tokens = inputs.iter().map(|input| input.tokens).sum();
     let embed = |(index, input): (usize, &Input)| {
-        let vector = vector(input.hash, dimensions);
+        let vector = text::vector(input.hash, dimensions);
         let embedding = if base64 { Vector::Base64(vector) } else { Vector::Float(vector) };
         Embedding { object: "embedding", index, embedding }
     };
@@ -121,17 +121,6 @@ fn inputs(input: Option<&Value>) -> Vec<Input> {
             .collect(),
         _ => Vec::new(),
     }
-}
-
-fn vector(seed: u64, dimensions: usize) -> Vec<f32> {
-    let raw: Vec<f32> = (0..dimensions as u64)
-        .map(|index| {
-            let unit = text::mix(seed.wrapping_add(index)) >> 40;
-            unit as f32 / (1 << 23) as f32 - 1.0
-        })
-        .collect();
-    let length = raw.iter().map(|number| number * number).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
-    raw.into_iter().map(|number| number / length).collect()
 }
 
 impl Serialize for Vector {

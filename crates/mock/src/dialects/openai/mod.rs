@@ -21,7 +21,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
 use self::error::ApiError;
-use super::{Call, Dialect, Refusal};
+use super::{Address, Call, Dialect, Refusal};
 use crate::{
     multipart::Form,
     reply::{Frame, Reply, Role},
@@ -78,8 +78,8 @@ const ROUTES: &[Route] = &[
 ];
 
 impl Dialect for OpenAi {
-    fn claims(&self, path: &str) -> bool {
-        path.starts_with("/v1/") || path.starts_with("/openai/")
+    fn claims(&self, address: &Address<'_>) -> bool {
+        address.path.starts_with("/v1/") || address.path.starts_with("/openai/")
     }
 
     fn answer(&self, call: &Call<'_>) -> Reply {
@@ -94,12 +94,11 @@ impl Dialect for OpenAi {
         reply
     }
 
-    fn error_event(&self, call: &Call<'_>) -> Bytes {
+    fn error_event(&self, call: &Call<'_>, _: bool) -> Bytes {
         let error = ApiError::of(Refusal::Status(500), "");
         if call.path.ends_with("/responses") {
             // Responses name their errors: fixtures openai-responses/stream/error-insufficient-quota.
-            let event =
-                json!({ "type": "error", "code": "server_error", "message": error.message, "param": null });
+            let event = json!({ "type": "error", "sequence_number": 0, "code": "server_error", "message": error.message, "param": null });
             return Frame::named(Role::Lifecycle, "error", &event).bytes;
         }
         Frame::data(Role::Lifecycle, &error.body()).bytes

@@ -22,16 +22,16 @@ pub(super) enum Use {
 pub(super) struct Model {
     id: &'static str,
     purpose: Use,
-    /// Thinks before it answers, which costs it `max_tokens`, `temperature` and the like.
-    pub(super) reasons: bool,
+    /// Thinks before it answers, which costs it `max_tokens`, `temperature` and the like; absent = takes anything.
+    pub(super) reasons: Option<bool>,
 }
 
 const fn model(id: &'static str, purpose: Use) -> Model {
-    Model { id, purpose, reasons: false }
+    Model { id, purpose, reasons: Some(false) }
 }
 
 const fn thinker(id: &'static str) -> Model {
-    Model { id, purpose: Use::Chat, reasons: true }
+    Model { id, purpose: Use::Chat, reasons: Some(true) }
 }
 
 /// All models; besides these, every name that starts with `mock-` is a model for everything.
@@ -78,7 +78,16 @@ const MODELS: &[Model] = &[
 ];
 
 /// A model that answers anything.
-const ANYTHING: Model = Model { id: "mock-", purpose: Use::Chat, reasons: false };
+const ANYTHING: Model = Model { id: "mock-", purpose: Use::Chat, reasons: None };
+
+impl Model {
+    /// The most tokens it puts out, where that is less than what clients of other providers' models are used to.
+    pub(super) fn max_output(&self) -> Option<u64> {
+        let limits = [("gpt-4o", 16_384), ("gpt-4.1", 32_768), ("gpt-4-turbo", 4096), ("gpt-4", 8192)];
+        let limits = limits.into_iter().chain([("gpt-3.5", 4096)]);
+        limits.into_iter().find(|row| self.id.starts_with(row.0)).map(|row| row.1)
+    }
+}
 
 /// The model of that name.
 pub(super) fn find(name: &str) -> Option<&'static Model> {

@@ -1,9 +1,11 @@
 //! Errors in the shape the OpenAI SDKs parse: `{"error":{"message","type","param","code"}}`.
 
 use bytes::Bytes;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
-use crate::ir::{Blame, Fault, FaultKind};
+use super::object::read;
+use crate::ir::{Blame, Complaint, Fault, FaultKind, Text};
 
 #[derive(Serialize)]
 struct Body<'a> {
@@ -41,6 +43,60 @@ pub(in crate::dialects) fn body(fault: &Fault) -> Bytes {
     }
 }
 
+/// The error answer for a client whose provider speaks another dialect: the provider's body and its class names stay
+/// behind, its sentence, code and field come along.
+pub(super) fn translated(fault: &Fault) -> Bytes {
+    let error = Object { r#type: class(fault.kind), ..object(fault) };
+    serde_json::to_vec(&Body { error }).map_or_else(|_| Bytes::new(), Bytes::from)
+}
+
+/// Reads an error body. The clones differ: an `error` that is an object or a sentence, Mistral's `detail`, vLLM's
+/// members without a wrapper, Google's list of one; codes are text or numbers.
+pub(super) fn decode(body: &[u8]) -> Option<Complaint> {
+    #[derive(Deserialize, Default)]
+    #[serde(default)]
+    struct Wire<'a> {
+        #[serde(borrow)]
+        error: Option<&'a RawValue>,
+        #[serde(borrow)]
+        message: Option<&'a RawValue>,
+        #[serde(borrow)]
+        detail: Option<&'a RawValue>,
+        #[serde(borrow, rename = "type")]
+        kind: Option<&'a RawValue>,
+        #[serde(borrow)]
+        code: Option<&'a RawValue>,
+        #[serde(borrow)]
+        param: Option<&'a RawValue>,
+    }
+
+    let wire = if body.trim_ascii_start().starts_with(b"[") {
+        serde_json::from_slice::<Vec<Wire<'_>>>(body).ok()?.into_iter().next()?
+    } else {
+        serde_json::from_slice::<Wire<'_>>(body).ok()?
+    };
+    let inner = wire.error.and_then(read::<Wire<'_>>).unwrap_or_default();
+    let sentence = wire.error.and_then(read::<Text<'_>>).map(|text| text.to_string());
+    let either = |inner: Option<&RawValue>, outer: Option<&RawValue>| inner.or(outer).and_then(spelled);
+    let complaint = Complaint {
+        kind: either(inner.kind, wire.kind),
+        code: either(inner.code, wire.code),
+        param: either(inner.param, wire.param),
+        message: sentence
+            .or_else(|| either(inner.message, wire.message))
+            .or_else(|| either(inner.detail, wire.detail)),
+    };
+    (complaint != Complaint::default()).then_some(complaint)
+}
+
+/// A text, or any other value as it is spelled.
+fn spelled(raw: &RawValue) -> Option<String> {
+    read::<Text<'_>>(raw).map_or_else(
+        || (raw.get() != "null").then(|| raw.get().to_owned()),
+        |text| (!text.is_empty()).then(|| text.to_string()),
+    )
+}
+
 /// The class names OpenAI uses.
 fn class(kind: FaultKind) -> &'static str {
     match (kind, kind.blame()) {
@@ -54,7 +110,6 @@ fn class(kind: FaultKind) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::Complaint;
 
     #[track_caller]
     fn check(fault: &Fault, expect: &str) {
@@ -77,5 +132,31 @@ mod tests {
         check(&fault, r#"{"error":{"message":"m","type":"invalid_request_error","param":"p","code":"c"}}"#);
         fault.body = Some(Bytes::from_static(b"{\"as\":\"it was\"}"));
         check(&fault, r#"{"as":"it was"}"#);
+        fault.complaint =
+            Some(Box::new(Complaint { kind: Some("other_error".into()), ..Complaint::default() }));
+        let expect = r#"{"error":{"message":"no model `x`","type":"invalid_request_error","param":null,"code":"model_not_found"}}"#;
+        assert_eq!(translated(&fault), expect, "no words of another dialect");
+    }
+
+    #[test]
+    fn every_shape_of_error_body_is_read() {
+        let check = |body: &str, expect: [Option<&str>; 4]| {
+            let complaint = decode(body.as_bytes()).unwrap();
+            let Complaint { kind, code, param, message } = &complaint;
+            assert_eq!([kind, code, param, message].map(|part| part.as_deref()), expect, "{body}");
+        };
+        check(
+            r#"{"error":{"message":"m","type":"t","param":"p","code":"c"}}"#,
+            [Some("t"), Some("c"), Some("p"), Some("m")],
+        );
+        check(r#"{"error":{"message":"m","code":401,"param":null}}"#, [None, Some("401"), None, Some("m")]);
+        check(r#"{"error":"m","code":"c"}"#, [None, Some("c"), None, Some("m")]);
+        check(r#"{"detail":"m"}"#, [None, None, None, Some("m")]);
+        check(r#"{"detail":[{"loc":["x"]}]}"#, [None, None, None, Some(r#"[{"loc":["x"]}]"#)]);
+        check(r#"{"object":"error","message":"m","type":"t"}"#, [Some("t"), None, None, Some("m")]);
+        check(r#"[{"error":{"code":400,"message":"m"}}]"#, [None, Some("400"), None, Some("m")]);
+        for body in ["", "nope", "[]", "{}", "7", r#"{"error":null}"#] {
+            assert_eq!(decode(body.as_bytes()), None, "{body}");
+        }
     }
 }

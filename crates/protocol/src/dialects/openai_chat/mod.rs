@@ -1,7 +1,53 @@
 //! The OpenAI Chat Completions dialect, and the other model endpoints that share its errors.
+//!
+//! Two sides: what passes through is watched ([`OpenAiChat`]), what comes from or goes to another dialect is decoded
+//! and encoded ([`OpenAiChatCodec`]). Decoding and encoding again is the identity but for these normalisations:
+//!
+//! Requests
+//! - Members that are null are left out; so are `logprobs: false`, `top_logprobs: 0` and an empty `annotations`.
+//! - Empty content is `null` beside calls and `""` elsewhere; content of one plain text is a string; a bare string in a
+//!   list of parts is a text part. Several leading system messages without names become one with several parts, and
+//!   so do developer messages.
+//! - A refusal is the member `refusal`, not a part; a URL that stood alone is the member `url`.
+//! - `include_usage` is always asked for in a stream: [`crate::ir::Usage`] is what the call is billed by.
+//! - A tool message has a `name` only if its call is unknown. Blank arguments are `{}`; arguments that came as an
+//!   object are its text; a call of a whole message has no `index`. `tool_choice: "any"` is `"required"`.
+//! - `cache_control` of five minutes has no `ttl`; one on a message stands on its last part.
+//! - `max_tokens` wins over `max_completion_tokens`; counts have no fraction.
+//!
+//! Answers
+//! - `refusal`, `logprobs` and `finish_reason` always stand there; empty content as above.
+//! - Reasoning is `reasoning_content`, wherever it stood; for a client that itself sent `reasoning_details`, these
+//!   and `reasoning`. Parts of content are joined.
+//! - Usage has the counts of the conversation model: predictions, costs and text or image tokens are left out.
+//! - In a stream the role comes in a chunk of its own, usage only to those who asked, log probabilities, citations and
+//!   pictures in chunks of their own; `service_tier`, `system_fingerprint`, `obfuscation` are left out. A finish
+//!   reason is the one that follows from the content.
+//!
+//! Mappings from other dialects that are not losses: several texts of the assistant are joined; media of a tool result
+//! go into the next message of the user behind a text that names the call; a failed tool result begins with `Error`; a
+//! document of plain text is a text part, with its name and context before it; a file without a name gets one; the
+//! developer's role is the system's; long ids of calls are shortened; ids of items are names of their own dialect only;
+//! a budget of reasoning is the nearest effort. Proofs of reasoning are kept by the gateway, not by the client.
 
+mod codec;
+mod decode_messages;
+mod decode_parts;
+mod decode_request;
+mod decode_response;
+mod decode_stream;
+mod encode_assistant;
+mod encode_messages;
+mod encode_parts;
+mod encode_request;
+mod encode_response;
+mod encode_stream;
 mod error;
+mod interleave;
 mod media;
+mod models;
+mod object;
+mod reasoning;
 mod request;
 mod stream;
 mod wire;
@@ -9,10 +55,13 @@ mod wire;
 use bytes::Bytes;
 use http::Method;
 
+use codec::OpenAiChatCodec;
+pub(super) use encode_response::answer_tier;
 pub(super) use error::{body as error_body, object as error_object};
 pub(super) use wire::{Usage as WireUsage, failure};
 
 use crate::{
+    codec::Codec,
     dialect::{Answer, Dialect, Endpoint, Operation, Watch},
     envelope::Envelope,
     ir::Fault,
@@ -20,12 +69,35 @@ use crate::{
     splice::Edits,
 };
 
+/// The dialect's name.
+const NAME: &str = "openai-chat";
+
+/// The words of [`crate::ir::Request::spelling`] in this dialect: which of several names a client used.
+struct Spelling;
+
+impl Spelling {
+    /// The leading instructions are the developer's, not the system's.
+    const DEVELOPER: &str = "developer";
+    /// `functions`, `function_call` and the role `function`, not `tools`, `tool_calls` and `tool`.
+    const FUNCTIONS: &str = "functions";
+    /// `max_tokens`, not `max_completion_tokens`.
+    const MAX_TOKENS: &str = "max_tokens";
+    /// `stop` is a string, not a list.
+    const STOP: &str = "stop";
+    /// `safety_identifier`, not `user`.
+    const SAFETY_IDENTIFIER: &str = "safety_identifier";
+    /// OpenRouter's `reasoning`.
+    const REASONING: &str = "reasoning";
+    /// The `thinking` of DeepSeek and Z.ai.
+    const THINKING: &str = "thinking";
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct OpenAiChat;
 
 const fn endpoint(method: Method, path: &'static str, operation: Operation) -> Endpoint {
-    Endpoint { method, path, version: "/v1", operation }
+    Endpoint::new(method, path, "/v1", operation)
 }
 
 /// Paths from the OpenAI API description; `/v1/rerank` is the shape that Jina, Cohere-compatible servers and vLLM share.
@@ -48,7 +120,19 @@ pub(super) const ANSWER_HEADERS: &[&str] = &["openai-processing-ms", "openai-ver
 
 impl Dialect for OpenAiChat {
     fn name(&self) -> &'static str {
-        "openai-chat"
+        NAME
+    }
+
+    fn model_list(&self, names: &[&str]) -> Option<Bytes> {
+        Some(models::list(names))
+    }
+
+    fn model(&self, name: &str) -> Option<Bytes> {
+        Some(models::one(name))
+    }
+
+    fn codec(&self) -> &'static dyn Codec {
+        &OpenAiChatCodec
     }
 
     fn endpoints(&self) -> &'static [Endpoint] {

@@ -13,7 +13,7 @@ const INCLUDE: &str = "include_usage";
 /// Sets `stream_options.include_usage` on a streamed request that does not have it; true if it was not the client's
 /// wish. Source: the OpenAI API description, schema `ChatCompletionStreamOptions`.
 pub(super) fn ask_usage(envelope: &Envelope, edits: &mut Edits) -> Result<bool, Fault> {
-    let Some((object, body)) = envelope.json().filter(|_| envelope.streams()) else { return Ok(false) };
+    let Some((object, body)) = envelope.json().filter(|_| envelope.streams(false)) else { return Ok(false) };
     let twice = |error: json::Malformed| Fault::new(FaultKind::BadRequest, error.to_string());
     let Some(place) = object.get(body, OPTIONS).map_err(twice)? else {
         envelope.insert_member(object, OPTIONS, br#"{"include_usage":true}"#, edits);

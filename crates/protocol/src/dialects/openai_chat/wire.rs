@@ -55,6 +55,26 @@ impl Usage {
     }
 }
 
+/// Writes usage as this dialect counts it, as the value of a `usage` member: cached tokens inside the total. Counts that
+/// the conversation model does not have (predictions, costs) are not made up.
+pub(super) fn write_usage(object: &mut super::object::Writer<'_>, usage: &ir::Usage) {
+    let input = usage.total_input();
+    object.object("usage", |object| {
+        object.put("prompt_tokens", &input);
+        object.put("completion_tokens", &usage.output);
+        object.put("total_tokens", &input.saturating_add(usage.output));
+        object.object("prompt_tokens_details", |object| {
+            object.put("cached_tokens", &usage.cache_read);
+            object.put("cache_write_tokens", &usage.cache_write);
+            object.put("audio_tokens", &usage.audio_input);
+        });
+        object.object("completion_tokens_details", |object| {
+            object.put("reasoning_tokens", &usage.reasoning);
+            object.put("audio_tokens", &usage.audio_output);
+        });
+    });
+}
+
 /// One chunk of a streamed chat or text completion.
 #[derive(Debug, Deserialize)]
 pub(super) struct Chunk<'a> {

@@ -1,32 +1,93 @@
 //! The OpenAI Responses dialect.
+//!
+//! A conversation is a flat list of items here, and turns elsewhere: the decoder puts the reasoning, the message and the
+//! calls of one turn into one message, and the encoder takes them apart again. What it reads and writes again is the
+//! same up to these normalisations.
+//!
+//! Requests:
+//! - Members that are `null`, `stream: false`, and empty `tools`, `include`, `text` and `reasoning` are left out.
+//! - An `input` of one text becomes a user message; a message of one plain text has that text as its `content`.
+//! - What stands before the conversation (`instructions`, leading system and developer messages) is written as
+//!   `instructions` if it is one plain text, else as one developer message.
+//! - `type: message` is left out where there is no id. `status: completed` is left out, but written for messages of the
+//!   model and calls that have an id. Ids of tool outputs are left out; nothing refers to them.
+//! - The text of a part is `output_text` in the model's turns and `input_text` in all others; empty `annotations` and
+//!   `logprobs` are left out, but `annotations` are written in messages with an id.
+//! - In `include` the reasoning's proof and the log probabilities come last. `top_logprobs` brings its `include` along.
+//! - `safety_identifier` without `user` is written as `user`, `reasoning.generate_summary` as `summary`.
+//! - `content` of reasoning is left out if it is empty.
+//!
+//! Answers:
+//! - Members that repeat the request are written from the request that is answered, the documented defaults included;
+//!   the provider's book-keeping (`billing`, `tool_usage`, `completed_at`, ...) is not kept.
+//! - Messages get new ids. Reasoning without text and proof is left out, and so is the `status` of reasoning.
+//! - Log probabilities stand at the first text. Of usage only the documented members are kept.
+//! - In a stream `phase` is lost: no event of the model has a place for it.
 
+mod codec;
+mod conversation;
+mod decode_request;
+mod decode_response;
+mod decode_stream;
+mod echo;
+mod encode_items;
+mod encode_output;
+mod encode_parts;
+mod encode_request;
+mod encode_stream;
+mod error;
+mod items;
+mod media;
+mod settings;
 mod stream;
+mod wire;
+mod write;
 
 use bytes::Bytes;
 use http::Method;
 
+use codec::OpenAiResponsesCodec;
+
 use super::openai_chat;
 use crate::{
+    codec::Codec,
+    conversations::Conversations,
     dialect::{Answer, Dialect, Endpoint, Operation, Watch},
     envelope::Envelope,
     ir::Fault,
     splice::Edits,
 };
 
+/// The dialect's name.
+const HERE: &str = "openai-responses";
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct OpenAiResponses;
 
-const ENDPOINTS: &[Endpoint] = &[Endpoint {
-    method: Method::POST,
-    path: "/v1/responses",
-    version: "/v1",
-    operation: Operation::Generate,
-}];
+const fn endpoint(method: Method, path: &'static str, operation: Operation) -> Endpoint {
+    Endpoint::new(method, path, "/v1", operation)
+}
+
+const ENDPOINTS: &[Endpoint] = &[
+    endpoint(Method::POST, "/v1/responses", Operation::Generate),
+    endpoint(Method::GET, "/v1/responses/*", Operation::Kept),
+    endpoint(Method::DELETE, "/v1/responses/*", Operation::Kept),
+    // Counting and compacting, which name a model.
+    endpoint(Method::POST, "/v1/responses/*", Operation::Other),
+];
 
 impl Dialect for OpenAiResponses {
     fn name(&self) -> &'static str {
-        "openai-responses"
+        HERE
+    }
+
+    fn codec(&self) -> &'static dyn Codec {
+        &OpenAiResponsesCodec
+    }
+
+    fn conversations(&self) -> Option<&'static dyn Conversations> {
+        Some(&conversation::KeptResponses)
     }
 
     fn endpoints(&self) -> &'static [Endpoint] {
@@ -46,8 +107,12 @@ impl Dialect for OpenAiResponses {
         Ok(false)
     }
 
-    fn read_answer(&self, _: Operation, body: &[u8]) -> Answer {
-        openai_chat::read_answer(body)
+    fn read_answer(&self, operation: Operation, body: &[u8]) -> Answer {
+        match (operation, openai_chat::read_answer(body)) {
+            // A failure of long ago is not one of this call, and neither is what it cost.
+            (Operation::Kept, Answer::Whole(_) | Answer::Failed) => Answer::Whole(None),
+            (_, answer) => answer,
+        }
     }
 
     fn watch(&self, _: Operation, _: bool) -> Box<dyn Watch> {

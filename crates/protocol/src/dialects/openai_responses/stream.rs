@@ -36,6 +36,17 @@ struct Finished<'a> {
     usage: Option<&'a RawValue>,
 }
 
+/// The codes that a failed response may have are a closed list (schema `ResponseErrorCode`).
+pub(super) fn failure_code(fault: &ir::Fault) -> &'static str {
+    match fault.kind {
+        ir::FaultKind::RateLimited | ir::FaultKind::QuotaExhausted => "rate_limit_exceeded",
+        ir::FaultKind::Refused | ir::FaultKind::ContextLength | ir::FaultKind::ContentFilter => {
+            "invalid_prompt"
+        }
+        _ => "server_error",
+    }
+}
+
 impl Watch for ResponseWatch {
     fn event(&mut self, raw: &[u8]) -> Meaning {
         let event = Event::parse(raw);
@@ -47,7 +58,11 @@ impl Watch for ResponseWatch {
         let Ok(typed) = serde_json::from_slice::<Typed<'_>>(data) else {
             return if super::openai_chat::failure(data) { Meaning::Failed } else { Meaning::Garbled };
         };
-        self.sequence = typed.sequence_number.unwrap_or(self.sequence + 1);
+        // An error does not travel as it is, so that its number is free for the one that is sent in its place.
+        if matches!(typed.r#type, "error" | "response.failed") {
+            return Meaning::Failed;
+        }
+        self.sequence = typed.sequence_number.unwrap_or(self.sequence.saturating_add(1));
         match typed.r#type {
             "response.created" | "response.queued" | "response.in_progress" => {
                 if self.response.is_none() {
@@ -59,7 +74,6 @@ impl Watch for ResponseWatch {
             | "response.content_part.added"
             | "response.reasoning_summary_part.added"
             | "keepalive" => Meaning::Lifecycle,
-            "error" | "response.failed" => Meaning::Failed,
             "response.completed" | "response.incomplete" => {
                 self.is_done = true;
                 let finished =
@@ -83,11 +97,11 @@ impl Watch for ResponseWatch {
         response.insert("status".into(), "failed".into());
         response.insert(
             "error".into(),
-            serde_json::json!({ "code": error["code"], "message": error["message"] }),
+            serde_json::json!({ "code": failure_code(fault), "message": error["message"] }),
         );
         let event = serde_json::json!({
             "type": "response.failed",
-            "sequence_number": self.sequence + 1,
+            "sequence_number": self.sequence.saturating_add(1),
             "response": response,
         });
         format!("event: response.failed\ndata: {event}\n\n").into()
@@ -138,7 +152,7 @@ mod tests {
     fn a_cut_stream_fails_as_the_dialect_fails() {
         let mut watch = check(&[CREATED, DELTA], &[Lifecycle, Output], &Ending::Cut);
         let frame = watch.fail(&Fault::new(FaultKind::Cut, "the answer was cut"));
-        let expect = "event: response.failed\ndata: {\"response\":{\"error\":{\"code\":\"upstream_cut\",\"message\":\"the answer was cut\"},\"id\":\"resp_1\",\"status\":\"failed\"},\"sequence_number\":3,\"type\":\"response.failed\"}\n\n";
+        let expect = "event: response.failed\ndata: {\"response\":{\"error\":{\"code\":\"server_error\",\"message\":\"the answer was cut\"},\"id\":\"resp_1\",\"status\":\"failed\"},\"sequence_number\":3,\"type\":\"response.failed\"}\n\n";
         assert_eq!(frame, expect);
     }
 

@@ -30,6 +30,10 @@ impl Provider for Azure {
         "azure"
     }
 
+    fn speaks(&self) -> &'static [&'static str] {
+        &["openai-chat", "openai-responses"]
+    }
+
     fn needs_base_url(&self) -> bool {
         true
     }

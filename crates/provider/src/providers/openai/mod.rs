@@ -19,6 +19,10 @@ impl Provider for OpenAi {
         "openai"
     }
 
+    fn speaks(&self) -> &'static [&'static str] {
+        &["openai-chat", "openai-responses"]
+    }
+
     fn environment(&self) -> Option<Environment> {
         Some(Environment {
             kind: self.kind(),

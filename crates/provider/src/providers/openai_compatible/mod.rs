@@ -20,6 +20,10 @@ impl Provider for OpenAiCompatible {
         "openai-compatible"
     }
 
+    fn speaks(&self) -> &'static [&'static str] {
+        &["openai-chat"]
+    }
+
     fn needs_base_url(&self) -> bool {
         true
     }

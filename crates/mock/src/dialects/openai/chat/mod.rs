@@ -20,7 +20,9 @@ pub(super) fn create(ask: &Ask<'_>, body: &Object) -> Answered {
     let call = ask.call;
     let model = ask.json_model(body, models::Use::Chat)?;
     if call.strict {
-        rules::check(body, models::find(&model).is_some_and(|model| model.reasons))?;
+        let known = models::find(&model);
+        rules::check(body, known.and_then(|model| model.reasons))?;
+        rules::check_limit(body, known.and_then(models::Model::max_output))?;
         messages::check(body)?;
     } else if !body.get("messages").is_some_and(Value::is_array) {
         return Err(super::ApiError::missing("messages"));

@@ -21,7 +21,9 @@ pub(super) fn of<'a>(model: &'a str, body: &'a Object) -> Prompt<'a> {
     let role = |message: &'a Value| message.get("role").and_then(Value::as_str).unwrap_or_default();
     let content = |message: &'a Value| text_of(message.get("content"));
     let last_user = messages.iter().rev().find(|message| role(message) == "user");
-    let last = match messages.last() {
+    // A rule between the turns is not a turn.
+    let spoken = messages.iter().rev().find(|message| !matches!(role(message), "system" | "developer"));
+    let last = match spoken {
         Some(message) if role(message) == "user" => Last::User,
         Some(message) if matches!(role(message), "tool" | "function") => Last::ToolResult(content(message)),
         _ => Last::Other,

@@ -82,12 +82,19 @@ const NOT_WHEN_REASONING: &[(&str, Option<&str>)] = &[
     ("logit_bias", None),
     ("stop", None),
 ];
+/// Of these, what it takes when told not to think (OpenAI's guide to GPT-5.2).
+const UNLESS_OFF: &[&str] = &["top_p", "logprobs", "top_logprobs"];
 
 /// Everything but the messages.
-pub(super) fn check(body: &Object, reasons: bool) -> Result<(), ApiError> {
+pub(super) fn check(body: &Object, reasons: Option<bool>) -> Result<(), ApiError> {
     rules::check_names(PARAMS, body, "")?;
-    if reasons {
-        check_reasoning(body)?;
+    match reasons {
+        Some(true) => check_reasoning(body)?,
+        // To these models the parameter does not exist.
+        Some(false) if given(body, "reasoning_effort").is_some() => {
+            return Err(ApiError::bad("Unrecognized request argument supplied: reasoning_effort"));
+        }
+        _ => {}
     }
     rules::check_values(PARAMS, body, "")?;
     check_pairs(body)?;
@@ -95,22 +102,41 @@ pub(super) fn check(body: &Object, reasons: bool) -> Result<(), ApiError> {
     check_format(body)
 }
 
+/// Nobody may ask for more than the model can say.
+pub(super) fn check_limit(body: &Object, most: Option<u64>) -> Result<(), ApiError> {
+    for name in ["max_completion_tokens", "max_tokens"] {
+        if let (Some(asked), Some(most)) = (given(body, name).and_then(Value::as_u64), most)
+            && asked > most
+        {
+            let message = format!(
+                "max_tokens is too large: {asked}. This model supports at most {most} completion tokens, whereas you \
+                 provided {asked}."
+            );
+            return Err(ApiError::bad(message).param(name).code("invalid_value"));
+        }
+    }
+    Ok(())
+}
+
 fn given<'a>(body: &'a Object, name: &str) -> Option<&'a Value> {
     body.get(name).filter(|value| !value.is_null())
 }
 
 fn check_reasoning(body: &Object) -> Result<(), ApiError> {
+    let is_off = given(body, "reasoning_effort").is_some_and(|effort| effort == "none");
     for (param, instead) in NOT_WHEN_REASONING {
-        if given(body, param).is_some() {
+        if given(body, param).is_some() && !(is_off && UNLESS_OFF.contains(param)) {
             return Err(ApiError::unsupported_parameter(param, *instead));
         }
     }
     match given(body, "temperature") {
-        Some(Value::Number(number)) if number.as_f64() != Some(1.0) => Err(ApiError::unsupported_value(
-            "temperature",
-            &number.to_string(),
-            " Only the default (1) value is supported.",
-        )),
+        Some(Value::Number(number)) if !is_off && number.as_f64() != Some(1.0) => {
+            Err(ApiError::unsupported_value(
+                "temperature",
+                &number.to_string(),
+                " Only the default (1) value is supported.",
+            ))
+        }
         _ => Ok(()),
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn create(ask: &Ask<'_>, body: &Object) -> Answered {
         Err(error) => return Err(error),
     };
     if call.strict {
-        rules::check(body)?;
+        rules::check(body, models::find(&model).and_then(|model| model.reasons))?;
     }
     let prompt = prompt::of(&model, body);
     let answer = prompt.answer(call.behaviour);

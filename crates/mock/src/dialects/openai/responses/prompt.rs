@@ -16,7 +16,10 @@ pub(super) fn of<'a>(model: &'a str, body: &'a Object) -> Prompt<'a> {
         Some(Value::String(text)) => (text.as_str().into(), Last::User),
         _ => {
             let user = items.iter().rev().find(|item| field(item, "role") == "user");
-            let last = match items.last() {
+            // A rule between the turns is not a turn.
+            let spoken =
+                items.iter().rev().find(|item| !matches!(field(item, "role"), "system" | "developer"));
+            let last = match spoken {
                 Some(item) if field(item, "role") == "user" => Last::User,
                 Some(item) if field(item, "type").ends_with("_call_output") => {
                     Last::ToolResult(chat::text_of(item.get("output")))

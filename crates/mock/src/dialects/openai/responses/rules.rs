@@ -39,6 +39,8 @@ const PARAMS: &[Param] = &[
     nullable("prompt_cache_retention", Kind::OneOf(&["in_memory", "24h"])),
     nullable("prompt_cache_options", Kind::Object),
     nullable("moderation", Kind::Object),
+    // In no description, and in every request of Codex.
+    nullable("client_metadata", Kind::Object),
 ];
 
 /// A reasoning item is worth nothing without what the model did next, in the same answer.
@@ -57,8 +59,9 @@ fn check_reasoning(items: &[Value]) -> Result<(), ApiError> {
 }
 
 /// Checks the whole request.
-pub(super) fn check(body: &Object) -> Result<(), ApiError> {
+pub(super) fn check(body: &Object, reasons: Option<bool>) -> Result<(), ApiError> {
     rules::check(PARAMS, body, "")?;
+    check_model(body, reasons)?;
     let given = |name| body.get(name).is_some_and(|value| !value.is_null());
     if !["input", "prompt", "previous_response_id", "conversation"].into_iter().any(given) {
         return Err(ApiError::missing("input"));
@@ -67,6 +70,21 @@ pub(super) fn check(body: &Object) -> Result<(), ApiError> {
         check_tool(tool, &format!("tools[{index}]"))?;
     }
     check_items(body)
+}
+
+/// What a model that thinks does not take, and what only such a model takes.
+fn check_model(body: &Object, reasons: Option<bool>) -> Result<(), ApiError> {
+    let effort = body.get("reasoning").and_then(|reasoning| reasoning.get("effort"));
+    let effort = effort.and_then(Value::as_str);
+    let is_given = |name: &&str| body.get(*name).is_some_and(|value| !value.is_null());
+    match reasons {
+        Some(false) if effort.is_some() => Err(ApiError::unsupported_parameter("reasoning.effort", None)),
+        Some(true) if effort != Some("none") => match ["temperature", "top_p"].into_iter().find(is_given) {
+            Some(name) => Err(ApiError::unsupported_parameter(name, None)),
+            None => Ok(()),
+        },
+        _ => Ok(()),
+    }
 }
 
 /// Here a function's name is beside its type, not below it: the slip of everybody who comes from chat.

@@ -34,6 +34,18 @@ fn golden_chat() {
 }
 
 #[test]
+fn a_rule_after_the_question_does_not_answer_it() {
+    let asks =
+        json!([{ "role": "user", "content": "the weather" }, { "role": "system", "content": "Be brief." }]);
+    let (_, answer) =
+        post("/v1/chat/completions", &chat_with(&json!({ "messages": asks, "tools": [weather_tool()] })));
+    assert_eq!(answer["choices"][0]["finish_reason"], "tool_calls", "{answer}");
+    let tool = json!({ "type": "function", "name": "get_weather", "parameters": {} });
+    let (_, answer) = post("/v1/responses", &json!({ "model": "mock-1", "input": asks, "tools": [tool] }));
+    assert_eq!(answer["output"][0]["type"], "function_call", "{answer}");
+}
+
+#[test]
 fn golden_usage_chunk() {
     let body = chat_with(&json!({
         "model": "gpt-5-nano", "max_completion_tokens": 70, "reasoning_effort": "low",

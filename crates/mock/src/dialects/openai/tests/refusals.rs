@@ -93,7 +93,7 @@ fn chat_refuses_wrong_types_and_ranges() {
         ("n", json!(129), "integer_above_max_value"),
         ("max_tokens", json!(0), "integer_below_min_value"),
         ("stop", json!(["a", "b", "c", "d", "e"]), "array_above_max_length"),
-        ("reasoning_effort", json!("enormous"), "invalid_value"),
+        ("verbosity", json!("enormous"), "invalid_value"),
         ("safety_identifier", json!("x".repeat(65)), "string_above_max_length"),
     ];
     for (name, value, code) in bounds {
@@ -155,6 +155,37 @@ fn chat_refuses_what_a_thinking_model_does_not_take() {
         "unsupported_value",
     );
     accepted(&json!({ "model": "gpt-5-nano", "temperature": 1, "max_completion_tokens": 5 }));
+    accepted(&json!({ "model": "gpt-5.2", "temperature": 0, "top_p": 0.5, "reasoning_effort": "none" }));
+}
+
+#[test]
+fn chat_refuses_a_limit_above_the_models() {
+    refused(
+        &json!({ "model": "gpt-4o", "max_completion_tokens": 32_000 }),
+        "max_tokens is too large: 32000. This model supports at most 16384 completion tokens, whereas you provided 32000.",
+        "max_completion_tokens",
+        "invalid_value",
+    );
+    accepted(&json!({ "model": "gpt-4o", "max_tokens": 16_384 }));
+}
+
+#[test]
+fn a_model_that_does_not_think_knows_no_effort() {
+    refused(
+        &json!({ "model": "gpt-4o", "reasoning_effort": "low" }),
+        "Unrecognized request argument supplied: reasoning_effort",
+        "",
+        "",
+    );
+    let enormous = chat_with(&json!({ "model": "gpt-5", "reasoning_effort": "enormous" }));
+    let (_, answer) = post("/v1/chat/completions", &enormous);
+    assert_eq!(answer["error"]["code"], "invalid_value", "{answer}");
+    let (status, answer) =
+        post("/v1/responses", &json!({ "model": "gpt-4.1", "input": "x", "reasoning": { "effort": "low" } }));
+    assert_eq!((status, &answer["error"]["param"]), (400, &json!("reasoning.effort")), "{answer}");
+    let (status, answer) =
+        post("/v1/responses", &json!({ "model": "gpt-5", "input": "x", "temperature": 0.5 }));
+    assert_eq!((status, &answer["error"]["param"]), (400, &json!("temperature")), "{answer}");
 }
 
 #[test]

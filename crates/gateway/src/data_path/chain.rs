@@ -1,0 +1,213 @@
+//! chain: what the answer that a request continues was about, and what is to be kept of the new one.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request::Parts};
+use lockgate_protocol::{
+    conversations::{Conversations, Part},
+    dialect::Operation,
+    envelope::Envelope,
+    ir::{Fault, FaultKind},
+};
+
+use crate::{
+    Gateway,
+    answers::{Kept, Note, NotePlace, OwnAnswers, views},
+    body::AnswerBody,
+    data_path::{
+        Outcome,
+        attempt::{self, Committed},
+        call::Call,
+        identify::Asked,
+        passage::{Noted, Progress},
+        reply::{Content, Events},
+    },
+    fleet::{Deployment, Plan, Provider},
+    route::{Called, decoded},
+};
+
+/// How a request hangs together with answers before and after it. Only dialects whose answers have lasting ids have one.
+pub(crate) struct Chain {
+    conversations: &'static dyn Conversations,
+    answers: OwnAnswers,
+    /// The answer it continues.
+    previous: Option<String>,
+    before: Before,
+    /// What the client adds to the conversation; absent if nothing is to be kept.
+    said: Option<Bytes>,
+}
+
+/// Where the answer is that the request continues.
+enum Before {
+    /// There is none.
+    Nothing,
+    /// Here: the request holds the whole conversation by now.
+    Here,
+    /// At this deployment's provider.
+    At(Arc<Deployment>),
+    /// Nobody knows. A provider may, if it speaks the dialect: the gateway may have been started since.
+    Unknown,
+}
+
+/// Finds the answer that the request continues, and puts the conversation into the request if it is kept here.
+pub(crate) fn find(gateway: &Gateway, call: &Call, asked: &mut Asked) -> Result<Option<Chain>, Fault> {
+    let Some(conversations) = asked.dialect.conversations() else { return Ok(None) };
+    if asked.operation != Operation::Generate {
+        return Ok(None);
+    }
+    let wish = conversations.wish(&asked.envelope);
+    let answers = gateway.answers.of(call.caller.as_deref());
+    let said = wish.keeps.then(|| conversations.said(&asked.envelope));
+    let before = match &wish.previous {
+        None => Before::Nothing,
+        Some(id) => match answers.find(id) {
+            None => Before::Unknown,
+            Some(Kept::At(deployment)) => Before::At(deployment),
+            Some(Kept::Here(last)) => {
+                let turns = answers.turns(last).ok_or_else(|| conversations.no_previous(id))?;
+                let size = |turns: &[_]| -> usize {
+                    views(turns).iter().map(|turn| turn.said.len() + turn.answer.len()).sum()
+                };
+                if size(&turns) > gateway.max_body {
+                    return Err(too_long(gateway.max_body));
+                }
+                let body = conversations.unrolled(&asked.envelope, &views(&turns));
+                asked.envelope = Envelope::read(None, body)?;
+                asked.continues = Some(id.clone());
+                Before::Here
+            }
+        },
+    };
+    asked.is_kept = said.is_some();
+    Ok(Some(Chain { conversations, answers, previous: wish.previous, before, said }))
+}
+
+fn too_long(limit: usize) -> Fault {
+    let text =
+        format!("the conversation is longer than the {limit} bytes this gateway takes (`server.max_body`)");
+    Fault::new(FaultKind::TooLarge, text)
+}
+
+impl Chain {
+    /// Leaves only the deployments that can know the answer that the request continues. One that is kept here is
+    /// translated: its ids and proofs would mean nothing to a provider of its own dialect.
+    pub(crate) fn narrow(&self, asked: &Asked, mut plan: Plan) -> Result<Plan, Fault> {
+        let keeps_itself = |deployment: &Arc<Deployment>| keeps_itself(asked, &deployment.provider);
+        match &self.before {
+            Before::Nothing => {}
+            Before::Here => plan.deployments.retain(|deployment| !keeps_itself(deployment)),
+            Before::Unknown => plan.deployments.retain(keeps_itself),
+            Before::At(known) => plan.deployments.retain(|deployment| {
+                Arc::ptr_eq(&deployment.provider, &known.provider)
+                    && deployment.credential == known.credential
+            }),
+        }
+        match &self.previous {
+            Some(id) if plan.deployments.is_empty() => Err(self.conversations.no_previous(id)),
+            _ => Ok(plan),
+        }
+    }
+
+    /// Sees to it that the answer, once it is whole, is kept where it can be continued.
+    pub(crate) fn note(self, asked: &Asked, mut committed: Committed) -> Committed {
+        let Some(said) = self.said else { return committed };
+        let place = if keeps_itself(asked, &committed.deployment.provider) {
+            NotePlace::At(Arc::clone(&committed.deployment))
+        } else {
+            NotePlace::Here { previous: self.previous, said }
+        };
+        let note = Note { conversations: self.conversations, answers: self.answers, place };
+        committed.answer.content = match committed.answer.content {
+            Content::Whole(answer) => {
+                note.keep(answer.clone());
+                Content::Whole(answer)
+            }
+            Content::Events(Events { passage, ready, progress, rest }) => {
+                let mut noted = Noted::new(passage, asked.dialect.codec().framing(), note);
+                if progress == Progress::Complete {
+                    noted.note(ready.iter());
+                }
+                Content::Events(Events { passage: Box::new(noted), ready, progress, rest })
+            }
+            bytes @ Content::Bytes { .. } => bytes,
+        };
+        committed
+    }
+}
+
+/// Whether `provider` speaks the client's dialect, so that it keeps answers itself.
+fn keeps_itself(asked: &Asked, provider: &Provider) -> bool {
+    provider.dialect_for(asked.dialect).name() == asked.dialect.name()
+}
+
+/// Shows or forgets an answer: here, or at the provider that gave it.
+pub(crate) async fn kept(
+    gateway: &Gateway,
+    call: &mut Call,
+    head: &Parts,
+    called: Called<'_>,
+) -> Result<Outcome, Fault> {
+    let Some(conversations) = called.dialect.conversations() else {
+        return Err(Fault::new(FaultKind::NoRoute, "this dialect keeps no answers"));
+    };
+    let (id, part) = conversations.asked(called.tail);
+    let id = decoded(id).unwrap_or_default();
+    let answers = gateway.answers.of(call.caller.as_deref());
+    let forgets = head.method == Method::DELETE;
+    match answers.find(&id) {
+        Some(Kept::Here(last)) => {
+            let body = match part {
+                Part::Answer if forgets => {
+                    answers.forget(&id);
+                    conversations.forgotten(&id)
+                }
+                Part::Answer => last.answer.clone(),
+                Part::Input if !forgets => {
+                    let turns = answers.turns(last).ok_or_else(|| conversations.unknown(&id))?;
+                    conversations.input(&id, &views(&turns), head.uri.query().unwrap_or_default())
+                }
+                Part::Input | Part::Other => return Err(conversations.unknown(&id)),
+            };
+            Ok(Outcome::Local(json(body)))
+        }
+        Some(Kept::At(deployment)) => {
+            call.is_for(called.dialect);
+            let asked = asked(head, called, &deployment)?;
+            call.model = Some(asked.model.clone());
+            let plan = gateway.fleet.only(deployment);
+            let committed = attempt::until_commit(gateway, call, head, &asked, plan).await?;
+            if forgets {
+                answers.forget(&id);
+            }
+            Ok(Outcome::Committed(committed))
+        }
+        None => Err(conversations.unknown(&id)),
+    }
+}
+
+fn asked(head: &Parts, called: Called<'_>, deployment: &Deployment) -> Result<Asked, Fault> {
+    Ok(Asked {
+        dialect: called.dialect,
+        operation: called.operation,
+        method: head.method.clone(),
+        path: head.uri.path().to_owned(),
+        tail: called.tail.to_owned(),
+        query: head.uri.query().map(str::to_owned),
+        stream_in_path: None,
+        model_in_tail: None,
+        model: deployment.model.to_string(),
+        envelope: Envelope::read(None, Bytes::new())?,
+        continues: None,
+        is_kept: false,
+    })
+}
+
+fn json(body: Bytes) -> Response<AnswerBody> {
+    let mut response = Response::new(AnswerBody::Whole(body));
+    *response.status_mut() = StatusCode::OK;
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    *response.headers_mut() = headers;
+    response
+}

@@ -1,0 +1,223 @@
+//! The reply to one attempt: whether it is an answer, and if so what there is of it at the commit.
+
+use std::{collections::VecDeque, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+use lockgate_protocol::{
+    dialect::Operation,
+    ir::{Fault, FaultKind},
+};
+use lockgate_provider::Reply;
+
+use crate::{
+    clock,
+    data_path::{
+        attempt::{Attempt, Begun},
+        passage::{Passage, Progress},
+        way::Way,
+    },
+    fleet::Provider,
+    headers, upstream,
+};
+
+/// Most of an error answer that is read.
+const MAX_ERROR: usize = 1 << 20;
+/// How long an error answer's body may take.
+const ERROR_PATIENCE: Duration = Duration::from_secs(5);
+/// Largest answer that is read whole before any of it is sent: pictures come in base64.
+const MAX_ANSWER: usize = 256 << 20;
+/// Most of a stream that is held back while nothing of the answer has come.
+const MAX_HELD: usize = 256 << 10;
+
+/// What there is of the answer at the commit.
+pub(crate) enum Content {
+    /// All of it.
+    Whole(Bytes),
+    /// A stream of events that has said something.
+    Events(Events),
+    /// Bytes of a kind the gateway does not read: audio, files.
+    Bytes { first: Bytes, rest: Incoming, length: Option<u64> },
+}
+
+/// An event stream at its commit.
+pub(crate) struct Events {
+    pub(crate) passage: Box<dyn Passage>,
+    /// What was held back and can leave now.
+    pub(crate) ready: VecDeque<Bytes>,
+    /// What the latest bytes came to.
+    pub(crate) progress: Progress,
+    pub(crate) rest: Incoming,
+}
+
+/// Whether the reply is an answer, and if so how it is to be passed on.
+pub(crate) async fn judge(
+    attempt: &mut Attempt<'_>,
+    way: &mut Way<'_>,
+    reply: Response<Incoming>,
+) -> Result<Begun, Fault> {
+    let (head, body) = reply.into_parts();
+    if !head.status.is_success() {
+        return Err(refused(attempt, head.status, &head.headers, body).await);
+    }
+    let content = match Kind::of(&head.headers, attempt.asked.operation)? {
+        Kind::Events => events(attempt, way, &head.headers, body).await?,
+        Kind::Json => json(attempt, way, &head.headers, body).await?,
+        Kind::Opaque => opaque(attempt, body).await?,
+    };
+    let mut headers = headers::to_client(attempt.asked.dialect, &head.headers);
+    if way.is_across() {
+        let media_type = match content {
+            Content::Events(_) => way.stream_type().unwrap_or("text/event-stream"),
+            Content::Whole(_) | Content::Bytes { .. } => "application/json",
+        };
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    }
+    Ok(Begun { status: head.status, headers, content })
+}
+
+/// The fault that an error answer stands for.
+async fn refused(
+    attempt: &mut Attempt<'_>,
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: Incoming,
+) -> Fault {
+    let collected = tokio::time::timeout(ERROR_PATIENCE, collect(body, MAX_ERROR));
+    // An error whose text does not come is still that error.
+    let body = attempt.call.wait(collected).await.ok().and_then(Result::ok).unwrap_or_default();
+    classified(&attempt.deployment.provider, status.as_u16(), headers, &body)
+}
+
+/// What `provider` means by an error body.
+pub(crate) fn classified(provider: &Provider, status: u16, headers: &HeaderMap, body: &Bytes) -> Fault {
+    provider.site.classify(&Reply { status, headers, body, now: clock::wall() })
+}
+
+/// A JSON answer is read whole: a cut one must not reach the client as an answer.
+async fn json(
+    attempt: &mut Attempt<'_>,
+    way: &mut Way<'_>,
+    headers: &HeaderMap,
+    body: Incoming,
+) -> Result<Content, Fault> {
+    let left = attempt.left();
+    let collected = tokio::time::timeout(left, collect(body, MAX_ANSWER));
+    let body = attempt.call.wait(collected).await.unwrap_or_else(|_| Err(silent(left)))?;
+    match way.answer(body.clone())? {
+        Some(answer) => {
+            attempt.call.usage = answer.usage;
+            Ok(Content::Whole(answer.body))
+        }
+        None => Err(classified(&attempt.deployment.provider, 200, headers, &body)),
+    }
+}
+
+/// The first piece decides: until it is there, another deployment can answer instead.
+async fn opaque(attempt: &mut Attempt<'_>, mut body: Incoming) -> Result<Content, Fault> {
+    let length = body.size_hint().exact();
+    let left = attempt.left();
+    let first = tokio::time::timeout(left, next(&mut body));
+    let first = attempt.call.wait(first).await.unwrap_or_else(|_| Err(silent(left)))?;
+    Ok(match first {
+        Some(first) => Content::Bytes { first, rest: body, length },
+        None => Content::Whole(Bytes::new()),
+    })
+}
+
+/// Holds a stream back until something of the answer is there.
+async fn events(
+    attempt: &mut Attempt<'_>,
+    way: &Way<'_>,
+    headers: &HeaderMap,
+    mut rest: Incoming,
+) -> Result<Content, Fault> {
+    let mut passage = way.passage();
+    let mut ready = VecDeque::new();
+    loop {
+        let patience = attempt.limits.stall.min(attempt.left());
+        let piece = tokio::time::timeout(patience, next(&mut rest));
+        let piece = attempt.call.wait(piece).await.unwrap_or_else(|_| Err(silent(patience)))?;
+        let progress = match &piece {
+            Some(piece) => passage.chunk(piece, &mut ready),
+            None => passage.end(&mut ready),
+        };
+        // Nothing has left yet, so a failure is like any other failure, whatever came before it.
+        let progress = progress.fault(|body| classified(&attempt.deployment.provider, 200, headers, body))?;
+        let said = passage.has_output() || progress == Progress::Complete;
+        if said || ready.iter().map(Bytes::len).sum::<usize>() > MAX_HELD {
+            return Ok(Content::Events(Events { passage, ready, progress, rest }));
+        }
+    }
+}
+
+/// How an answer is passed on.
+enum Kind {
+    Events,
+    Json,
+    Opaque,
+}
+
+/// The media types that streams of events come in: server-sent events, Ollama's lines, AWS's binary frames.
+const EVENT_TYPES: &[&str] =
+    &["text/event-stream", "application/x-ndjson", "application/vnd.amazon.eventstream"];
+
+impl Kind {
+    fn of(headers: &HeaderMap, operation: Operation) -> Result<Self, Fault> {
+        let text =
+            |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default();
+        let essence =
+            text(header::CONTENT_TYPE).split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let encoding = text(header::CONTENT_ENCODING);
+        if !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity") {
+            let text = "the provider compressed its answer although it was asked not to";
+            return Err(Fault::new(FaultKind::Garbled, text));
+        }
+        let is_json = essence == "application/json" || essence.ends_with("+json");
+        match (essence.as_str(), operation) {
+            (essence, _) if EVENT_TYPES.contains(&essence) => Ok(Self::Events),
+            (_, Operation::Audio | Operation::Other) if !is_json => Ok(Self::Opaque),
+            ("text/html", _) => Err(Fault::new(FaultKind::Garbled, "the provider answered with a web page")),
+            _ => Ok(Self::Json),
+        }
+    }
+}
+
+/// Nothing came for so long.
+pub(crate) fn silent(patience: Duration) -> Fault {
+    Fault::new(FaultKind::Timeout, format!("the provider sent nothing for {} s", patience.as_secs()))
+}
+
+/// The next bytes of an answer; `None` at its end.
+pub(crate) async fn next(body: &mut Incoming) -> Result<Option<Bytes>, Fault> {
+    loop {
+        match body.frame().await {
+            None => return Ok(None),
+            Some(Ok(frame)) => {
+                if let Ok(data) = frame.into_data() {
+                    return Ok(Some(data));
+                }
+            }
+            Some(Err(error)) => return Err(upstream::cut(&error)),
+        }
+    }
+}
+
+/// All of an answer that is read whole. One that came in one piece is not copied.
+async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, Fault> {
+    let Some(first) = next(&mut body).await? else { return Ok(Bytes::new()) };
+    let Some(second) = next(&mut body).await? else { return Ok(first) };
+    let mut all = BytesMut::with_capacity((first.len() + second.len()) * 2);
+    all.extend_from_slice(&first);
+    all.extend_from_slice(&second);
+    while let Some(piece) = next(&mut body).await? {
+        if all.len() + piece.len() > limit {
+            let text = "the provider's answer is larger than the gateway reads";
+            return Err(Fault::new(FaultKind::Garbled, text));
+        }
+        all.extend_from_slice(&piece);
+    }
+    Ok(all.freeze())
+}

@@ -1,0 +1,149 @@
+//! Amazon Bedrock's Converse and ConverseStream: which path does what, and what every call must have.
+
+mod content;
+mod error;
+mod message;
+mod models;
+mod order;
+mod prompt;
+mod reasoning;
+mod rules;
+mod stream;
+mod tables;
+#[cfg(test)]
+mod tests;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, header::AUTHORIZATION};
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value};
+
+use self::{error::ApiError, message::Message};
+use super::{Address, Call, Dialect, Refusal};
+use crate::{reply::Reply, text};
+
+/// The Bedrock dialect.
+pub(super) struct Bedrock;
+
+/// What a handler gives back.
+type Answered = Result<Reply, ApiError>;
+
+/// A JSON object.
+type Object = Map<String, Value>;
+
+impl Dialect for Bedrock {
+    fn claims(&self, address: &Address<'_>) -> bool {
+        address.path.starts_with("/model/")
+    }
+
+    fn answer(&self, call: &Call<'_>) -> Reply {
+        with_id(answer(call).unwrap_or_else(ApiError::into_reply), call)
+    }
+
+    fn refusal(&self, call: &Call<'_>, _: &str, refusal: Refusal) -> Reply {
+        with_id(ApiError::of(refusal).into_reply(), call)
+    }
+
+    fn error_event(&self, _: &Call<'_>, _: bool) -> Bytes {
+        stream::exception()
+    }
+
+    fn malformed_event(&self, _: &Call<'_>) -> Bytes {
+        stream::malformed()
+    }
+}
+
+/// Address, key, model, body: the refusals come in this order.
+fn answer(call: &Call<'_>) -> Answered {
+    let tail = call.path.strip_prefix("/model/").unwrap_or_default();
+    let (id, streams) = match tail.rsplit_once('/') {
+        Some((id, "converse")) => (id, false),
+        Some((id, "converse-stream")) => (id, true),
+        _ => return Err(ApiError::unknown_operation()),
+    };
+    if call.method != Method::POST {
+        return Err(ApiError::unknown_operation());
+    }
+    if call.require_key {
+        check_key(call)?;
+    }
+    // ARNs have slashes, which most clients escape.
+    let id = percent_decode_str(id).decode_utf8_lossy();
+    let model = match models::find(&id) {
+        Ok(model) => model,
+        Err(_) if !call.strict => models::ANYTHING,
+        Err(refused) => return Err(refused),
+    };
+    let body = json(call)?;
+    if call.strict {
+        tables::check(&body)?;
+        content::check(&body, &model)?;
+    } else if !body.get("messages").is_some_and(Value::is_array) {
+        return Err(ApiError::invalid(
+            "1 validation error detected: Value null at 'messages' failed to satisfy constraint: Member must not be null",
+        ));
+    }
+    let schema = prompt::schema(&body);
+    let prompt = prompt::of(&id, &body, schema.as_ref());
+    let message = Message::new(call, &model, &body, &prompt);
+    let usage = Some(message.usage);
+    let reply = if streams { stream::reply(message) } else { message.reply() };
+    Ok(reply.noting(&id, usage))
+}
+
+fn json(call: &Call<'_>) -> Result<Object, ApiError> {
+    match serde_json::from_slice(call.body) {
+        Ok(Value::Object(body)) => Ok(body),
+        Ok(_) => Err(ApiError::serialization("Unexpected field type")),
+        Err(why) => Err(ApiError::serialization(format!("The request body is not valid JSON: {why}"))),
+    }
+}
+
+/// An API key or a signature; of the latter only the access key is looked at.
+fn check_key(call: &Call<'_>) -> Result<(), ApiError> {
+    let header = call.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).map(str::trim);
+    let bad = |key: &str| key.is_empty() || key == "invalid" || key.starts_with("bad");
+    let Some(header) = header.filter(|header| !header.is_empty()) else { return Err(ApiError::no_key()) };
+    if let Some(key) = header.strip_prefix("Bearer ") {
+        return if bad(key.trim()) { Err(ApiError::wrong_key()) } else { Ok(()) };
+    }
+    match header.strip_prefix("AWS4-HMAC-SHA256 Credential=") {
+        Some(credential) if bad(credential) => Err(ApiError::wrong_token()),
+        Some(_) => Ok(()),
+        None => Err(ApiError::no_key()),
+    }
+}
+
+fn with_id(mut reply: Reply, call: &Call<'_>) -> Reply {
+    let hex = text::id("", call.serial);
+    let id = format!("{}-{}-4{}-8{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..]);
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        reply.headers.push((HeaderName::from_static("x-amzn-requestid"), id));
+    }
+    reply
+}
+
+/// The items of a list; none where there is no list.
+fn items(value: Option<&Value>) -> &[Value] {
+    value.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
+/// A field's text, empty where there is none.
+fn text_in<'a>(value: &'a Value, name: &str) -> &'a str {
+    value.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The conversation.
+fn messages(body: &Object) -> &[Value] {
+    items(body.get("messages"))
+}
+
+/// The blocks of a message.
+fn blocks(message: &Value) -> &[Value] {
+    items(message.get("content"))
+}
+
+/// What `pointer` (RFC 6901) leads to; absent where that is `null`.
+fn at<'a>(body: &'a Object, name: &str, pointer: &str) -> Option<&'a Value> {
+    body.get(name)?.pointer(pointer).filter(|value| !value.is_null())
+}

@@ -1,0 +1,349 @@
+//! Writes the body of a Messages request.
+
+use super::{
+    Hosted, NAME,
+    block_encode::{Blocks, Path},
+    model::Traits,
+    reasoning::{self, Mode, Plan},
+    tools_encode,
+    turns::{self, Part, Turn, is_blank, unsayable},
+    write::{Array, Object},
+};
+use crate::{
+    codec::{Encoded, Target},
+    ir::{Block, Content, Effort, Losses, OutputFormat, Raw, Request, Role, Text},
+};
+
+/// The version of the API that no longer takes sampling parameters.
+const STRICT_VERSION: &str = "2026-10-21";
+/// What the user says where the API wants a user's message and the conversation has none.
+const PLACEHOLDER: &str = ".";
+
+/// See [`crate::codec::Codec::encode_request`]; `hosted` for hosts that have the model in the path.
+pub(super) fn encode(request: &Request<'_>, target: Target<'_>, hosted: Option<Hosted<'_>>) -> Encoded {
+    let mut losses = Losses::default();
+    let home = request.origin == NAME;
+    let traits = Traits::of(target.model);
+    let strict = target.version == Some(STRICT_VERSION);
+    let (turns, plan) = if home {
+        (turns::as_they_stand(request), reasoning::as_it_stands(request, target, &mut losses))
+    } else {
+        let turns = turns::fitted(request, traits, &mut losses);
+        let plan = reasoning::fitted(request, &turns, target, traits, &mut losses);
+        (turns, plan)
+    };
+    let mut body = Vec::with_capacity(request.size());
+    let mut into = Object::new(&mut body);
+    head(&mut into, request, target, hosted);
+    into.value("max_tokens", &plan.max_tokens);
+    let mut blocks = Blocks { home, to_provider: true, strict, losses: &mut losses };
+    system(&mut into, request, &mut blocks);
+    messages(&mut into, &turns, &mut blocks);
+    tools_encode::write(&mut into, request, home, &mut losses);
+    thinking(&mut into, request, &plan, home);
+    output_config(&mut into, request, &plan, &mut losses);
+    sampling(&mut into, request, home, strict, &plan, traits, &mut losses);
+    metadata(&mut into, request, home, &mut losses);
+    service_tier(&mut into, request, home, &mut losses);
+    unsayable_settings(request, &mut losses);
+    extra(&mut into, request, home, hosted, &mut losses);
+    drop(into);
+    Encoded { body, losses }
+}
+
+/// What differs between the API itself and its hosts.
+fn head(into: &mut Object<'_>, request: &Request<'_>, target: Target<'_>, hosted: Option<Hosted<'_>>) {
+    match hosted {
+        None => into.value("model", target.model),
+        Some(host) => {
+            into.value("anthropic_version", host.version);
+            if !host.betas.is_empty() {
+                into.value("anthropic_beta", host.betas);
+            }
+        }
+    }
+    if request.stream && hosted.is_none_or(|host| host.stream_in_body) {
+        into.value("stream", &true);
+    }
+}
+
+fn system(into: &mut Object<'_>, request: &Request<'_>, blocks: &mut Blocks<'_>) {
+    if blocks.home {
+        if !request.system.is_empty() {
+            let here = Path { parent: None, name: "system", at: 0 };
+            blocks.content(into, "system", &request.system, here);
+        }
+        return;
+    }
+    let mut list: Vec<(usize, &Block<'_>)> = Vec::new();
+    for (at, block) in request.system.iter().enumerate() {
+        match unsayable(&block.content, Role::System) {
+            Some(why) => blocks.losses.add(format!("system[{at}]"), why),
+            None if is_blank(block) => {}
+            None => list.push((at, block)),
+        }
+    }
+    let whole: Vec<Part<'_, '_>> =
+        list.iter().map(|(at, block)| Part { message: 0, at: *at, block }).collect();
+    if !whole.is_empty() {
+        let part_path = |part: &Part<'_, '_>| (None, Path { parent: None, name: "system", at: part.at });
+        parts(into, "system", &whole, Role::System, blocks, part_path);
+    }
+}
+
+fn messages(into: &mut Object<'_>, turns: &[Turn<'_, '_>], blocks: &mut Blocks<'_>) {
+    let mut list = into.array("messages");
+    if !blocks.home && turns.first().is_none_or(|turn| turn.role != Role::User) {
+        blocks.losses.add("messages", "the target wants the user to speak first: `.` is put there");
+        placeholder(&mut list);
+    }
+    for (at, turn) in turns.iter().enumerate() {
+        let is_last = at + 1 == turns.len();
+        message(&mut list, turn, is_last, blocks);
+    }
+}
+
+fn placeholder(list: &mut Array<'_>) {
+    let mut message = list.object();
+    message.value("role", "user");
+    message.value("content", PLACEHOLDER);
+}
+
+fn message(list: &mut Array<'_>, turn: &Turn<'_, '_>, is_last: bool, blocks: &mut Blocks<'_>) {
+    let mut into = list.object();
+    let role = match turn.role {
+        Role::User => "user",
+        Role::Assistant => "assistant",
+        Role::System | Role::Developer => "system",
+    };
+    into.value("role", role);
+    // The API refuses an answer to be continued that ends in blanks.
+    let trimmed = match turn.parts.last() {
+        Some(Part { block: Block { content: Content::Text { text, citations }, cache, extra }, .. })
+            if is_last && !blocks.home && turn.role == Role::Assistant =>
+        {
+            let content = Content::Text { text: text.trim_end().into(), citations: citations.clone() };
+            Some(Block { content, cache: cache.clone(), extra: extra.clone() })
+        }
+        _ => None,
+    };
+    let mut list: Vec<Part<'_, '_>> = turn
+        .parts
+        .iter()
+        .map(|part| Part { message: part.message, at: part.at, block: part.block })
+        .collect();
+    if let (Some(block), Some(last)) = (&trimmed, list.last_mut()) {
+        last.block = block;
+    }
+    let path = |part: &Part<'_, '_>| {
+        let message = Path { parent: None, name: "messages", at: part.message };
+        (Some(message), Path { parent: None, name: "content", at: part.at })
+    };
+    parts(&mut into, "content", &list, turn.role, blocks, path);
+    if let Some(extra) = turn.extra {
+        into.members(extra);
+    }
+}
+
+/// Writes blocks as the member `name`: one plain text as text. `path` says where each stands.
+fn parts<'p>(
+    into: &mut Object<'_>,
+    name: &str,
+    list: &[Part<'_, '_>],
+    role: Role,
+    blocks: &mut Blocks<'_>,
+    path: impl Fn(&Part<'_, '_>) -> (Option<Path<'p>>, Path<'p>),
+) {
+    if let [only] = list
+        && let Content::Text { text, citations } = &only.block.content
+        && citations.is_empty()
+        && only.block.cache.is_none()
+        && only.block.extra.is_empty()
+    {
+        return into.value(name, text);
+    }
+    let mut array = into.array(name);
+    for part in list {
+        let (parent, own) = path(part);
+        blocks.block(&mut array, part.block, role, Path { parent: parent.as_ref(), ..own });
+    }
+}
+
+fn thinking(into: &mut Object<'_>, request: &Request<'_>, plan: &Plan<'_>, home: bool) {
+    if home && has_extra(request, "thinking") {
+        return;
+    }
+    if plan.mode == Mode::Unsaid {
+        return;
+    }
+    let mut thinking = into.object("thinking");
+    match plan.mode {
+        Mode::Unsaid => {}
+        Mode::Off => thinking.value("type", "disabled"),
+        Mode::Adaptive => thinking.value("type", "adaptive"),
+        Mode::Budget(budget) => {
+            thinking.value("type", "enabled");
+            thinking.value("budget_tokens", &budget);
+        }
+    }
+    thinking.maybe("display", plan.display.as_ref());
+}
+
+fn has_extra(request: &Request<'_>, name: &str) -> bool {
+    request.extra.iter().any(|(key, _)| *key == *name)
+}
+
+/// Writes `output_config`: effort, format, and what only this dialect knows of it.
+fn output_config(into: &mut Object<'_>, request: &Request<'_>, plan: &Plan<'_>, losses: &mut Losses) {
+    let schema = match &request.format {
+        Some(OutputFormat::Schema { schema, description, .. }) => {
+            if description.is_some() {
+                losses.add("response_format.json_schema.description", "the target takes a schema only");
+            }
+            Some(schema)
+        }
+        Some(OutputFormat::Json) => {
+            losses.add("response_format", "the target has no JSON mode without a schema");
+            None
+        }
+        Some(OutputFormat::Text) | None => None,
+    };
+    let is_home = |(key, _): &&(Text<'_>, Raw<'_>)| request.origin == NAME && *key == "output_config";
+    let rest = request.extra.iter().find(is_home).map(|(_, raw)| raw);
+    if schema.is_none() && plan.effort.is_none() && rest.is_none() {
+        return;
+    }
+    let mut config = into.object("output_config");
+    config.maybe("effort", plan.effort.map(Effort::name).as_ref());
+    if let Some(schema) = schema {
+        let mut format = config.object("format");
+        format.value("type", "json_schema");
+        // The API refuses open objects; what other dialects leave unsaid is closed there.
+        let closed = (request.origin != NAME).then(|| super::closed::closed(schema));
+        format.json("schema", closed.as_ref().map_or(schema.get(), |closed| closed.get()));
+    }
+    if let Some(rest) = rest.and_then(|raw| serde_json::from_str::<super::wire::Fields<'_>>(raw.get()).ok()) {
+        config.members(&rest.rest());
+    }
+}
+
+fn sampling(
+    into: &mut Object<'_>,
+    request: &Request<'_>,
+    home: bool,
+    strict: bool,
+    plan: &Plan<'_>,
+    traits: Traits,
+    losses: &mut Losses,
+) {
+    let sampling = &request.sampling;
+    let why = match () {
+        () if strict => Some("this version of the API takes no sampling parameters"),
+        () if home => None,
+        () if !traits.sampling => Some("the model takes no sampling parameters"),
+        () if plan.thinks() => Some("the target does not take it together with reasoning"),
+        () => None,
+    };
+    let both = sampling.temperature.is_some() && sampling.top_p.is_some();
+    for (name, value) in
+        [("temperature", &sampling.temperature), ("top_p", &sampling.top_p), ("top_k", &sampling.top_k)]
+    {
+        let Some(value) = value else { continue };
+        if let Some(why) = why {
+            losses.add(name, why);
+        } else if !home && name == "top_p" && both && !traits.both {
+            losses.add(name, "the model does not take it together with temperature");
+        } else if !home
+            && name == "temperature"
+            && value.get().parse::<f64>().is_ok_and(|number| number > 1.0)
+        {
+            losses.add(name, "the target's range ends at 1");
+            into.json(name, "1");
+        } else {
+            into.json(name, value.get());
+        }
+    }
+    let (texts, blank): (Vec<_>, Vec<_>) =
+        sampling.stop.iter().partition(|text| home || !text.trim().is_empty());
+    if !blank.is_empty() {
+        losses.add("stop", "the target takes no stop sequence of blanks");
+    }
+    if !texts.is_empty() {
+        let mut list = into.array("stop_sequences");
+        texts.into_iter().for_each(|text| list.text(text));
+    }
+}
+
+fn metadata(into: &mut Object<'_>, request: &Request<'_>, home: bool, losses: &mut Losses) {
+    let rest = request.metadata.as_ref().filter(|_| home);
+    if request.metadata.is_some() && !home {
+        losses.add("metadata", "the target knows a user only");
+    }
+    if request.user.is_none() && rest.is_none() {
+        return;
+    }
+    let mut metadata = into.object("metadata");
+    metadata.maybe("user_id", request.user.as_ref());
+    if let Some(rest) = rest.and_then(|raw| serde_json::from_str::<super::wire::Fields<'_>>(raw.get()).ok()) {
+        metadata.members(&rest.rest());
+    }
+}
+
+/// The tiers of OpenAI in the words of this dialect, where they mean the same.
+fn service_tier(into: &mut Object<'_>, request: &Request<'_>, home: bool, losses: &mut Losses) {
+    let Some(tier) = &request.service_tier else { return };
+    let word = match &**tier {
+        tier if home => Some(tier),
+        "auto" => Some("auto"),
+        "default" | "standard" | "standard_only" => Some("standard_only"),
+        _ => None,
+    };
+    match word {
+        Some(word) => into.value("service_tier", word),
+        None => losses.add("service_tier", "the target has no such tier"),
+    }
+}
+
+/// Names what this dialect has no words for. Ids of items and messages are not named: they only tie together what stands
+/// together here anyway. Nor are settings that ask for what this dialect does by itself.
+fn unsayable_settings(request: &Request<'_>, losses: &mut Losses) {
+    let sampling = &request.sampling;
+    let no_such = [
+        ("min_p", sampling.min_p.is_some()),
+        ("frequency_penalty", sampling.frequency_penalty.is_some()),
+        ("presence_penalty", sampling.presence_penalty.is_some()),
+        ("repetition_penalty", sampling.repetition_penalty.is_some()),
+        ("seed", sampling.seed.is_some()),
+        ("logit_bias", sampling.logit_bias.is_some()),
+        ("n", request.choices.is_some_and(|choices| choices > 1)),
+        ("logprobs", request.logprobs.is_some()),
+        ("audio", request.audio.is_some()),
+        ("modalities", request.modalities.iter().any(|kind| !kind.eq_ignore_ascii_case("text"))),
+        ("verbosity", request.verbosity.is_some()),
+        ("prompt_cache_key", request.cache_key.is_some()),
+        ("store", request.store == Some(true)),
+        ("previous_response_id", request.previous.is_some()),
+    ];
+    for (name, _) in no_such.into_iter().filter(|(_, is_asked)| *is_asked) {
+        losses.add(name, "the target has no such field");
+    }
+}
+
+fn extra(
+    into: &mut Object<'_>,
+    request: &Request<'_>,
+    home: bool,
+    hosted: Option<Hosted<'_>>,
+    losses: &mut Losses,
+) {
+    for (key, value) in &request.extra {
+        match &**key {
+            _ if !home => losses.add(&**key, "only its own dialect knows it"),
+            // Written with the rest of its object, or in the host's own words.
+            "output_config" | "anthropic_version" => {}
+            "anthropic_beta" if hosted.is_some_and(|host| !host.betas.is_empty()) => {}
+            "anthropic_beta" if hosted.is_none() => losses.add(&**key, "a header of the target, not a field"),
+            _ => into.json(key, value.get()),
+        }
+    }
+}

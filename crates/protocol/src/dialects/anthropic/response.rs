@@ -1,0 +1,229 @@
+//! Reads and writes whole answers (type `Message` of the official SDK).
+
+use std::borrow::Cow;
+
+use super::{
+    NAME,
+    block_decode::content,
+    block_encode::{Blocks, Path},
+    turns::is_blank,
+    wire::{Fields, Usage, read, reason, whole},
+    write::Object,
+};
+use crate::{
+    codec::{Encoded, Reply},
+    ir::{self, Choice, Content, Fault, FaultKind, Losses, Response, Role, Stop, StopReason, Text},
+};
+
+/// Every reason this dialect knows with its word (types `StopReason` and `BetaStopReason`).
+const STOPS: &[(&str, StopReason)] = &[
+    ("end_turn", StopReason::End),
+    ("max_tokens", StopReason::MaxTokens),
+    ("stop_sequence", StopReason::StopSequence),
+    ("tool_use", StopReason::ToolUse),
+    ("pause_turn", StopReason::Pause),
+    ("refusal", StopReason::Refusal),
+    ("model_context_window_exceeded", StopReason::ContextFull),
+    ("compaction", StopReason::Other),
+];
+
+/// See [`crate::codec::Codec::decode_response`].
+pub(super) fn decode(body: &[u8]) -> Result<Response<'_>, Fault> {
+    let fields = serde_json::from_slice(body).map_err(|error| garbled(&reason(&error)))?;
+    response(fields).map_err(|error| garbled(&error))
+}
+
+fn garbled(error: &str) -> Fault {
+    Fault::new(FaultKind::Garbled, "the provider's answer cannot be read").with_detail(error)
+}
+
+fn response(mut fields: Fields<'_>) -> Result<Response<'_>, String> {
+    let kind: Option<Text<'_>> = fields.take("type")?;
+    if kind.is_some_and(|kind| kind != "message") {
+        return Err("`type` is not `message`".to_owned());
+    }
+    fields.raw("role");
+    let raw = fields.raw("content").ok_or("`content` is missing")?;
+    let mut response = Response {
+        origin: NAME,
+        id: fields.take("id")?,
+        model: fields.take("model")?,
+        ..Response::default()
+    };
+    let choice = Choice { blocks: content(raw)?, stop: stop(&mut fields)?, ..Choice::default() };
+    response.choices.push(choice);
+    let mut rest = None;
+    if let Some(raw) = fields.raw("usage") {
+        response.usage = Usage::read(raw.get()).map(ir::Usage::from);
+        let mut usage: Fields<'_> = read(raw).map_err(|error| format!("`usage`: {error}"))?;
+        for counted in COUNTS {
+            usage.raw(counted);
+        }
+        response.service_tier = usage.take("service_tier")?;
+        rest = (!usage.is_empty()).then(|| whole(&usage));
+    }
+    response.extra = fields.rest();
+    response.extra.extend(rest.map(|raw| ("usage".into(), raw)));
+    Ok(response)
+}
+
+/// The members of `usage` that the model has; all others travel in `extra.usage`.
+const COUNTS: [&str; 4] =
+    ["input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"];
+
+/// Takes `stop_reason`, `stop_sequence` and `stop_details`.
+pub(super) fn stop<'a>(fields: &mut Fields<'a>) -> Result<Option<Stop<'a>>, String> {
+    let word: Option<Text<'a>> = fields.take("stop_reason")?;
+    let sequence = fields.take("stop_sequence")?;
+    let details = fields.raw("stop_details").map(Cow::Borrowed);
+    Ok(word.map(|word| {
+        let known = STOPS.iter().find(|(name, _)| word == *name);
+        Stop {
+            reason: known.map_or(StopReason::Other, |(_, reason)| *reason),
+            sequence,
+            word: Some(word),
+            details,
+        }
+    }))
+}
+
+/// Writes `stop_reason`, `stop_sequence` and `stop_details`. The answer may come from anywhere, so the origin's word
+/// counts only if it is one of this dialect, and so with the details.
+pub(super) fn stop_into(into: &mut Object<'_>, stop: Option<&Stop<'_>>, home: bool, losses: &mut Losses) {
+    let Some(stop) = stop else {
+        into.value("stop_reason", &None::<&str>);
+        into.value("stop_sequence", &None::<&str>);
+        return;
+    };
+    let own = stop.word.as_deref().filter(|word| home || STOPS.iter().any(|(name, _)| name == word));
+    if own.is_none() && matches!(stop.reason, StopReason::Malformed | StopReason::Other) {
+        losses.add("stop_reason", "the target has no such reason");
+    }
+    into.value("stop_reason", own.unwrap_or_else(|| stop_word(stop.reason)));
+    into.value("stop_sequence", &stop.sequence);
+    let is_refusal = |details: &&ir::Raw<'_>| {
+        read::<Fields<'_>>(details)
+            .is_ok_and(|fields| fields.peek_text("type").is_some_and(|kind| kind == "refusal"))
+    };
+    match &stop.details {
+        Some(details) if is_refusal(&details) => into.json("stop_details", details.get()),
+        Some(_) => losses.add("stop_details", "only its own dialect knows it"),
+        None => {}
+    }
+}
+
+fn stop_word(reason: StopReason) -> &'static str {
+    match reason {
+        StopReason::End | StopReason::Malformed | StopReason::Other => "end_turn",
+        StopReason::MaxTokens => "max_tokens",
+        StopReason::StopSequence => "stop_sequence",
+        StopReason::ToolUse => "tool_use",
+        StopReason::ContentFilter | StopReason::Refusal => "refusal",
+        StopReason::Pause => "pause_turn",
+        StopReason::ContextFull => "model_context_window_exceeded",
+    }
+}
+
+/// Writes the counts as members of `into`; the SDKs read all four.
+pub(super) fn usage_into(into: &mut Object<'_>, usage: &ir::Usage) {
+    into.value("input_tokens", &usage.input);
+    into.value("cache_creation_input_tokens", &usage.cache_write);
+    into.value("cache_read_input_tokens", &usage.cache_read);
+    into.value("output_tokens", &usage.output);
+}
+
+/// Names the counts that have no members here.
+pub(super) fn lose_counts(usage: &ir::Usage, losses: &mut Losses) {
+    for (name, count) in
+        [("usage.audio_input", usage.audio_input), ("usage.audio_output", usage.audio_output)]
+    {
+        if count > 0 {
+            losses.add(name, "the target does not count sound by itself");
+        }
+    }
+}
+
+/// Writes how much of the output was thinking, if any.
+pub(super) fn thinking_tokens_into(into: &mut Object<'_>, usage: &ir::Usage) {
+    if usage.reasoning > 0 {
+        into.object("output_tokens_details").value("thinking_tokens", &usage.reasoning);
+    }
+}
+
+/// See [`crate::codec::Codec::encode_response`].
+pub(super) fn encode(response: &Response<'_>, reply: Reply<'_>) -> Encoded {
+    let mut losses = Losses::default();
+    let home = response.origin == NAME;
+    let mut body = Vec::with_capacity(response.size());
+    let mut into = Object::new(&mut body);
+    let id = response.id.as_ref().map(Text::borrowed);
+    into.value("id", &id.unwrap_or_else(|| made_up_id(reply.seed)));
+    into.value("type", "message");
+    into.value("role", "assistant");
+    into.value("model", response.model.as_ref().unwrap_or(&reply.request.model));
+    let none = Choice::default();
+    let choice = response.choices.first().unwrap_or(&none);
+    write_content(&mut into, choice, home, &mut losses);
+    for other in response.choices.iter().skip(1) {
+        losses.add(format!("choices[{}]", other.index), "the target has one answer");
+    }
+    // An answer without a choice is one that the provider refused to give.
+    let refused = Stop::new(StopReason::Refusal);
+    let stop = if response.choices.is_empty() { Some(&refused) } else { choice.stop.as_ref() };
+    stop_into(&mut into, stop, home, &mut losses);
+    write_usage(&mut into, response, home, &mut losses);
+    if choice.logprobs.is_some() {
+        losses.add("logprobs", "the target has no such field");
+    }
+    for (key, value) in response.extra.iter().chain(&choice.extra) {
+        match &**key {
+            "usage" if home => {}
+            _ if home => into.json(key, value.get()),
+            _ => losses.add(&**key, "only its own dialect knows it"),
+        }
+    }
+    drop(into);
+    Encoded { body, losses }
+}
+
+/// The id of an answer whose provider gave none.
+pub(super) fn made_up_id(seed: &str) -> Text<'static> {
+    format!("msg_{seed}").into()
+}
+
+fn write_content(into: &mut Object<'_>, choice: &Choice<'_>, home: bool, losses: &mut Losses) {
+    let mut array = into.array("content");
+    let mut blocks = Blocks { home, to_provider: false, strict: false, losses };
+    for (at, block) in choice.blocks.iter().enumerate() {
+        let path = Path { parent: None, name: "content", at };
+        match &block.content {
+            Content::Image(_) | Content::Document(_) | Content::ToolResult(_) if !home => {
+                blocks.losses.add(path.to_string(), "the target has no such block in answers");
+            }
+            _ if !home && is_blank(block) => {}
+            _ => blocks.block(&mut array, block, Role::Assistant, path),
+        }
+    }
+}
+
+/// `usage` is required by the SDKs' types, so it is there even if the provider did not report any.
+fn write_usage(into: &mut Object<'_>, response: &Response<'_>, home: bool, losses: &mut Losses) {
+    let mut usage = into.object("usage");
+    let counts = response.usage.unwrap_or_default();
+    lose_counts(&counts, losses);
+    usage_into(&mut usage, &counts);
+    let rest = response.extra.iter().find(|(key, _)| home && *key == "usage");
+    let rest = rest.and_then(|(_, raw)| read::<Fields<'_>>(raw).ok()).unwrap_or_default();
+    if rest.peek("output_tokens_details").is_none() {
+        thinking_tokens_into(&mut usage, &counts);
+    }
+    usage.members(&rest.rest());
+    match response.service_tier.as_deref() {
+        Some(tier) if home || matches!(tier, "standard" | "priority" | "batch") => {
+            usage.value("service_tier", tier);
+        }
+        Some("default") => usage.value("service_tier", "standard"),
+        Some(_) => losses.add("service_tier", "the target has no such tier"),
+        None => {}
+    }
+}

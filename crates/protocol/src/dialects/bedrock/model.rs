@@ -1,0 +1,292 @@
+//! What depends on whose model it is: Converse passes some parameters on in each maker's own spelling.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{content_decode::owned, wire, write::Json};
+use crate::ir::{Effort, Losses, Members, Reasoning, Request, Sampling, Text};
+
+/// The makers whose spelling is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Family {
+    /// `thinking` with a budget or adaptive, `top_k`.
+    Anthropic,
+    /// `reasoningConfig` with an effort, `inferenceConfig.topK`.
+    Nova,
+    /// `reasoning_effort`.
+    OpenAi,
+    /// Unknown, or hidden behind an application inference profile.
+    Other,
+}
+
+/// Anthropic models that take a budget for thinking and know no adaptive thinking.
+const BUDGET_ONLY: &[&str] = &[
+    "claude-3",
+    "claude-sonnet-4-2",
+    "claude-sonnet-4-5",
+    "claude-opus-4-1",
+    "claude-opus-4-2",
+    "claude-opus-4-5",
+    "claude-haiku-4-5",
+];
+/// The least budget that Anthropic takes.
+const LEAST_BUDGET: u64 = 1024;
+
+impl Family {
+    /// The maker, by the model's id or ARN.
+    pub(super) fn of(model: &str) -> Self {
+        if model.contains("anthropic") || model.contains("claude") {
+            Self::Anthropic
+        } else if model.contains("amazon.nova") {
+            Self::Nova
+        } else if model.contains("openai.") {
+            Self::OpenAi
+        } else {
+            Self::Other
+        }
+    }
+
+    /// Whether its models have a prompt cache in Converse.
+    pub(super) fn caches(self) -> bool {
+        matches!(self, Self::Anthropic | Self::Nova)
+    }
+}
+
+/// The most tokens a model puts out where that is less than what clients of other dialects ask for as a matter of course.
+/// Source: Amazon's table of the first Nova models.
+pub(super) fn max_output(model: &str) -> Option<u64> {
+    let is_first = ["micro", "lite", "pro"].iter().any(|size| model.contains(&format!("amazon.nova-{size}")));
+    is_first.then_some(10_000)
+}
+
+/// Anthropic's thinking as it is spelled in `additionalModelRequestFields`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Thinking<'a> {
+    r#type: &'a str,
+    #[serde(default)]
+    budget_tokens: Option<u64>,
+    #[serde(borrow, default)]
+    display: Option<Text<'a>>,
+}
+
+/// Nova's reasoning as it is spelled there.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct NovaReasoning<'a> {
+    r#type: &'a str,
+    #[serde(default)]
+    max_reasoning_effort: Option<&'a str>,
+}
+
+/// Takes out of the maker's fields what every dialect can say; the rest is left as it is.
+pub(super) fn read_additional<'a>(
+    raw: &'a RawValue,
+    request: &mut Request<'a>,
+) -> Result<Members<'a>, String> {
+    let all: wire::Empty<'a> = serde_json::from_str(raw.get()).map_err(|error| error.to_string())?;
+    let mut rest = all.extra;
+    rest.retain(|(key, raw)| {
+        let taken = match &**key {
+            "thinking" | "reasoning_config" => thinking(raw),
+            "reasoningConfig" => nova(raw),
+            "reasoning_effort" => effort(raw),
+            "top_k" => {
+                request.sampling.top_k = Some(raw.clone());
+                return false;
+            }
+            _ => None,
+        };
+        let Some(taken) = taken.filter(|_| request.reasoning.is_none()) else { return true };
+        request.reasoning = Some(taken);
+        false
+    });
+    Ok(rest)
+}
+
+fn thinking(raw: &RawValue) -> Option<Reasoning<'static>> {
+    let wire: Thinking<'_> = serde_json::from_str(raw.get()).ok()?;
+    let display = wire.display.map(Text::into_owned);
+    let known = Reasoning { budget: wire.budget_tokens, display, ..Reasoning::default() };
+    match wire.r#type {
+        "enabled" => Some(Reasoning { enabled: Some(true), ..known }),
+        "disabled" => Some(Reasoning { enabled: Some(false), ..known }),
+        "adaptive" => Some(Reasoning { enabled: Some(true), adaptive: true, ..known }),
+        _ => None,
+    }
+}
+
+fn nova(raw: &RawValue) -> Option<Reasoning<'static>> {
+    let wire: NovaReasoning<'_> = serde_json::from_str(raw.get()).ok()?;
+    let effort = match wire.max_reasoning_effort {
+        Some(name) => Some(Effort::parse(name)?),
+        None => None,
+    };
+    let enabled = match wire.r#type {
+        "enabled" => true,
+        "disabled" => false,
+        _ => return None,
+    };
+    Some(Reasoning { enabled: Some(enabled), effort, ..Reasoning::default() })
+}
+
+fn effort(raw: &RawValue) -> Option<Reasoning<'static>> {
+    let name: Text<'_> = serde_json::from_str(raw.get()).ok()?;
+    Some(Reasoning { effort: Some(Effort::parse(&name)?), ..Reasoning::default() })
+}
+
+/// What is to be written where for a request's reasoning.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    /// Members of `additionalModelRequestFields`.
+    pub(super) fields: Members<'static>,
+    /// `outputConfig.effort`.
+    pub(super) effort: Option<&'static str>,
+    /// Whether Anthropic's thinking will be on, which rules out other parameters.
+    pub(super) thinks: bool,
+}
+
+impl Asked {
+    fn field(&mut self, name: &'static str, inside: impl FnOnce(&mut Json<'_>)) {
+        self.fields.push((name.into(), owned(super::write::object(inside))));
+    }
+}
+
+/// Spells `reasoning` for a model of this family. `own` says that the request is from Converse itself, so that it is
+/// written as it was read even for a model whose maker is not known.
+pub(super) fn ask(
+    family: Family,
+    model: &str,
+    own: bool,
+    reasoning: &Reasoning<'_>,
+    max_tokens: Option<u64>,
+    losses: &mut Losses,
+) -> Asked {
+    let mut asked = Asked::default();
+    let spelling = match family {
+        Family::Other if own => spelled(reasoning),
+        other => other,
+    };
+    match spelling {
+        Family::Anthropic => anthropic(&mut asked, model, own, reasoning, max_tokens, losses),
+        Family::Nova => asked.field("reasoningConfig", |json| {
+            json.member_text("type", if reasoning.is_on() { "enabled" } else { "disabled" });
+            let effort = reasoning.effort().filter(|_| reasoning.is_on());
+            json.member_some("maxReasoningEffort", effort.map(three_steps));
+        }),
+        Family::OpenAi => match reasoning.effort() {
+            Some(effort) if reasoning.is_on() => {
+                let name = if own { effort.name() } else { three_steps(effort) };
+                asked.fields.push(("reasoning_effort".into(), crate::ir::raw(name)));
+            }
+            Some(_) => losses.add("reasoning", "this model cannot be asked not to reason"),
+            None => {}
+        },
+        Family::Other if reasoning.is_on() => {
+            losses.add("reasoning", "nothing is known about how this model is asked to reason");
+        }
+        Family::Other => {}
+    }
+    if spelling != Family::Anthropic && reasoning.display.as_deref() == Some("omitted") {
+        losses.add("reasoning.display", "this model always shows its reasoning");
+    }
+    asked
+}
+
+/// Whose spelling a request of Converse itself used.
+fn spelled(reasoning: &Reasoning<'_>) -> Family {
+    match (reasoning.enabled, reasoning.effort) {
+        (Some(_), None) => Family::Anthropic,
+        (Some(_), Some(_)) if !reasoning.adaptive => Family::Nova,
+        (Some(_), Some(_)) => Family::Anthropic,
+        (None, _) => Family::OpenAi,
+    }
+}
+
+fn anthropic(
+    asked: &mut Asked,
+    model: &str,
+    own: bool,
+    reasoning: &Reasoning<'_>,
+    max_tokens: Option<u64>,
+    losses: &mut Losses,
+) {
+    let knows_effort = !BUDGET_ONLY.iter().any(|known| model.contains(known));
+    asked.thinks = reasoning.is_on();
+    if !reasoning.is_on() {
+        asked.field("thinking", |json| json.member_text("type", "disabled"));
+        return;
+    }
+    let display = match reasoning.display.as_deref() {
+        word if own => word,
+        // Older models always show their thinking.
+        Some("omitted") if !knows_effort => {
+            losses.add("reasoning.display", "this model always shows its reasoning");
+            None
+        }
+        Some("omitted") => Some("omitted"),
+        Some(_) if knows_effort => Some("summarized"),
+        _ => None,
+    };
+    if own || knows_effort {
+        asked.effort = reasoning.effort.map(Effort::name);
+    }
+    if own && reasoning.enabled.is_none() && reasoning.budget.is_none() {
+        asked.thinks = false;
+        return;
+    }
+    let adaptive = reasoning.adaptive || (!own && reasoning.budget.is_none());
+    if adaptive && (own || knows_effort) {
+        asked.field("thinking", |json| {
+            json.member_text("type", "adaptive");
+            json.member_some("display", display);
+        });
+        return;
+    }
+    let mut budget = reasoning.budget();
+    if !own {
+        let most = max_tokens.map_or(u64::MAX, |most| most.saturating_sub(1));
+        if most < LEAST_BUDGET {
+            losses.add("reasoning", "the limit of tokens leaves no room to reason");
+            *asked = Asked::default();
+            return;
+        }
+        budget = Some(budget.unwrap_or_else(|| Effort::Medium.budget()).clamp(LEAST_BUDGET, most));
+    }
+    asked.field("thinking", |json| {
+        json.member_text("type", "enabled");
+        if let Some(budget) = budget {
+            json.member_number("budget_tokens", budget);
+        }
+        json.member_some("display", display);
+    });
+}
+
+/// The three steps that Nova and gpt-oss know.
+fn three_steps(effort: Effort) -> &'static str {
+    match effort {
+        Effort::None | Effort::Minimal | Effort::Low => "low",
+        Effort::Medium => "medium",
+        Effort::High | Effort::XHigh | Effort::Max => "high",
+    }
+}
+
+/// Spells `top_k`, which Converse itself has no field for.
+pub(super) fn ask_top_k(
+    family: Family,
+    own: bool,
+    sampling: &Sampling<'_>,
+    fields: &mut Members<'static>,
+    losses: &mut Losses,
+) {
+    let Some(top_k) = &sampling.top_k else { return };
+    match family {
+        Family::Nova if !own => {
+            let config = super::write::object(|json| json.member("topK", top_k.get()));
+            fields.push(("inferenceConfig".into(), owned(config)));
+        }
+        Family::Anthropic => fields.push(("top_k".into(), owned(top_k.get().into()))),
+        _ if own => fields.push(("top_k".into(), owned(top_k.get().into()))),
+        _ => losses.add("top_k", "nothing is known about how this model takes it"),
+    }
+}

@@ -1,0 +1,49 @@
+//! Parts of a turn and the blocks that they are.
+
+mod read;
+mod write;
+
+use std::fmt;
+
+pub(super) use read::{Calls, content, is_nameless, signature, whole};
+pub(super) use write::Writer;
+
+/// What ids begin with that were made up for calls without one. They are never sent to Gemini, which matches such
+/// calls by name and order.
+const MADE_UP: &str = "gem_";
+
+/// Where a block stands, for the path of a loss.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Place {
+    /// In the system prompt.
+    System(usize),
+    /// In a message.
+    Message(usize, usize),
+    /// In what a tool gave back, which is in a message.
+    Result(usize, usize, usize),
+    /// In an answer.
+    Choice(u64, usize),
+}
+
+impl Place {
+    /// Where block `number` within the block at this place stands.
+    pub(super) fn inner(self, number: usize) -> Self {
+        match self {
+            Self::Message(message, block) => Self::Result(message, block, number),
+            other => other,
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::System(block) => write!(f, "system[{block}]"),
+            Self::Message(message, block) => write!(f, "messages[{message}].content[{block}]"),
+            Self::Result(message, block, inner) => {
+                write!(f, "messages[{message}].content[{block}].content[{inner}]")
+            }
+            Self::Choice(choice, block) => write!(f, "choices[{choice}].content[{block}]"),
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Watches a stream as it passes, and reads whole answers as far as the gateway must know them.
+
+use bytes::Bytes;
+
+use super::{
+    super::{error, finish, usage, wire, write},
+    MAX_CANDIDATES,
+};
+use crate::{
+    dialect::{Answer, Ending, Meaning, Watch},
+    framing::sse::Event,
+    ir::{Fault, Usage},
+};
+
+/// Knows which candidates have begun and which have their finish reason.
+#[derive(Default)]
+pub(in super::super) struct ChunkWatch {
+    usage: Option<Usage>,
+    candidates: Vec<(u64, bool)>,
+    is_blocked: bool,
+}
+
+impl ChunkWatch {
+    fn chunk(&mut self, chunk: &wire::Response<'_>) -> Meaning {
+        if chunk.error.is_some() {
+            return Meaning::Failed;
+        }
+        self.usage = chunk.usage.as_ref().and_then(usage::read).or(self.usage);
+        let mut meaning = Meaning::Lifecycle;
+        if chunk.feedback.and_then(finish::blocked).is_some() {
+            self.is_blocked = true;
+            meaning = Meaning::Output;
+        }
+        for candidate in chunk.candidates.iter().flatten() {
+            let index = candidate.index.map_or(0, wire::Int::count);
+            let is_finished = candidate.finish.and_then(|raw| finish::read(raw, false)).is_some();
+            if let Some((_, state)) = self.candidates.iter_mut().find(|(known, _)| *known == index) {
+                *state |= is_finished;
+            } else if self.candidates.len() < MAX_CANDIDATES {
+                self.candidates.push((index, is_finished));
+            } else {
+                return Meaning::Garbled;
+            }
+            let parts = candidate.content.iter().flat_map(|content| content.parts.iter().flatten());
+            let says_something = parts.into_iter().any(|part| {
+                part.text.as_deref().is_none_or(|text| !text.is_empty()) || part.signature.is_some()
+            });
+            if is_finished || says_something {
+                meaning = Meaning::Output;
+            }
+        }
+        meaning
+    }
+
+    fn is_whole(&self) -> bool {
+        let finished = self.candidates.iter().all(|(_, is_finished)| *is_finished);
+        finished && (self.is_blocked || !self.candidates.is_empty())
+    }
+}
+
+impl Watch for ChunkWatch {
+    fn event(&mut self, raw: &[u8]) -> Meaning {
+        let event = Event::parse(raw);
+        let Some(data) = event.data.as_deref() else { return Meaning::Lifecycle };
+        serde_json::from_slice(data).map_or(Meaning::Garbled, |chunk| self.chunk(&chunk))
+    }
+
+    fn finish(&mut self) -> Ending {
+        // Nothing marks the end of a Gemini stream.
+        if self.is_whole() { Ending::Whole(Bytes::new()) } else { Ending::Cut }
+    }
+
+    fn fail(&mut self, fault: &Fault) -> Bytes {
+        let mut out = b"data: ".to_vec();
+        write::object(&mut out, |object| object.object("error", |object| error::write(object, fault)));
+        out.extend_from_slice(b"\r\n\r\n");
+        out.into()
+    }
+
+    fn usage(&self) -> Option<Usage> {
+        self.usage
+    }
+}
+
+/// Reads an answer that is not SSE: one object, or the array that a stream without `alt=sse` is.
+pub(in super::super) fn whole(body: &[u8]) -> Answer {
+    let read = match serde_json::from_slice::<wire::Response<'_>>(body) {
+        Ok(one) => Ok(vec![one]),
+        Err(error) => serde_json::from_slice::<Vec<wire::Response<'_>>>(body).map_err(|_| error),
+    };
+    let chunks = match read {
+        Ok(chunks) => chunks,
+        Err(error) => return Answer::Garbled(error.to_string()),
+    };
+    let mut watch = ChunkWatch::default();
+    if chunks.iter().any(|chunk| watch.chunk(chunk) == Meaning::Failed) {
+        return Answer::Failed;
+    }
+    if watch.is_whole() {
+        Answer::Whole(watch.usage)
+    } else {
+        Answer::Garbled("no candidate with a `finishReason`, and no blocked prompt".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        dialect::Meaning::{Failed, Garbled, Lifecycle, Output},
+        ir::FaultKind,
+    };
+
+    #[track_caller]
+    fn check(events: &[&str], expect: &[Meaning], is_whole: bool) -> ChunkWatch {
+        let mut watch = ChunkWatch::default();
+        let got: Vec<_> =
+            events.iter().map(|data| watch.event(format!("data: {data}\r\n\r\n").as_bytes())).collect();
+        assert_eq!(got, expect);
+        assert_eq!(watch.finish() == Ending::Whole(Bytes::new()), is_whole);
+        watch
+    }
+
+    const TEXT: &str = r#"{"candidates":[{"content":{"parts":[{"text":"hi"}]},"index":0}]}"#;
+    const STOP: &str = r#"{"candidates":[{"content":{"parts":[{"text":""}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":7}}"#;
+    const OTHER: &str = r#"{"candidates":[{"content":{"parts":[{"functionCall":{"name":"f"}}]},"index":1}]}"#;
+    const EMPTY: &str = r#"{"candidates":[{"content":{"parts":[{"text":""}]}}]}"#;
+
+    #[test]
+    fn a_stream_is_whole_when_every_candidate_is() {
+        let watch = check(&[EMPTY, TEXT, STOP], &[Lifecycle, Output, Output], true);
+        assert_eq!(watch.usage().unwrap().input, 7);
+        check(&[TEXT], &[Output], false);
+        check(&[OTHER, STOP], &[Output, Output], false);
+        check(&[], &[], false);
+        check(&[r#"{"promptFeedback":{"blockReason":"SAFETY"}}"#], &[Output], true);
+        check(&[r#"{"promptFeedback":{}}"#], &[Lifecycle], false);
+    }
+
+    #[test]
+    fn errors_in_a_200() {
+        check(&[TEXT, r#"{"error":{"code":503}}"#, "{"], &[Output, Failed, Garbled], false);
+        let frame = ChunkWatch::default().fail(&Fault::new(FaultKind::Cut, "cut"));
+        assert!(frame.starts_with(b"data: {\"error\":{\"code\":502,") && frame.ends_with(b"}\r\n\r\n"));
+    }
+
+    #[test]
+    fn whole_answers() {
+        let is_whole = |body: &str| matches!(whole(body.as_bytes()), Answer::Whole(_));
+        assert!(is_whole(STOP) && is_whole(&format!("[{TEXT}\n,\n{STOP}]")));
+        assert!(!is_whole(TEXT) && !is_whole("{}") && !is_whole(&format!("[{TEXT}]")));
+        assert!(matches!(whole(format!("[{STOP}").as_bytes()), Answer::Garbled(_)));
+        assert_eq!(whole(br#"[{"error":{"code":500}}]"#), Answer::Failed);
+        assert_eq!(whole(br#"{"error":{"code":500}}"#), Answer::Failed);
+    }
+}

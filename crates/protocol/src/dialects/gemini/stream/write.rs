@@ -1,0 +1,348 @@
+//! Writes a client's stream.
+
+use super::{
+    super::{
+        NAME, error, finish,
+        grounding::Collected,
+        logprobs,
+        part::{self, Place},
+        proof, response, usage,
+        write::{self, Object},
+    },
+    MAX_CANDIDATES,
+};
+use crate::{
+    codec::{Reply, StreamEncoder},
+    ir::{
+        Block, BlockKind, Content, Delta, Event, Fault, Losses, Signature, Stop, Text, ToolKind, ToolUse,
+        Usage,
+    },
+};
+
+/// Writes each event as a whole answer with a piece of the text, as server-sent events or, for a path without
+/// `alt=sse`, as the items of one JSON array. Ends of candidates are written when the answer is complete, with its
+/// usage.
+pub(in super::super) struct Encoder {
+    is_sse: bool,
+    /// How many items were written.
+    items: usize,
+    id: String,
+    model: Option<String>,
+    created: Option<u64>,
+    audio_type: String,
+    usage: Option<Usage>,
+    choices: Vec<Choice>,
+    losses: Losses,
+}
+
+struct Choice {
+    number: u64,
+    kind: Kind,
+    /// The text so far, which citations point into.
+    said: String,
+    citations: Collected,
+    stop: Option<Stop<'static>>,
+}
+
+/// What the block that goes on is.
+enum Kind {
+    Text,
+    Thinking { is_redacted: bool },
+    ToolUse(ToolUse<'static>),
+    Other,
+}
+
+impl Encoder {
+    /// Writes nothing yet.
+    pub(in super::super) fn new(reply: Reply<'_>) -> Self {
+        let format = reply.request.audio.as_ref().and_then(|audio| audio.format.as_deref());
+        Self {
+            is_sse: asks_for_sse(reply.path),
+            items: 0,
+            id: reply.seed.to_owned(),
+            model: None,
+            created: None,
+            audio_type: format!("audio/{}", format.unwrap_or("pcm")),
+            usage: None,
+            choices: Vec::new(),
+            losses: Losses::default(),
+        }
+    }
+
+    fn choice(&mut self, number: u64) -> Option<&mut Choice> {
+        let at = match self.choices.iter().position(|known| known.number == number) {
+            Some(at) => at,
+            None if self.choices.len() < MAX_CANDIDATES => {
+                let (kind, citations) = (Kind::Other, Collected::default());
+                self.choices.push(Choice { number, kind, said: String::new(), citations, stop: None });
+                self.choices.len() - 1
+            }
+            None => return None,
+        };
+        self.choices.get_mut(at)
+    }
+
+    /// Writes one item.
+    fn item(&mut self, out: &mut Vec<u8>, write: impl FnOnce(&mut Object<'_>)) {
+        self.items += 1;
+        out.extend_from_slice(match (self.is_sse, self.items) {
+            (true, _) => b"data: ",
+            (false, 1) => b"[",
+            (false, _) => b",\r\n",
+        });
+        write::object(out, write);
+        if self.is_sse {
+            out.extend_from_slice(b"\r\n\r\n");
+        }
+    }
+
+    /// Writes an item that is a piece of the answer.
+    fn piece(&mut self, out: &mut Vec<u8>, write: impl FnOnce(&mut Object<'_>)) {
+        let (id, model, created) = (std::mem::take(&mut self.id), self.model.take(), self.created);
+        self.item(out, |object| {
+            write(object);
+            response::head(object, &id, model.as_deref(), created);
+        });
+        (self.id, self.model) = (id, model);
+    }
+
+    /// Writes an item with parts of one candidate.
+    fn parts(&mut self, number: u64, out: &mut Vec<u8>, write: impl FnOnce(&mut write::Array<'_>)) {
+        self.piece(out, |object| {
+            object.array("candidates", |candidates| {
+                candidates.object(|object| candidate(number, object, write))
+            });
+        });
+    }
+
+    fn delta(&mut self, number: u64, delta: &Delta<'_>, out: &mut Vec<u8>) {
+        let Some(choice) = self.choice(number) else { return };
+        let (is_thought, is_redacted) = match choice.kind {
+            Kind::Thinking { is_redacted } => (true, is_redacted),
+            _ => (false, false),
+        };
+        match delta {
+            Delta::Text(text) => {
+                if matches!(choice.kind, Kind::Text) {
+                    choice.said.push_str(text);
+                }
+                self.parts(number, out, |parts| parts.object(|part| said(part, text, is_thought, None)));
+            }
+            Delta::Input(input) => {
+                if let Kind::ToolUse(call) = &mut choice.kind {
+                    call.input.0.to_mut().push_str(input);
+                }
+            }
+            Delta::Signature(signature) => {
+                let written = proof::write(signature, is_redacted);
+                self.parts(number, out, |parts| {
+                    parts.object(|part| said(part, "", is_thought, Some(&written)))
+                });
+            }
+            Delta::Citation(citation) => {
+                let Choice { citations, said, .. } = choice;
+                let mut losses = Losses::default();
+                citations.add(citation, 0, said, &mut losses);
+                self.losses.append(losses);
+            }
+            Delta::Audio(data) => {
+                let mime = self.audio_type.clone();
+                self.parts(number, out, |parts| {
+                    parts.object(|part| {
+                        part.object("inlineData", |blob| {
+                            blob.text("mimeType", &mime);
+                            blob.text("data", data);
+                        });
+                    });
+                });
+            }
+            Delta::Transcript(_) => self.losses.add("audio.transcript", "Gemini has no such field"),
+        }
+    }
+
+    fn start(&mut self, number: u64, kind: &BlockKind<'_>, out: &mut Vec<u8>) {
+        let begun = match kind {
+            BlockKind::Text => Kind::Text,
+            BlockKind::Refusal => {
+                self.losses.add("refusal", "said as text");
+                Kind::Text
+            }
+            BlockKind::Thinking { is_redacted, .. } => Kind::Thinking { is_redacted: *is_redacted },
+            BlockKind::ToolUse { id, name, kind, signature, .. } => Kind::ToolUse(ToolUse {
+                id: id.clone().into_owned(),
+                name: name.clone().into_owned(),
+                input: Text::default(),
+                kind: *kind,
+                signature: signature.as_ref().map(|signature| Signature {
+                    origin: signature.origin.clone().into_owned(),
+                    value: signature.value.clone().into_owned(),
+                }),
+                item: None,
+            }),
+            BlockKind::Audio { .. } => Kind::Other,
+            BlockKind::Foreign { origin, raw, .. } if *origin == NAME => {
+                self.parts(number, out, |parts| parts.item().extend_from_slice(raw.get().as_bytes()));
+                Kind::Other
+            }
+            BlockKind::Foreign { kind, .. } => {
+                self.losses.add(format!("choices[{number}].content"), format!("Gemini has no `{kind}`"));
+                Kind::Other
+            }
+        };
+        if let Some(choice) = self.choice(number) {
+            choice.kind = begun;
+        }
+    }
+
+    /// A call is written when its arguments are whole: official SDKs read it in one part.
+    fn stop(&mut self, number: u64, out: &mut Vec<u8>) {
+        let Some(choice) = self.choice(number) else { return };
+        let Kind::ToolUse(mut call) = std::mem::replace(&mut choice.kind, Kind::Other) else { return };
+        if call.input.is_empty() && call.kind == ToolKind::Function {
+            call.input = "{}".into();
+        }
+        let block: Block<'_> = Content::ToolUse(call).into();
+        let mut writer = part::Writer::new(false, true);
+        self.parts(number, out, |parts| writer.block(&block, Place::Choice(number, 0), parts));
+        self.losses.append(writer.losses);
+    }
+
+    /// The last items: each candidate's end, the usage with the last of them.
+    fn end(&mut self, out: &mut Vec<u8>) {
+        let choices = std::mem::take(&mut self.choices);
+        let mut ended: Vec<(u64, Stop<'_>, Collected)> = choices
+            .into_iter()
+            .filter_map(|choice| Some((choice.number, choice.stop?, choice.citations)))
+            .collect();
+        let last = ended.pop();
+        for (number, stop, citations) in ended {
+            self.last_piece(Some((number, &stop, &citations)), None, out);
+        }
+        let usage = self.usage;
+        self.last_piece(
+            last.as_ref().map(|(number, stop, citations)| (*number, stop, citations)),
+            usage,
+            out,
+        );
+    }
+
+    fn last_piece(
+        &mut self,
+        end: Option<(u64, &Stop<'_>, &Collected)>,
+        usage: Option<Usage>,
+        out: &mut Vec<u8>,
+    ) {
+        let mut losses = Losses::default();
+        self.piece(out, |object| {
+            if let Some((number, stop, citations)) = end {
+                match finish::feedback(stop) {
+                    Some(feedback) => object.raw("promptFeedback", feedback),
+                    None => object.array("candidates", |candidates| {
+                        candidates.object(|object| {
+                            candidate(number, object, |parts| {
+                                parts.object(|part| said(part, "", false, None))
+                            });
+                            // Details are Gemini's if the word is.
+                            let at_home = stop.word.as_deref() == Some(&finish::write(stop));
+                            response::end(object, stop, at_home, &mut losses);
+                            citations.write(object);
+                        });
+                    }),
+                }
+            }
+            if let Some(usage) = usage {
+                object.object("usageMetadata", |object| usage::write(object, usage, &mut losses));
+            }
+        });
+        self.losses.append(losses);
+    }
+}
+
+/// True if the query asks for server-sent events; Google takes its own parameters with a dollar sign before them too.
+pub(in super::super) fn asks_for_sse(path: &str) -> bool {
+    let query = path.split_once('?').map_or("", |(_, query)| query);
+    query.split('&').any(|pair| matches!(pair, "alt=sse" | "$alt=sse" | "%24alt=sse"))
+}
+
+/// Writes the members of a candidate that goes on.
+fn candidate(number: u64, object: &mut Object<'_>, write: impl FnOnce(&mut write::Array<'_>)) {
+    object.object("content", |content| {
+        content.text("role", "model");
+        content.array("parts", write);
+    });
+    object.plain("index", number);
+}
+
+fn said(part: &mut Object<'_>, text: &str, is_thought: bool, signature: Option<&str>) {
+    part.text("text", text);
+    if is_thought {
+        part.plain("thought", true);
+    }
+    if let Some(signature) = signature {
+        part.text("thoughtSignature", signature);
+    }
+}
+
+impl StreamEncoder for Encoder {
+    fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
+        match event {
+            Event::Start { id, model, created } => {
+                if let Some(id) = id.as_deref().filter(|id| !id.is_empty()) {
+                    id.clone_into(&mut self.id);
+                }
+                self.model = model.as_deref().map(str::to_owned);
+                self.created = *created;
+            }
+            Event::BlockStart { choice, kind, .. } => self.start(*choice, kind, out),
+            Event::Delta { choice, delta, .. } => self.delta(*choice, delta, out),
+            Event::BlockStop { choice, .. } => self.stop(*choice, out),
+            Event::Logprobs { choice, raw } => {
+                let mut is_known = false;
+                self.piece(out, |object| {
+                    object.array("candidates", |candidates| {
+                        candidates.object(|object| {
+                            candidate(*choice, object, |parts| {
+                                parts.object(|part| said(part, "", false, None))
+                            });
+                            is_known = logprobs::write(object, raw);
+                        });
+                    });
+                });
+                if !is_known {
+                    self.losses.add("logprobs", "not in a shape that is known");
+                }
+            }
+            Event::Stop { choice, stop } => {
+                let stop = Stop {
+                    reason: stop.reason,
+                    sequence: stop.sequence.clone().map(Text::into_owned),
+                    word: stop.word.clone().map(Text::into_owned),
+                    details: stop.details.clone().map(|raw| std::borrow::Cow::Owned(raw.into_owned())),
+                };
+                if let Some(choice) = self.choice(*choice) {
+                    choice.stop = Some(stop);
+                }
+            }
+            Event::Usage(usage) => self.usage = Some(*usage),
+            // Official SDKs take every line for data.
+            Event::Ping => {}
+            Event::End => {
+                self.end(out);
+                if !self.is_sse {
+                    out.extend_from_slice(b"]");
+                }
+            }
+        }
+    }
+
+    fn fail(&mut self, fault: &Fault, out: &mut Vec<u8>) {
+        self.item(out, |object| object.object("error", |object| error::write(object, fault)));
+        if !self.is_sse {
+            out.extend_from_slice(b"]");
+        }
+    }
+
+    fn losses(&self) -> &Losses {
+        &self.losses
+    }
+}

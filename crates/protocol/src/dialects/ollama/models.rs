@@ -1,0 +1,81 @@
+//! What an Ollama server says about its models and itself (Ollama's API description, `ListResponse`, `ShowResponse`).
+
+use bytes::Bytes;
+use serde::Serialize;
+
+/// The version that is reported: the one whose API this is, for clients that ask before they use its newer parts.
+const VERSION: &str = "0.13.0";
+/// Nothing of a model's file is known here.
+const UNKNOWN_TIME: &str = "1970-01-01T00:00:00Z";
+
+#[derive(Serialize, Default)]
+struct Details {
+    parent_model: &'static str,
+    format: &'static str,
+    family: &'static str,
+    families: [&'static str; 0],
+    parameter_size: &'static str,
+    quantization_level: &'static str,
+}
+
+#[derive(Serialize)]
+struct Model<'a> {
+    name: &'a str,
+    model: &'a str,
+    modified_at: &'static str,
+    size: u64,
+    digest: &'static str,
+    details: Details,
+}
+
+#[derive(Serialize)]
+struct List<'a> {
+    models: Vec<Model<'a>>,
+}
+
+#[derive(Serialize)]
+struct Shown {
+    modelfile: &'static str,
+    parameters: &'static str,
+    template: &'static str,
+    modified_at: &'static str,
+    details: Details,
+    model_info: serde_json::Map<String, serde_json::Value>,
+    capabilities: &'static [&'static str],
+}
+
+/// `/api/tags`.
+pub(super) fn list(names: &[&str]) -> Bytes {
+    let models = names.iter().map(|name| Model {
+        name,
+        model: name,
+        modified_at: UNKNOWN_TIME,
+        size: 0,
+        digest: "",
+        details: Details::default(),
+    });
+    crate::json::bytes(&List { models: models.collect() })
+}
+
+/// `/api/show`: what a model can do is its provider's to refuse, so that no client hides a button for nothing.
+pub(super) fn one() -> Bytes {
+    crate::json::bytes(&Shown {
+        modelfile: "",
+        parameters: "",
+        template: "",
+        modified_at: UNKNOWN_TIME,
+        details: Details::default(),
+        model_info: serde_json::Map::new(),
+        capabilities: &["completion", "tools", "vision", "thinking"],
+    })
+}
+
+/// `/api/version` and `/api/ps`.
+pub(super) fn about(tail: &str) -> Option<Bytes> {
+    match tail {
+        "/api/version" => Some(crate::json::bytes(&serde_json::json!({ "version": VERSION }))),
+        // No model is held in memory here.
+        "/api/ps" => Some(Bytes::from_static(br#"{"models":[]}"#)),
+        _ => None,
+    }
+}

@@ -1,0 +1,191 @@
+//! What a message of this dialect can hold, gathered from blocks: one text, one thinking, pictures, calls.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use super::{media, request::FUNCTION, write::Object};
+use crate::ir::{Block, Content, Losses, Media, Raw, Source, Text, ToolKind, ToolUse};
+
+/// Why most things are lost.
+pub(super) const NO_PLACE: &str = "ollama has no place for it";
+/// Why a signature is lost.
+pub(super) const PROOF: &str = "reasoning proof of another provider";
+/// What stands between pieces of reasoning that were blocks of their own.
+pub(super) const BETWEEN_THOUGHTS: &str = "\n\n";
+
+/// A member that only its own dialect knows.
+pub(super) type Member<'a> = (Text<'a>, Raw<'a>);
+
+/// The content of one message.
+#[derive(Default)]
+pub(super) struct Said<'b> {
+    texts: Vec<&'b str>,
+    thoughts: Vec<&'b str>,
+    images: Vec<&'b str>,
+    /// The calls, with the members of their blocks that only their dialect knows.
+    pub(super) calls: Vec<(&'b ToolUse<'b>, &'b [Member<'b>])>,
+}
+
+impl<'b> Said<'b> {
+    /// Gathers `blocks`, naming what has no place. Tool results are messages of their own and passed over.
+    pub(super) fn of(blocks: &'b [Block<'b>], path: &str, losses: &mut Losses) -> Self {
+        let mut said = Self::default();
+        said.gather(blocks, path, losses);
+        said
+    }
+
+    fn gather(&mut self, blocks: &'b [Block<'b>], path: &str, losses: &mut Losses) {
+        for (place, block) in blocks.iter().enumerate() {
+            let mut lose = |field: &str, reason: &'static str| {
+                losses.add(format!("{path}.content[{place}]{field}"), reason);
+            };
+            match &block.content {
+                Content::Text { text, citations } => {
+                    self.texts.push(text);
+                    if !citations.is_empty() {
+                        lose(".citations", NO_PLACE);
+                    }
+                }
+                Content::Refusal(text) => {
+                    self.texts.push(text);
+                    lose(".refusal", "ollama has no refusals: it is said as text");
+                }
+                Content::Thinking(thinking) => {
+                    if !thinking.text.is_empty() {
+                        self.thoughts.push(&thinking.text);
+                    }
+                    if thinking.signature.is_some() {
+                        lose(".signature", PROOF);
+                    }
+                }
+                Content::ToolUse(call) => {
+                    if call.signature.is_some() {
+                        lose(".signature", PROOF);
+                    }
+                    self.calls.push((call, &block.extra));
+                }
+                Content::ToolResult(_) => {}
+                Content::Image(media) => {
+                    match &media.source {
+                        Source::Base64(data) => self.images.push(data),
+                        _ => lose("", "ollama takes pictures in base64 only"),
+                    }
+                    if media.detail.as_deref().is_some_and(|detail| detail != "auto") {
+                        lose(".detail", NO_PLACE);
+                    }
+                }
+                Content::Audio(Media { source: Source::Base64(data), media_type, .. })
+                    if media_type.as_deref().is_some_and(media::is_known_audio) =>
+                {
+                    self.images.push(data);
+                }
+                Content::Audio(_) => lose("", "ollama takes sound in base64 as wav or mp3 only"),
+                Content::Video(_) => lose("", "ollama takes no video"),
+                Content::Document(media) => {
+                    let said = [
+                        (".name", media.name.is_some()),
+                        (".context", media.context.is_some()),
+                        (".cite", media.cite == Some(true)),
+                    ];
+                    said.iter().filter(|(_, is_said)| *is_said).for_each(|(field, _)| lose(field, NO_PLACE));
+                    match &media.source {
+                        Source::Text(text) => self.texts.push(text),
+                        Source::Blocks(blocks) => {
+                            self.gather(blocks, &format!("{path}.content[{place}]"), losses);
+                        }
+                        _ => lose("", "ollama takes documents as text only"),
+                    }
+                }
+                Content::Foreign { kind, .. } => {
+                    losses.add(
+                        format!("{path}.content[{place}]"),
+                        format!("a block `{kind}` that only its own dialect has"),
+                    );
+                }
+            }
+        }
+    }
+
+    /// The text, its pieces joined by `glue`.
+    pub(super) fn text(&self, glue: &str) -> Cow<'b, str> {
+        joined(&self.texts, glue)
+    }
+
+    /// The reasoning.
+    pub(super) fn thinking(&self) -> Cow<'b, str> {
+        joined(&self.thoughts, BETWEEN_THOUGHTS)
+    }
+
+    /// Writes `thinking` if there is any.
+    pub(super) fn write_thinking(&self, out: &mut Object<'_>) {
+        out.maybe("thinking", Some(self.thinking()).filter(|text| !text.is_empty()));
+    }
+
+    /// Writes `images` if there are any.
+    pub(super) fn write_images(&self, out: &mut Object<'_>) {
+        out.maybe("images", Some(&self.images).filter(|images| !images.is_empty()));
+    }
+}
+
+fn joined<'b>(pieces: &[&'b str], glue: &str) -> Cow<'b, str> {
+    match pieces {
+        [] => Cow::Borrowed(""),
+        [one] => Cow::Borrowed(one),
+        several => Cow::Owned(several.join(glue)),
+    }
+}
+
+/// Names members that only their own dialect knows.
+pub(super) fn foreign(extra: &[Member<'_>], path: &str, losses: &mut Losses) {
+    for (key, _) in extra {
+        losses.add(format!("{path}.{key}"), "only its own dialect knows this member");
+    }
+}
+
+/// Writes one call. `index` is its position, which answers have.
+pub(super) fn call(
+    call: &ToolUse<'_>,
+    id: Option<&str>,
+    index: Option<u64>,
+    extra: &[Member<'_>],
+    path: &str,
+    losses: &mut Losses,
+    out: &mut Object<'_>,
+) {
+    out.maybe("id", id);
+    out.object("function", |out| {
+        out.maybe("index", index);
+        out.member("name", &call.name);
+        match arguments(&call.input).filter(|_| call.kind == ToolKind::Function) {
+            Some(object) => out.member("arguments", object),
+            None => {
+                if !call.input.trim().is_empty() {
+                    let reason = "arguments are an object here: the text is its member `input`";
+                    losses.add(format!("{path}.tool_calls.{}.input", call.name), reason);
+                }
+                out.object("arguments", |out| {
+                    out.maybe("input", Some(&call.input).filter(|input| !input.trim().is_empty()));
+                });
+            }
+        }
+        write_function_extra(extra, out);
+    });
+    for (key, value) in extra.iter().filter(|(key, _)| !key.starts_with(FUNCTION)) {
+        out.member(key, value);
+    }
+}
+
+/// The arguments, if they are an object.
+fn arguments(input: &str) -> Option<&RawValue> {
+    serde_json::from_str::<&RawValue>(input).ok().filter(|raw| raw.get().starts_with('{'))
+}
+
+/// Writes the members that stood in `function`.
+pub(super) fn write_function_extra(extra: &[Member<'_>], out: &mut Object<'_>) {
+    for (key, value) in extra {
+        if let Some(key) = key.strip_prefix(FUNCTION) {
+            out.member(key, value);
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! A provider's stream of chunks, from the wire.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{
+    decode_parts::{Call, Function, citation, part},
+    decode_response::{seconds, stop},
+    interleave::{Blocks, CallDelta, Key, ThinkingState},
+    object::{TextOr, arguments, lax},
+    reasoning::{self, Detail},
+    wire::Usage,
+};
+use crate::{
+    codec::{Sink, Step, StreamDecoder},
+    framing::sse,
+    ir::{Content, Delta, Event, Stop, StopReason, Text, ToolKind},
+};
+
+const DONE: &[u8] = b"[DONE]";
+/// Most choices that are followed; OpenAI allows `n` up to 128.
+const MAX_CHOICES: usize = 1024;
+/// Stands for the index of a call in the older form, which has none.
+const LEGACY: u64 = u64::MAX;
+
+/// One chunk, as far as it is read. What clones spell in ways of their own is read if it can be.
+#[derive(Deserialize)]
+struct Chunk<'a> {
+    #[serde(borrow, default, deserialize_with = "lax")]
+    id: Option<Text<'a>>,
+    #[serde(borrow, default, deserialize_with = "lax")]
+    model: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    created: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    choices: Option<Vec<ChoiceChunk<'a>>>,
+    #[serde(borrow, default)]
+    usage: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    error: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct ChoiceChunk<'a> {
+    #[serde(default)]
+    index: Option<u64>,
+    #[serde(borrow, default)]
+    delta: Option<DeltaChunk<'a>>,
+    #[serde(borrow, default)]
+    logprobs: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "lax")]
+    finish_reason: Option<Text<'a>>,
+    #[serde(borrow, default, deserialize_with = "lax")]
+    stop_reason: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+struct DeltaChunk<'a> {
+    #[serde(borrow, default)]
+    content: Option<TextOr<'a, &'a RawValue>>,
+    #[serde(borrow, default)]
+    refusal: Option<Text<'a>>,
+    #[serde(borrow, default, deserialize_with = "lax")]
+    reasoning_content: Option<Text<'a>>,
+    #[serde(borrow, default, deserialize_with = "lax")]
+    reasoning: Option<Text<'a>>,
+    #[serde(borrow, default, deserialize_with = "lax")]
+    reasoning_details: Option<Vec<Detail<'a>>>,
+    #[serde(borrow, default)]
+    annotations: Option<Vec<&'a RawValue>>,
+    #[serde(borrow, default)]
+    audio: Option<AudioChunk<'a>>,
+    #[serde(borrow, default)]
+    images: Option<Vec<&'a RawValue>>,
+    #[serde(borrow, default)]
+    tool_calls: Option<Vec<Call<'a>>>,
+    #[serde(borrow, default)]
+    function_call: Option<Function<'a>>,
+}
+
+#[derive(Deserialize)]
+struct AudioChunk<'a> {
+    #[serde(borrow, default)]
+    id: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    data: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    transcript: Option<Text<'a>>,
+}
+
+/// Knows what has begun and what has ended.
+#[derive(Debug, Default)]
+pub(super) struct Decoder {
+    /// The answer's id, once it began; empty if the provider gave none.
+    id: Option<String>,
+    choices: Vec<ChoiceState>,
+    is_done: bool,
+}
+
+#[derive(Debug)]
+struct ChoiceState {
+    index: u64,
+    blocks: Blocks,
+    has_refusal: bool,
+    /// The first finish reason that was given: some servers repeat it.
+    word: Option<Text<'static>>,
+    sequence: Option<Text<'static>>,
+}
+
+impl StreamDecoder for Decoder {
+    fn event(&mut self, raw: &[u8], sink: Sink<'_>) -> Step {
+        if self.is_done {
+            return Step::Go;
+        }
+        let event = sse::Event::parse(raw);
+        let Some(data) = event.data.as_deref() else {
+            if self.id.is_some() {
+                sink(Event::Ping);
+            }
+            return Step::Go;
+        };
+        if data.trim_ascii() == DONE {
+            return self.complete(sink);
+        }
+        if event.name == Some(b"error") {
+            return Step::Failed(Bytes::copy_from_slice(data));
+        }
+        let chunk = match serde_json::from_slice::<Chunk<'_>>(data) {
+            Ok(chunk) => chunk,
+            // The error's own text may quote the answer.
+            Err(error) => {
+                return Step::Garbled(format!("a chunk cannot be read from its byte {} on", error.column()));
+            }
+        };
+        if chunk.error.is_some() {
+            return Step::Failed(Bytes::copy_from_slice(data));
+        }
+        match self.chunk(chunk, sink) {
+            Ok(()) => Step::Go,
+            Err(reason) => Step::Garbled(reason),
+        }
+    }
+
+    fn finish(&mut self, sink: Sink<'_>) -> Step {
+        if self.is_done {
+            return Step::End;
+        }
+        // Some servers close the connection without `[DONE]`: with every choice finished, nothing is missing.
+        let is_whole = !self.choices.is_empty() && self.choices.iter().all(|choice| choice.word.is_some());
+        if is_whole {
+            self.complete(sink)
+        } else {
+            Step::Garbled("the stream ended inside the answer".to_owned())
+        }
+    }
+}
+
+impl Decoder {
+    fn chunk(&mut self, chunk: Chunk<'_>, sink: Sink<'_>) -> Result<(), String> {
+        let usage = chunk.usage.and_then(|raw| Usage::read(raw.get().as_bytes()));
+        let choices = chunk.choices.unwrap_or_default();
+        let id = chunk.id.filter(|id| !id.is_empty());
+        // Azure's first chunk has no choices, and nothing in its id and model.
+        if self.id.is_none() && (id.is_some() || usage.is_some() || !choices.is_empty()) {
+            self.id = Some(id.as_deref().unwrap_or_default().to_owned());
+            let model = chunk.model.filter(|model| !model.is_empty());
+            sink(Event::Start { id, model, created: chunk.created.and_then(seconds) });
+        }
+        for choice in choices {
+            self.choice(choice, sink)?;
+        }
+        if let Some(usage) = usage {
+            sink(Event::Usage(usage));
+        }
+        Ok(())
+    }
+
+    fn choice(&mut self, chunk: ChoiceChunk<'_>, sink: Sink<'_>) -> Result<(), String> {
+        let index = chunk.index.unwrap_or(0);
+        let place = match self.choices.iter().position(|choice| choice.index == index) {
+            Some(place) => place,
+            None if self.choices.len() < MAX_CHOICES => {
+                let blocks = Blocks::new(index, self.id.as_deref().unwrap_or_default());
+                self.choices.push(ChoiceState {
+                    index,
+                    blocks,
+                    has_refusal: false,
+                    word: None,
+                    sequence: None,
+                });
+                self.choices.len() - 1
+            }
+            None => return Err("more choices than anybody asks for".to_owned()),
+        };
+        let state = &mut self.choices[place];
+        if let Some(delta) = chunk.delta {
+            state.delta(delta, sink)?;
+        }
+        if let Some(raw) = chunk.logprobs {
+            sink(Event::Logprobs { choice: index, raw: Cow::Borrowed(raw) });
+        }
+        if let (None, Some(word)) = (&state.word, chunk.finish_reason.filter(|word| !word.is_empty())) {
+            state.word = Some(word.into_owned());
+            state.sequence = chunk.stop_reason.map(Text::into_owned);
+        }
+        Ok(())
+    }
+
+    fn complete(&mut self, sink: Sink<'_>) -> Step {
+        let says_something = |choice: &ChoiceState| choice.word.is_some() || choice.blocks.has_any();
+        if !self.choices.iter().any(says_something) {
+            return Step::Garbled("the stream ended without an answer".to_owned());
+        }
+        self.is_done = true;
+        self.choices.sort_by_key(|choice| choice.index);
+        for choice in &mut self.choices {
+            if let Err(reason) = choice.blocks.finish(sink) {
+                return Step::Garbled(reason);
+            }
+            sink(Event::Stop { choice: choice.index, stop: choice.stop() });
+        }
+        sink(Event::End);
+        Step::End
+    }
+}
+
+impl ChoiceState {
+    fn delta(&mut self, delta: DeltaChunk<'_>, sink: Sink<'_>) -> Result<(), String> {
+        self.reasoning(delta.reasoning_content, delta.reasoning, delta.reasoning_details, sink)?;
+        match delta.content {
+            None => {}
+            Some(TextOr::Text(text)) => self.text(Key::Text, text, sink)?,
+            Some(TextOr::List(parts)) => {
+                for raw in parts {
+                    self.part(raw, sink)?;
+                }
+            }
+        }
+        if let Some(text) = delta.refusal.filter(|text| !text.is_empty()) {
+            self.has_refusal = true;
+            self.text(Key::Refusal, text, sink)?;
+        }
+        for raw in delta.annotations.into_iter().flatten() {
+            self.blocks.plain(Key::Text, Delta::Citation(citation(raw)), sink)?;
+        }
+        if let Some(audio) = delta.audio {
+            let id = audio.id.as_deref();
+            self.blocks.audio(id, None, sink)?;
+            let full = |text: &Text<'_>| !text.is_empty();
+            if let Some(data) = audio.data.filter(full) {
+                self.blocks.audio(id, Some(Delta::Audio(data)), sink)?;
+            }
+            if let Some(text) = audio.transcript.filter(full) {
+                self.blocks.audio(id, Some(Delta::Transcript(text)), sink)?;
+            }
+        }
+        for raw in delta.images.into_iter().flatten() {
+            self.blocks.whole("image_url", Cow::Borrowed(raw), sink)?;
+        }
+        for call in delta.tool_calls.into_iter().flatten() {
+            self.call(call, sink)?;
+        }
+        if let Some(function) = delta.function_call {
+            self.call(Call { index: Some(LEGACY), function: Some(function), ..Call::default() }, sink)?;
+        }
+        Ok(())
+    }
+
+    fn text(&mut self, key: Key, text: Text<'_>, sink: Sink<'_>) -> Result<(), String> {
+        if text.is_empty() { Ok(()) } else { self.blocks.plain(key, Delta::Text(text), sink) }
+    }
+
+    fn reasoning(
+        &mut self,
+        content: Option<Text<'_>>,
+        plain: Option<Text<'_>>,
+        details: Option<Vec<Detail<'_>>>,
+        sink: Sink<'_>,
+    ) -> Result<(), String> {
+        let full = |text: &Text<'_>| !text.is_empty();
+        let details = details.unwrap_or_default();
+        let (content, plain) = (content.filter(full), plain.filter(full));
+        let name = if content.is_some() { reasoning::AS_CONTENT } else { reasoning::AS_REASONING };
+        let text = content.or(plain).or_else(|| {
+            let texts: Vec<&str> =
+                details.iter().filter_map(|detail| detail.readable().map(|text| &**text)).collect();
+            let text = texts.concat();
+            (!text.is_empty()).then(|| text.into())
+        });
+        if text.is_none() && details.is_empty() {
+            return Ok(());
+        }
+        let is_summary = details.iter().any(|detail| detail.summary.is_some());
+        let state = ThinkingState { name, is_summary, is_redacted: text.is_none(), details: Vec::new() };
+        self.blocks.thinking(text, details, state, sink)
+    }
+
+    /// One part of a `content` that is a list, as Mistral sends it.
+    fn part(&mut self, raw: &RawValue, sink: Sink<'_>) -> Result<(), String> {
+        match part(raw).map_err(|_| "a part of the content cannot be read")?.content {
+            Content::Text { text, .. } => self.text(Key::Text, text, sink),
+            Content::Refusal(text) => {
+                self.has_refusal = true;
+                self.text(Key::Refusal, text, sink)
+            }
+            Content::Thinking(thinking) if thinking.text.is_empty() => Ok(()),
+            Content::Thinking(thinking) => {
+                let name = reasoning::AS_PART;
+                let state =
+                    ThinkingState { name, is_summary: false, is_redacted: false, details: Vec::new() };
+                self.blocks.thinking(Some(thinking.text), Vec::new(), state, sink)
+            }
+            Content::Foreign { kind, .. } => self.blocks.whole(&kind, Cow::Borrowed(raw), sink),
+            Content::Image(_) => self.blocks.whole("image_url", Cow::Borrowed(raw), sink),
+            _ => Err("a part of the content does not belong into an answer".to_owned()),
+        }
+    }
+
+    fn call(&mut self, call: Call<'_>, sink: Sink<'_>) -> Result<(), String> {
+        let (name, input, kind) = match (call.function, call.custom) {
+            (Some(function), _) => {
+                (function.name, function.arguments.map(arguments).unwrap_or_default(), ToolKind::Function)
+            }
+            (None, Some(custom)) => (custom.name, custom.input.unwrap_or_default(), ToolKind::Custom),
+            (None, None) => (None, Text::default(), ToolKind::Function),
+        };
+        let signature = call.extra_content.map(RawValue::get);
+        let delta = CallDelta { index: call.index, id: call.id, name, kind, input, signature };
+        self.blocks.call(delta, sink)
+    }
+
+    fn stop(&mut self) -> Stop<'static> {
+        let has_calls = self.blocks.has_calls();
+        match self.word.take() {
+            Some(word) => stop(word, self.sequence.take(), has_calls, self.has_refusal),
+            None => Stop::new(if has_calls { StopReason::ToolUse } else { StopReason::End }),
+        }
+    }
+}

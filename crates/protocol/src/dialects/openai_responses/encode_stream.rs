@@ -1,0 +1,346 @@
+//! Writes a client's answer, streamed or whole: the response object around the items.
+
+use super::{
+    HERE,
+    echo::{Echo, Moment},
+    encode_output::Output,
+    items::{append_logprobs, is_part},
+    openai_chat,
+    settings::foreign_members,
+    stream::failure_code,
+    write::{self, Object},
+};
+use crate::{
+    codec::{Encoded, Reply, StreamEncoder},
+    ir::{Block, BlockKind, Content, Delta, Event, Fault, Losses, Raw, Response, Stop, StopReason, Usage},
+};
+
+/// Tells the answer's beginning, its items and its end.
+pub(super) struct ResponseEncoder {
+    output: Output,
+    echo: Echo,
+    now: u64,
+    id: String,
+    model: String,
+    created: u64,
+    tier: Option<String>,
+    is_begun: bool,
+    is_over: bool,
+    stop: Option<StopReason>,
+    /// What the answer is instead of ended.
+    pending: Option<&'static str>,
+    usage: Option<Usage>,
+}
+
+/// What a background answer is before it has ended, or if it was cancelled.
+const PENDING: &[&str] = &["queued", "in_progress", "cancelled"];
+
+impl StreamEncoder for ResponseEncoder {
+    fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
+        if self.is_over {
+            return;
+        }
+        match event {
+            Event::Start { id, model, created } => {
+                self.begin(id.as_deref(), model.as_deref(), *created);
+                self.tell_begin(out);
+            }
+            Event::BlockStart { choice: 0, kind, .. } => {
+                self.tell_begin(out);
+                self.output.block_start(kind, out);
+            }
+            Event::Delta { choice: 0, delta, .. } => self.output.delta(delta, out),
+            Event::BlockStop { choice: 0, .. } => self.output.block_stop(out),
+            Event::Logprobs { choice: 0, raw } => self.output.logprobs(&entries(raw), out),
+            Event::Stop { choice: 0, stop } => self.stop(stop),
+            Event::BlockStart { choice, .. } => self.other_choice(*choice),
+            Event::Delta { .. } | Event::BlockStop { .. } | Event::Logprobs { .. } | Event::Stop { .. } => {}
+            Event::Usage(usage) => self.count(*usage),
+            Event::Ping => out.extend_from_slice(b": keep-alive\n\n"),
+            Event::End => {
+                self.tell_begin(out);
+                let (status, reason) = self.outcome();
+                self.output.close(status, out);
+                self.is_over = true;
+                self.tell(&format!("response.{status}"), status, reason, None, out);
+            }
+        }
+    }
+
+    /// `response.failed` (OpenAI API description, schema `ResponseFailedEvent`): the response as far as it came.
+    fn fail(&mut self, fault: &Fault, out: &mut Vec<u8>) {
+        if self.is_over {
+            return;
+        }
+        self.tell_begin(out);
+        self.is_over = true;
+        let error = serde_json::to_value(openai_chat::error_object(fault)).unwrap_or_default();
+        let said = |name: &str, default: &str| error[name].as_str().unwrap_or(default).to_owned();
+        let message = said("message", &fault.public);
+        self.tell("response.failed", "failed", None, Some((failure_code(fault), &message)), out);
+    }
+
+    fn losses(&self) -> &Losses {
+        &self.output.losses
+    }
+}
+
+impl ResponseEncoder {
+    /// Starts a stream.
+    pub(super) fn new(reply: Reply<'_>) -> Self {
+        Self::with(reply, false)
+    }
+
+    fn with(reply: Reply<'_>, is_quiet: bool) -> Self {
+        Self {
+            output: Output::new(reply, is_quiet),
+            echo: Echo::new(reply),
+            now: reply.now,
+            id: format!("resp_{}", reply.seed),
+            model: reply.request.model.to_string(),
+            created: reply.now,
+            tier: None,
+            is_begun: false,
+            is_over: false,
+            stop: None,
+            pending: None,
+            usage: None,
+        }
+    }
+
+    /// Takes over what the provider says of its answer.
+    fn begin(&mut self, id: Option<&str>, model: Option<&str>, created: Option<u64>) {
+        if let Some(id) = id.filter(|id| !id.is_empty()) {
+            id.clone_into(&mut self.id);
+        }
+        if let Some(model) = model.filter(|model| !model.is_empty()) {
+            model.clone_into(&mut self.model);
+        }
+        self.created = created.filter(|created| *created > 0).unwrap_or(self.created);
+    }
+
+    fn tell_begin(&mut self, out: &mut Vec<u8>) {
+        if !std::mem::replace(&mut self.is_begun, true) {
+            self.tell("response.created", "in_progress", None, None, out);
+            self.tell("response.in_progress", "in_progress", None, None, out);
+        }
+    }
+
+    /// One event with the response object as it is now.
+    fn tell(
+        &mut self,
+        event: &str,
+        status: &str,
+        reason: Option<&str>,
+        error: Option<(&str, &str)>,
+        out: &mut Vec<u8>,
+    ) {
+        let mut json = Vec::with_capacity(2048);
+        write::object(&mut json, |o| self.response(status, reason, error, o));
+        self.output.frames.emit(out, event, |o| o.json("response", &json));
+    }
+
+    fn response(&self, status: &str, reason: Option<&str>, error: Option<(&str, &str)>, o: &mut Object<'_>) {
+        let moment = Moment {
+            id: &self.id,
+            model: &self.model,
+            created: self.created,
+            status,
+            completed: (status == "completed").then_some(self.now.max(self.created)),
+            error,
+            reason,
+            output: &self.output.items,
+            usage: self.usage,
+            tier: self.tier.as_deref(),
+        };
+        self.echo.write(&moment, o);
+    }
+
+    fn other_choice(&mut self, choice: u64) {
+        self.output.losses.add(format!("choices[{choice}]"), "the dialect has one answer only");
+    }
+
+    fn count(&mut self, usage: Usage) {
+        for (name, count) in
+            [("usage.audio_input", usage.audio_input), ("usage.audio_output", usage.audio_output)]
+        {
+            if count > 0 {
+                self.output.losses.add(name, "the dialect does not count sound by itself");
+            }
+        }
+        self.usage = Some(usage);
+    }
+
+    fn stop(&mut self, stop: &Stop<'_>) {
+        let word = stop.word.as_deref();
+        if stop.sequence.is_some() {
+            self.output.losses.add("stop_sequence", "no such member here");
+        }
+        if stop.details.as_ref().is_some_and(|details| !is_reason(details)) {
+            self.output.losses.add("stop_details", "no such member here");
+        }
+        self.pending = PENDING.iter().copied().find(|status| word == Some(status));
+        match stop.reason {
+            StopReason::Other if self.pending.is_some() => {}
+            StopReason::Pause => {
+                self.output.losses.add("stop", "the provider paused; the dialect has no such end")
+            }
+            StopReason::Other => {
+                self.output.losses.add("stop", "an end that only the provider's dialect has")
+            }
+            _ => {}
+        }
+        self.stop = Some(stop.reason);
+    }
+
+    /// The status, and why the answer is not complete.
+    fn outcome(&self) -> (&'static str, Option<&'static str>) {
+        if let Some(status) = self.pending {
+            return (status, None);
+        }
+        match self.stop {
+            Some(StopReason::MaxTokens | StopReason::ContextFull) => {
+                ("incomplete", Some("max_output_tokens"))
+            }
+            Some(StopReason::ContentFilter) => ("incomplete", Some("content_filter")),
+            // A refusal is a part of the message here; one without words would look like an end.
+            Some(StopReason::Refusal) if !self.output.has_refusal => ("incomplete", Some("content_filter")),
+            // Not one of the documented reasons, but neither was the answer complete.
+            Some(StopReason::Malformed) => ("incomplete", Some("malformed_tool_call")),
+            _ => ("completed", None),
+        }
+    }
+}
+
+/// True for the dialect's own `incomplete_details`, which are the reason and are said as such.
+fn is_reason(details: &Raw<'_>) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Details {
+        #[serde(rename = "reason")]
+        _reason: serde::de::IgnoredAny,
+    }
+    serde_json::from_str::<Details>(details.get()).is_ok()
+}
+
+/// The elements of the chat endpoint's `logprobs`.
+fn entries(raw: &Raw<'_>) -> String {
+    #[derive(serde::Deserialize)]
+    struct Logprobs<'a> {
+        #[serde(borrow, default)]
+        content: Option<&'a serde_json::value::RawValue>,
+    }
+    let mut entries = String::new();
+    if let Ok(Logprobs { content: Some(content) }) = serde_json::from_str(raw.get()) {
+        append_logprobs(&mut entries, content.get());
+    }
+    entries
+}
+
+/// Writes a whole answer: what a stream ends with.
+pub(super) fn encode(response: &Response<'_>, reply: Reply<'_>) -> Encoded {
+    let mut encoder = ResponseEncoder::with(reply, true);
+    let home = response.origin == HERE;
+    encoder.begin(response.id.as_deref(), response.model.as_deref(), response.created);
+    encoder.tier = response.service_tier.as_deref().and_then(openai_chat::answer_tier).map(str::to_owned);
+    if let Some(usage) = response.usage {
+        encoder.count(usage);
+    }
+    if !home {
+        foreign_members("", &response.extra, response.origin, &mut encoder.output.losses, None);
+    }
+    for choice in &response.choices {
+        if choice.index != 0 {
+            encoder.other_choice(choice.index);
+            continue;
+        }
+        if !home {
+            foreign_members("choices[0].", &choice.extra, response.origin, &mut encoder.output.losses, None);
+        }
+        let text = choice.blocks.iter().position(|block| matches!(block.content, Content::Text { .. }));
+        for (at, block) in choice.blocks.iter().enumerate() {
+            let logprobs = choice.logprobs.as_ref().filter(|_| Some(at) == text);
+            encoder.block(at, block, logprobs, response.origin);
+        }
+        if let Some(stop) = &choice.stop {
+            encoder.stop(stop);
+        }
+    }
+    if response.choices.is_empty() {
+        // A prompt that was blocked: there is an answer, and nothing in it.
+        encoder.stop = Some(StopReason::ContentFilter);
+    }
+    let (status, reason) = encoder.outcome();
+    encoder.output.close(status, &mut Vec::new());
+    let mut body = Vec::with_capacity(encoder.output.items.len() + 2048);
+    write::object(&mut body, |o| {
+        encoder.response(status, reason, None, o);
+        if home {
+            o.extra(&response.extra);
+        }
+    });
+    Encoded { body, losses: encoder.output.losses }
+}
+
+impl ResponseEncoder {
+    /// Takes one block of a whole answer, in the steps that a stream has.
+    fn block(&mut self, at: usize, block: &Block<'_>, logprobs: Option<&Raw<'_>>, origin: &'static str) {
+        let path = format!("choices[0].content[{at}]");
+        let none = &mut Vec::new();
+        let output = &mut self.output;
+        if origin != HERE {
+            foreign_members(&format!("{path}."), &block.extra, origin, &mut output.losses, None);
+        } else if !block.extra.is_empty()
+            && matches!(block.content, Content::Text { .. } | Content::Refusal(_))
+        {
+            output.close("completed", none);
+            write::members(&mut output.message_extra, |o| o.extra(&block.extra));
+        }
+        let kind = match &block.content {
+            Content::Text { .. } => BlockKind::Text,
+            Content::Refusal(_) => BlockKind::Refusal,
+            Content::Thinking(thinking) => BlockKind::Thinking {
+                is_summary: thinking.is_summary,
+                is_redacted: thinking.is_redacted,
+                item: thinking.item.clone(),
+            },
+            Content::ToolUse(call) => BlockKind::ToolUse {
+                id: call.id.clone(),
+                name: call.name.clone(),
+                kind: call.kind,
+                signature: call.signature.clone(),
+                item: call.item.clone(),
+            },
+            Content::Foreign { origin, kind, raw } if !is_part(kind) => {
+                BlockKind::Foreign { origin, kind: kind.borrowed(), raw: raw.clone() }
+            }
+            _ => {
+                output.losses.add(path, "the dialect answers in text only");
+                return;
+            }
+        };
+        output.block_start(&kind, none);
+        match &block.content {
+            Content::Text { text, citations } => {
+                output.delta(&Delta::Text(text.borrowed()), none);
+                for citation in citations {
+                    output.delta(&Delta::Citation(citation.clone()), none);
+                }
+                if let Some(raw) = logprobs {
+                    output.logprobs(&entries(raw), none);
+                }
+            }
+            Content::Refusal(text) => output.delta(&Delta::Text(text.borrowed()), none),
+            Content::Thinking(thinking) => {
+                if !thinking.text.is_empty() {
+                    output.delta(&Delta::Text(thinking.text.borrowed()), none);
+                }
+                if let Some(signature) = &thinking.signature {
+                    output.delta(&Delta::Signature(signature.clone()), none);
+                }
+            }
+            Content::ToolUse(call) => output.delta(&Delta::Input(call.input.borrowed()), none),
+            _ => {}
+        }
+        output.block_stop(none);
+    }
+}

@@ -1,0 +1,11 @@
+//! Every dialect to every dialect, over every exchange that was recorded or written by hand: what holds in each cell.
+
+mod answers;
+mod cases;
+mod differ;
+mod fold;
+mod generated;
+mod gist;
+mod goldens;
+mod requests;
+mod streams;

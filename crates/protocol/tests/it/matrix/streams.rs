@@ -1,0 +1,173 @@
+//! Every stream to every dialect: the same answer as the whole one, and never whole when cut.
+
+use lockgate_protocol::{
+    codec::{Codec, Step},
+    dialect::Dialect,
+    dialects::DIALECTS,
+    framing::Framing,
+    ir::{Choice, Fault, FaultKind, Losses, Request, Response, Usage},
+};
+
+use super::{
+    answers,
+    cases::{self, Said, Source},
+    differ::{self, Differences},
+    fold::{self, Fold},
+    gist,
+};
+
+/// One stream in one dialect, and what became of it.
+pub(super) struct Translated {
+    pub(super) bytes: Vec<u8>,
+    pub(super) losses: Losses,
+    pub(super) fold: Fold,
+    pub(super) step: Step,
+}
+
+/// The events, unless nothing but whole answers is there.
+fn events(source: &Source) -> Option<&[Vec<u8>]> {
+    match &source.answer {
+        Said::Stream(events, _) => Some(events),
+        Said::Whole(_) => None,
+    }
+}
+
+/// Reads `events` of the source and writes them as a stream of `dialect`.
+pub(super) fn translate(
+    source: &Source,
+    events: &[Vec<u8>],
+    dialect: &dyn Dialect,
+    request: &Request<'_>,
+) -> Translated {
+    let mut encoder = dialect.codec().encoder(cases::reply(dialect, request));
+    let mut bytes = Vec::new();
+    let (fold, step) = fold::read(source.dialect.name(), source.decoder(), events, |event| {
+        encoder.event(event, &mut bytes);
+    });
+    match &step {
+        Step::End => {}
+        _ => encoder.fail(&Fault::new(FaultKind::Cut, "the stream was cut"), &mut bytes),
+    }
+    Translated { bytes, losses: encoder.losses().clone(), fold, step }
+}
+
+/// Reads a translated stream as its client does.
+fn again(cell: &str, dialect: &dyn Dialect, bytes: &[u8]) -> (Fold, Step) {
+    let framing = dialect.codec().framing();
+    let events = cases::cut(framing, bytes);
+    for event in &events {
+        let payload = framing.payload(event);
+        let is_json = serde_json::from_slice::<serde_json::Value>(&payload).is_ok();
+        let is_mark = framing == Framing::Sse && *payload == *b"[DONE]";
+        assert!(is_json || is_mark || payload.is_empty(), "{cell}: {}", String::from_utf8_lossy(event));
+    }
+    fold::read(dialect.name(), dialect.codec().decoder(), &events, |_| {})
+}
+
+/// A stream, its whole answer, and the same two in the client's dialect.
+pub(super) struct Cell {
+    pub(super) translated: Translated,
+    pub(super) differences: Differences,
+}
+
+pub(super) fn cell(source: &Source, dialect: &dyn Dialect) -> Option<Cell> {
+    let events = events(source)?;
+    let cell = format!("{} -> {}", source.id, dialect.name());
+    let body = answers::request_body(source, dialect);
+    let request = answers::request(body.as_deref(), dialect);
+    let translated = translate(source, events, dialect, &request);
+    if let Step::Failed(error) = &translated.step {
+        let is_said = |codec: &dyn Codec, error: &[u8]| {
+            codec.decode_error(error).is_some_and(|complaint| complaint.message.is_some())
+        };
+        assert!(is_said(source.dialect.codec(), error), "{cell}");
+        let (_, step) = again(&cell, dialect, &translated.bytes);
+        let Step::Failed(error) = step else { panic!("{cell}: {step:?}") };
+        assert!(is_said(dialect.codec(), &error), "{cell}");
+        return None;
+    }
+    assert_eq!(translated.step, Step::End, "{cell}");
+    let Translated { bytes, losses, fold, .. } = &translated;
+    let differences = differences(&cell, dialect, &fold.response, bytes, losses, &request);
+    Some(Cell { translated, differences })
+}
+
+/// What differs between an answer, its stream in the client's dialect, and its whole form there.
+pub(super) fn differences(
+    cell: &str,
+    dialect: &dyn Dialect,
+    response: &Response<'_>,
+    bytes: &[u8],
+    losses: &Losses,
+    request: &Request<'_>,
+) -> Differences {
+    let (again, step) = again(cell, dialect, bytes);
+    assert_eq!(step, Step::End, "{cell}");
+    let mut found = answers::compare(response, &again.response, losses);
+    let whole = answers::translate(cell, response, dialect, request);
+    let read = dialect.codec().decode_response(&whole.encoded.body).unwrap();
+    let (read_gist, again_gist) = (gist::of_response(&read), gist::of_response(&again.response));
+    let streamed = differ::compare(&read_gist, &again_gist, losses).silent;
+    let written = differ::compare(&again_gist, &read_gist, &whole.encoded.losses).silent;
+    // There, what reasoning is proved by is the name of its member: two pieces of it are one in a whole answer.
+    let is_mark = |line: &String| line.starts_with("proof of openai-chat");
+    let written = written.into_iter().filter(|line| !is_mark(line));
+    found.silent.extend(whole.differences.silent.into_iter().map(|line| format!("whole: {line}")));
+    found.silent.extend(streamed.into_iter().map(|line| format!("whole, but not streamed: {line}")));
+    found.silent.extend(written.map(|line| format!("streamed, but not whole: {line}")));
+    let end = |response: &Response<'_>| -> (Vec<_>, Option<Usage>) {
+        let reason = |choice: &Choice<'_>| choice.stop.as_ref().map(|stop| stop.reason);
+        (response.choices.iter().map(reason).collect(), response.usage)
+    };
+    let (whole, streamed) = (end(&read), end(&again.response));
+    if whole != streamed {
+        found.silent.push(format!("whole {whole:?}, streamed {streamed:?}"));
+    }
+    found
+}
+
+#[test]
+fn every_stream_says_in_every_dialect_what_the_whole_answer_says() {
+    let mut silent = Vec::new();
+    for source in cases::all() {
+        for dialect in DIALECTS {
+            let Some(cell) = cell(&source, *dialect) else { continue };
+            for line in cell.differences.silent {
+                silent.push(format!(
+                    "{} -> {}: {line} [{}]",
+                    source.id,
+                    dialect.name(),
+                    cell.translated.losses
+                ));
+            }
+        }
+    }
+    assert!(silent.is_empty(), "{}:\n{}", silent.len(), silent.join("\n"));
+}
+
+/// Most places at which one stream is cut: the first events, the last, and some between.
+const CUTS: usize = 12;
+
+#[test]
+fn no_cut_stream_is_whole_in_any_dialect() {
+    for source in cases::all() {
+        let Some(events) = events(&source) else { continue };
+        for dialect in DIALECTS {
+            let body = answers::request_body(&source, *dialect);
+            let request = answers::request(body.as_deref(), *dialect);
+            let step = (events.len() / CUTS).max(1);
+            let last = events.len().saturating_sub(4);
+            for place in (0..events.len()).filter(|place| place % step == 0 || *place >= last) {
+                let cell = format!("{} -> {}, cut behind {place} events", source.id, dialect.name());
+                let translated = translate(&source, &events[..place], *dialect, &request);
+                if translated.step == Step::End {
+                    // All that the provider had to say was said, but for events that change nothing.
+                    assert!(!translated.fold.response.choices.is_empty(), "{cell}");
+                    continue;
+                }
+                let (_, step) = again(&cell, *dialect, &translated.bytes);
+                assert!(matches!(step, Step::Failed(_)), "{cell}: {step:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Amazon Bedrock with a bearer API key: the model is a path segment, the region a part of the host.
+
+use http::HeaderMap;
+use lockgate_protocol::ir::Fault;
+
+use crate::{
+    address::{Address, SiteError},
+    exchange::{Ask, Prepared},
+    path,
+    place::{Place, Wish, bad_path},
+    provider::Provider,
+    providers::openai::{bearer, flat, no_api_version},
+};
+
+pub(crate) struct Bedrock;
+
+impl Provider for Bedrock {
+    fn kind(&self) -> &'static str {
+        "bedrock"
+    }
+
+    fn speaks(&self) -> &'static [&'static str] {
+        &["bedrock"]
+    }
+
+    /// The host names the region: `https://bedrock-runtime.{region}.amazonaws.com`.
+    fn needs_base_url(&self) -> bool {
+        true
+    }
+
+    fn locate(&self, wish: &Wish<'_>) -> Result<Place, SiteError> {
+        no_api_version(wish)?;
+        let written = wish.base_url.ok_or(SiteError::BaseUrlMissing(self.kind()))?;
+        Ok(Place { address: Address::parse(written)?, query: None })
+    }
+
+    fn authorise(&self, secret: &str, headers: &mut HeaderMap) -> Result<(), SiteError> {
+        bearer(secret, headers)
+    }
+
+    /// `/model/{id}/{verb}`: ids have colons and, as ARNs, slashes, which are encoded here and nowhere else.
+    fn prepare(&self, place: &Place, ask: &Ask<'_>) -> Result<Prepared, Fault> {
+        let verb = ask.tail.rsplit('/').next().unwrap_or_default();
+        if !ask.tail.starts_with("/model/") || !VERBS.contains(&verb) {
+            return flat(place, ask);
+        }
+        let mut prefix = String::with_capacity(place.path_size(ask) + 16);
+        prefix.push_str(place.prefix());
+        prefix.push_str("/model");
+        path::push_id(&mut prefix, ask.model).map_err(|why| bad_path("model", why))?;
+        let ask =
+            Ask { tail: ask.tail.rsplit_once('/').map_or("", |(front, _)| &ask.tail[front.len()..]), ..*ask };
+        place.prepare_under(prefix, &ask)
+    }
+}
+
+/// The paths behind a model.
+const VERBS: &[&str] =
+    &["converse", "converse-stream", "invoke", "invoke-with-response-stream", "count-tokens"];

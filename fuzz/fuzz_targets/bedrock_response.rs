@@ -1,0 +1,4 @@
+//! Target `bedrock_response`: see `src/lib.rs`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| lockgate_fuzz::run("bedrock_response", input));

@@ -1,0 +1,4 @@
+//! Target `gemini_request`: see `src/lib.rs`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| lockgate_fuzz::run("gemini_request", input));
