@@ -10,6 +10,7 @@ import shutil
 import openai
 import pytest
 
+import processes
 import servers
 
 
@@ -31,8 +32,8 @@ def pytest_collection_modifyitems(config, items):
 @pytest.fixture(scope="session")
 def endpoints(request):
     """Base URL and key for each operation: the gateway's, or with --direct the mock's own."""
-    if not servers.BINARY.exists():
-        pytest.exit(f"{servers.BINARY} is missing; build it with: cargo build -p lockgate-cli", returncode=2)
+    if not processes.BINARY.exists():
+        pytest.exit(f"{processes.BINARY} is missing; build it with: cargo build -p lockgate-cli", returncode=2)
     shutil.rmtree(servers.RUN, ignore_errors=True)
     servers.SCAN.mkdir(parents=True)
     with contextlib.ExitStack() as stack:
@@ -44,7 +45,7 @@ def endpoints(request):
             else:
                 gateway = stack.enter_context(servers.gateway({"up": up, "limited": limited}))
                 found = dict.fromkeys(servers.MODELS, gateway)
-        except servers.NotReady as failure:
+        except processes.NotReady as failure:
             # Said once, instead of once for every test.
             pytest.exit(str(failure), returncode=1)
         yield found

@@ -4,6 +4,7 @@ mod leaks;
 mod setup;
 
 use std::collections::BTreeMap;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use lockgate_testkit::clock;
@@ -14,7 +15,7 @@ use setup::Need;
 /// Which suites to run.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Run only the suite of this name.
+    /// Run only the suite of this name, which may be one that is run on demand.
     #[arg(long, value_name = "NAME", value_parser = names())]
     only: Option<String>,
 }
@@ -24,6 +25,8 @@ struct Suite {
     name: &'static str,
     about: &'static str,
     needs: &'static [Need],
+    /// Left out unless it is asked for by name.
+    on_demand: bool,
     run: fn() -> Result<(), Failure>,
 }
 
@@ -33,19 +36,37 @@ const SUITES: &[Suite] = &[
         name: "rust",
         about: "unit, fixture and integration tests of every crate",
         needs: &[],
+        on_demand: false,
         run: rust,
     },
     Suite {
         name: "sdk",
         about: "the official OpenAI SDK through the real binary",
-        needs: &[Need::Binary, Need::Python],
+        needs: &[Need::Binary, Need::Python("sdk")],
+        on_demand: false,
         run: sdk,
+    },
+    Suite {
+        name: "matrix",
+        about: "every official SDK on every upstream dialect, through the real binary",
+        needs: &[Need::Binary, Need::Python("matrix"), Need::Node("matrix")],
+        on_demand: false,
+        run: matrix,
     },
     Suite {
         name: "leaks",
         about: "no secret in any log or answer of the sdk suite",
         needs: &[],
+        on_demand: false,
         run: leaks::run,
+    },
+    // On demand: it installs a few hundred MB of packages, and runs for a minute.
+    Suite {
+        name: "agents",
+        about: "Claude Code, Codex and Gemini CLI at work, on every upstream dialect",
+        needs: &[Need::Binary, Need::Python("agents")],
+        on_demand: true,
+        run: agents,
     },
 ];
 
@@ -54,13 +75,33 @@ fn rust() -> Result<(), Failure> {
 }
 
 fn sdk() -> Result<(), Failure> {
-    let mut pytest = setup::python();
+    workspace::run(pytest("sdk").env("LOCKGATE_SDK_RUN", leaks::folder()))
+}
+
+fn matrix() -> Result<(), Failure> {
+    let folder = workspace::target().join("matrix-run");
+    // The table at its end says more than the traces of many cells, which take minutes to write.
+    workspace::run(pytest("matrix").arg("--tb=line").env("LOCKGATE_MATRIX_RUN", folder))
+}
+
+fn agents() -> Result<(), Failure> {
+    let target = workspace::target();
+    workspace::run(
+        pytest("agents")
+            .env("LOCKGATE_AGENTS", target.join("agents"))
+            .env("LOCKGATE_AGENTS_RUN", target.join("agents-run")),
+    )
+}
+
+/// Runs `tests/{suite}` against the debug build.
+fn pytest(suite: &str) -> Command {
+    let mut pytest = setup::python(suite);
     pytest
-        .args(["-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider", "tests/sdk"])
+        .args(["-m", "pytest", "-q", "--tb=short"])
+        .arg(format!("tests/{suite}"))
         .env("PYTHONDONTWRITEBYTECODE", "1")
-        .env("LOCKGATE_BINARY", workspace::binary(Profile::Debug, "lockgate"))
-        .env("LOCKGATE_SDK_RUN", leaks::folder());
-    workspace::run(&mut pytest)
+        .env("LOCKGATE_BINARY", workspace::binary(Profile::Debug, "lockgate"));
+    pytest
 }
 
 fn names() -> clap::builder::PossibleValuesParser {
@@ -79,8 +120,9 @@ struct Outcome {
 /// # Errors
 /// When any suite failed.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let chosen =
-        SUITES.iter().filter(|suite| arguments.only.as_deref().is_none_or(|only| only == suite.name));
+    let chosen = SUITES
+        .iter()
+        .filter(|suite| arguments.only.as_ref().map_or(!suite.on_demand, |only| only == suite.name));
     let mut prepared = BTreeMap::new();
     let outcomes: Vec<Outcome> = chosen.map(|suite| run_suite(suite, &mut prepared)).collect();
     print_table(&outcomes);

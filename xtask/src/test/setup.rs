@@ -1,4 +1,4 @@
-//! What suites need beyond Rust, made when it is missing: the gateway's binary, and a Python with the pinned SDKs.
+//! What suites need beyond Rust, made when it is missing: the gateway's binary, and the pinned SDKs.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,8 +11,10 @@ use crate::workspace::{self, Failure};
 pub(super) enum Need {
     /// The debug build of the binary `lockgate`.
     Binary,
-    /// A virtual environment with `tests/sdk/requirements.txt` installed.
-    Python,
+    /// A virtual environment with `tests/{suite}/requirements.txt` installed.
+    Python(&'static str),
+    /// Node, and in `tests/{suite}/node` the packages of its lock file.
+    Node(&'static str),
 }
 
 impl Need {
@@ -22,32 +24,36 @@ impl Need {
             Self::Binary => {
                 workspace::run(&mut workspace::cargo(&["build", "--locked", "--package", "lockgate-cli"]))
             }
-            Self::Python => prepare_python(),
+            Self::Python(suite) => prepare_python(suite),
+            Self::Node(suite) => prepare_node(suite),
         }
     }
 }
 
-fn environment() -> PathBuf {
-    workspace::target().join("venv")
+/// One per suite: SDKs that are tested together need not agree with those of another suite on what they depend on.
+fn environment(suite: &str) -> PathBuf {
+    workspace::target().join("venv").join(suite)
 }
 
-/// The Python of the virtual environment, in the root of the repository.
-pub(super) fn python() -> Command {
-    let mut command = Command::new(environment().join("bin/python"));
+/// The Python of a suite's virtual environment, in the root of the repository.
+pub(super) fn python(suite: &str) -> Command {
+    let mut command = Command::new(environment(suite).join("bin/python"));
     command.current_dir(workspace::root());
     command
 }
 
 /// A copy of the requirements inside the environment says for which pins it was made.
-fn prepare_python() -> Result<(), Failure> {
-    let wanted = fs::read_to_string(workspace::root().join("tests/sdk/requirements.txt"))?;
-    let stamp = environment().join("requirements.txt");
-    if fs::read_to_string(&stamp).is_ok_and(|made| made == wanted) && succeeds(python().arg("--version")) {
+fn prepare_python(suite: &str) -> Result<(), Failure> {
+    let requirements = format!("tests/{suite}/requirements.txt");
+    let wanted = fs::read_to_string(workspace::root().join(&requirements))?;
+    let stamp = environment(suite).join("requirements.txt");
+    if fs::read_to_string(&stamp).is_ok_and(|made| made == wanted) && succeeds(python(suite).arg("--version"))
+    {
         return Ok(());
     }
-    create_environment()?;
+    create_environment(suite)?;
     // Wheels only: without one for this machine, pip would look for compilers and fail in a less clear way.
-    let mut install = python();
+    let mut install = python(suite);
     install.args([
         "-m",
         "pip",
@@ -57,16 +63,34 @@ fn prepare_python() -> Result<(), Failure> {
         "--only-binary",
         ":all:",
     ]);
-    install.args(["--requirement", "tests/sdk/requirements.txt"]);
+    install.args(["--requirement", &requirements]);
     workspace::run(&mut install)?;
     fs::write(stamp, wanted)?;
     Ok(())
 }
 
+/// A copy of the lock file beside the packages says for which pins they were installed.
+fn prepare_node(suite: &str) -> Result<(), Failure> {
+    let folder = workspace::root().join("tests").join(suite).join("node");
+    let wanted = fs::read_to_string(folder.join("package-lock.json"))?;
+    let stamp = folder.join("node_modules").join("installed-lock.json");
+    if fs::read_to_string(&stamp).is_ok_and(|made| made == wanted) {
+        return Ok(());
+    }
+    if !succeeds(Command::new("npm").arg("--version")) {
+        return Err("node with npm is missing: install node 20 or newer".into());
+    }
+    // No package here needs its scripts, and what is not run can do no harm.
+    let install = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+    workspace::run(Command::new("npm").args(install).current_dir(&folder))?;
+    fs::write(stamp, wanted)?;
+    Ok(())
+}
+
 /// Debian and Ubuntu ship Python without the part that makes environments; as root it is installed, else named.
-fn create_environment() -> Result<(), Failure> {
+fn create_environment(suite: &str) -> Result<(), Failure> {
     let mut create = Command::new("python3");
-    create.args(["-m", "venv", "--clear"]).arg(environment());
+    create.args(["-m", "venv", "--clear"]).arg(environment(suite));
     if succeeds(&mut create) {
         return Ok(());
     }
