@@ -142,7 +142,18 @@ impl<'r> Writer<'r> {
             }
         }
         let temperature = sampling.temperature.as_ref().filter(|_| is_free).map(|raw| self.at_most_one(raw));
-        let top_p = sampling.top_p.as_ref().filter(|_| is_free);
+        // Claude on Bedrock refuses both at once; the temperature is what people set on purpose.
+        let is_one_too_many = !self.own && self.family == Family::Anthropic && temperature.is_some();
+        if is_one_too_many && is_free && sampling.top_p.is_some() {
+            self.losses().add("top_p", "not together with a temperature");
+        }
+        let top_p = sampling.top_p.as_ref().filter(|_| is_free && !is_one_too_many);
+        // Converse refuses stop sequences of white space only.
+        let (stops, blank): (Vec<_>, Vec<_>) =
+            sampling.stop.iter().partition(|stop| self.own || !stop.trim().is_empty());
+        if !blank.is_empty() {
+            self.losses().add("stop", "the target takes no stop sequence of white space only");
+        }
         let mark = json.mark();
         let mut is_empty = true;
         json.member_object("inferenceConfig", |json| {
@@ -156,9 +167,9 @@ impl<'r> Writer<'r> {
             if let Some(top_p) = top_p {
                 json.member("topP", top_p.get());
             }
-            if !sampling.stop.is_empty() {
+            if !stops.is_empty() {
                 json.member_array("stopSequences", |json| {
-                    sampling.stop.iter().for_each(|stop| json.item_text(stop));
+                    stops.iter().for_each(|stop| json.item_text(stop));
                 });
             }
             json.rest(self.extra(), "inferenceConfig");
@@ -259,7 +270,7 @@ impl<'r> Writer<'r> {
 }
 
 /// Classes of service (API description, `ServiceTierType`).
-const TIERS: &[&str] = &["priority", "default", "flex", "reserved"];
+pub(super) const TIERS: &[&str] = &["priority", "default", "flex", "reserved"];
 
 /// Whether metadata are as few and as short as Converse takes them (API description, `RequestMetadata`).
 fn fits_as_metadata(metadata: &Raw<'_>) -> bool {

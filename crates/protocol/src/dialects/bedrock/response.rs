@@ -125,7 +125,10 @@ pub(super) fn encode(response: &Response<'_>) -> Encoded {
             Some((_, metrics)) => json.member("metrics", metrics.get()),
             None => json.member_object("metrics", |json| json.member_number("latencyMs", 0)),
         }
-        if let Some(tier) = response.service_tier.as_deref() {
+        // What others call standard is the default here (API description, `ServiceTierType`).
+        let tier =
+            response.service_tier.as_deref().map(|tier| if tier == "standard" { "default" } else { tier });
+        if let Some(tier) = tier.filter(|tier| own || super::request_encode::TIERS.contains(tier)) {
             json.member_object("serviceTier", |json| {
                 json.member_text("type", tier);
                 json.rest(extra, "serviceTier");
