@@ -141,7 +141,7 @@ fn tool_use<'a>(raw: &'a RawValue) -> Result<Block<'a>, String> {
     }
     let content = Content::ToolUse(ToolUse {
         id: wire.id.filter(|id| !id.is_empty()).ok_or("toolUse: toolUseId is missing")?,
-        name: wire.name.ok_or("toolUse: name is missing")?,
+        name: wire.name.filter(|name| !name.is_empty()).ok_or("toolUse: name is missing")?,
         input: wire.input.map_or("{}", RawValue::get).into(),
         kind: ToolKind::Function,
         signature: None,

@@ -127,7 +127,7 @@ impl Decoder {
         let open = match start {
             wire::Start { tool_use: Some(tool), .. } => {
                 let id = tool.id.filter(|id| !id.is_empty()).ok_or("toolUse: toolUseId is missing")?;
-                let name = tool.name.ok_or("toolUse: name is missing")?;
+                let name = tool.name.filter(|name| !name.is_empty()).ok_or("toolUse: name is missing")?;
                 match tool.kind.filter(|kind| *kind != "tool_use") {
                     Some(kind) => Open::ServerCall {
                         id: id.to_string(),

@@ -262,7 +262,7 @@ impl ResponseDecoder {
         };
         let id = item.id.as_ref().map(ToString::to_string);
         self.current = Some(Current { index, id, begun: 0, open: None });
-        if let (Some(kind), Some(name)) = (kind, item.name) {
+        if let (Some(kind), Some(name)) = (kind, item.name.filter(|name| !name.is_empty())) {
             let given = |id: &Text<'_>| !id.is_empty();
             let Some(id) = item.call_id.filter(given).or_else(|| item.id.clone()).filter(given) else {
                 return Ok(());

@@ -125,7 +125,7 @@ fn call(raw: &RawValue, kind: ToolKind) -> Result<Item<'_>, String> {
     // Servers that imitate the API leave `call_id` out at times; the item's id ties just as well.
     let id = call.call_id.filter(given).or_else(|| call.id.clone()).filter(given);
     let id = id.ok_or("`call_id` is missing")?;
-    let name = call.name.ok_or("`name` is missing")?;
+    let name = call.name.filter(|name| !name.is_empty()).ok_or("`name` is missing")?;
     let input = match kind {
         ToolKind::Function => call.arguments.filter(given).unwrap_or_else(|| "{}".into()),
         ToolKind::Custom => call.input.unwrap_or_default(),
