@@ -59,7 +59,11 @@ impl StreamEncoder for ResponseEncoder {
             Event::Ping => out.extend_from_slice(b": keep-alive\n\n"),
             Event::End => {
                 self.tell_begin(out);
-                let (status, reason) = self.outcome();
+                // A whole answer may be one to wait for; a stream that ended is not, whatever status it names.
+                let (status, reason) = match self.pending.take() {
+                    Some(_) => ("incomplete", None),
+                    None => self.outcome(),
+                };
                 self.output.close(status, out);
                 self.is_over = true;
                 self.tell(&format!("response.{status}"), status, reason, None, out);
