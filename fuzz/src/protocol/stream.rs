@@ -8,7 +8,7 @@ use lockgate_protocol::{
     dialect::{Dialect, Operation},
     dialects::DIALECTS,
     framing::{Framer, Framing, event_stream},
-    ir::{BlockKind, Delta, Event, Fault, FaultKind, Request},
+    ir::{BlockKind, Delta, Event, Fault, FaultKind, Request, ToolKind},
 };
 
 /// Most positions at which an input is cut in two.
@@ -171,7 +171,7 @@ struct Choice {
     next: u64,
     open: Option<u64>,
     stopped: bool,
-    /// True while the open block is a call whose arguments have not begun.
+    /// True while the open block is a call whose JSON arguments have not begun.
     awaits_input: bool,
 }
 
@@ -191,7 +191,7 @@ impl Promises {
                 assert_eq!(*block, choice.next, "blocks count up");
                 choice.open = Some(*block);
                 choice.next += 1;
-                choice.awaits_input = matches!(kind, BlockKind::ToolUse { .. });
+                choice.awaits_input = matches!(kind, BlockKind::ToolUse { kind: ToolKind::Function, .. });
                 if let BlockKind::ToolUse { id, .. } = kind {
                     assert!(!id.is_empty(), "a call without an id");
                 }

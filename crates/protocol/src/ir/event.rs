@@ -118,8 +118,8 @@ pub enum BlockKind<'a> {
 pub enum Delta<'a> {
     /// Text, of a text, thinking or refusal block.
     Text(Text<'a>),
-    /// A part of the arguments' JSON text, or of a custom tool's plain text. All parts together are never empty: a call
-    /// without arguments gives `{}`.
+    /// A part of the arguments' JSON text, or of a custom tool's plain text. All parts of JSON together are never empty:
+    /// a call without arguments gives `{}`. Plain text may be.
     Input(Text<'a>),
     /// The proof of a thinking block, or of a text block (Gemini); whole, not in parts.
     Signature(Signature<'a>),
