@@ -1,6 +1,7 @@
 //! Gemini against recorded traffic and against what others say.
 
 mod cross;
+mod fit;
 mod normal;
 mod recorded;
 mod robust;

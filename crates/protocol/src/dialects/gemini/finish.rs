@@ -7,9 +7,8 @@ use serde_json::value::RawValue;
 use super::wire;
 use crate::ir::{Block, Content, Stop, StopReason, Text};
 
-/// Gemini's words with what they mean; a word's place in the list is its number in Vertex answers with
-/// `enum-encoding=int`. Source: Vertex discovery document, `Candidate.finishReason`. From `CONTINUATION` on the numbers
-/// are not known; the last rows only the Gemini API has.
+/// Gemini's words with what they mean; the place of each of the first [`NUMBERED`] is its number in Vertex answers with
+/// `enum-encoding=int`. Source: discovery documents of Vertex and of the Gemini API, `Candidate.finishReason`.
 const WORDS: &[(&str, StopReason)] = &[
     ("FINISH_REASON_UNSPECIFIED", StopReason::Other),
     ("STOP", StopReason::End),
@@ -26,12 +25,21 @@ const WORDS: &[(&str, StopReason)] = &[
     ("IMAGE_PROHIBITED_CONTENT", StopReason::ContentFilter),
     ("IMAGE_RECITATION", StopReason::ContentFilter),
     ("IMAGE_OTHER", StopReason::Other),
+    // A call of a tool that is not on offer: nobody can run it.
     ("UNEXPECTED_TOOL_CALL", StopReason::Malformed),
     ("NO_IMAGE", StopReason::Other),
-    ("CONTINUATION", StopReason::MaxTokens),
     ("MALFORMED_RESPONSE", StopReason::Malformed),
-    ("MISSING_THOUGHT_SIGNATURE", StopReason::Malformed),
+    ("CONTINUATION", StopReason::MaxTokens),
+    // The provider's own tools ran in a circle until it stopped them, before there was an answer.
+    ("TOO_MANY_TOOL_CALLS", StopReason::Pause),
+    ("LANGUAGE", StopReason::ContentFilter),
+    ("ESCALATION", StopReason::ContentFilter),
+    // The request is at fault, not what the model called.
+    ("MISSING_THOUGHT_SIGNATURE", StopReason::Other),
 ];
+
+/// How many of [`WORDS`] have a number that is known.
+const NUMBERED: usize = 17;
 
 /// Reads a `finishReason`, which may be a word or a number; `None` while the candidate goes on. The content says
 /// whether tools are to be run: Gemini has no such reason.
@@ -39,7 +47,7 @@ pub(super) fn read<'a>(raw: &'a RawValue, calls_tools: bool) -> Option<Stop<'a>>
     let word: Text<'a> = match (wire::string(raw), raw.get().parse::<usize>()) {
         (Some(word), _) if !word.is_empty() => word,
         (None, Ok(0)) => return None,
-        (None, Ok(number)) => WORDS.get(number).map_or("OTHER", |row| row.0).into(),
+        (None, Ok(number)) => WORDS[..NUMBERED].get(number).map_or("OTHER", |row| row.0).into(),
         _ => return None,
     };
     let reason = WORDS.iter().find(|row| word == row.0).map_or(StopReason::Other, |row| row.1);
@@ -107,9 +115,25 @@ mod tests {
         check(r#""UNEXPECTED_TOOL_CALL""#, true, Some(("UNEXPECTED_TOOL_CALL", StopReason::Malformed)));
         check("2", false, Some(("MAX_TOKENS", StopReason::MaxTokens)));
         check("0", false, None);
+        check("16", false, Some(("NO_IMAGE", StopReason::Other)));
+        check("17", false, Some(("OTHER", StopReason::Other)));
         check("77", false, Some(("OTHER", StopReason::Other)));
         check(r#""""#, false, None);
         check(r#""NEW_WORD""#, false, Some(("NEW_WORD", StopReason::Other)));
+    }
+
+    #[test]
+    fn only_stop_is_a_normal_end() {
+        for (word, reason) in WORDS {
+            let is_normal =
+                matches!(reason, StopReason::End | StopReason::ToolUse | StopReason::StopSequence);
+            assert_eq!(is_normal, *word == "STOP", "{word}");
+            for calls_tools in [false, true] {
+                let raw = format!("\"{word}\"");
+                let expect = if is_normal && calls_tools { StopReason::ToolUse } else { *reason };
+                check(&raw, calls_tools, Some((word, expect)));
+            }
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Parts of a turn and the blocks that they are.
 
+mod media;
 mod read;
 mod write;
 
@@ -12,8 +13,13 @@ pub(super) use write::Writer;
 /// calls by name and order.
 const MADE_UP: &str = "gem_";
 
+/// True for the address of a file in a store of Google's: of the Gemini API or of Cloud Storage.
+fn is_in_store(uri: &str) -> bool {
+    ["gs://", "https://generativelanguage.googleapis.com/"].iter().any(|store| uri.starts_with(store))
+}
+
 /// Where a block stands, for the path of a loss.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Place {
     /// In the system prompt.
     System(usize),

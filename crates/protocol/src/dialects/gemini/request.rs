@@ -1,6 +1,8 @@
 //! Requests.
 
 mod read;
+mod tools;
+mod turns;
 mod write;
 
 use serde::Deserialize;

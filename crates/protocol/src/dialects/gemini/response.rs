@@ -216,7 +216,7 @@ pub(super) fn end(object: &mut Object<'_>, stop: &Stop<'_>, at_home: bool, losse
     if stop.sequence.is_some() {
         losses.add("stop_sequence", "Gemini does not say which one was met");
     }
-    if stop.reason == StopReason::Pause {
+    if stop.reason == StopReason::Pause && !at_home {
         losses.add("stop_reason", "Gemini has no pauses");
     }
 }

@@ -99,6 +99,21 @@ impl Object<'_> {
         array(self.key(key), write);
     }
 
+    /// Writes an array, or nothing if no item is written into it; true if there is one.
+    pub(super) fn array_if_any(&mut self, key: &str, write: impl FnOnce(&mut Array<'_>)) -> bool {
+        let (start, was_empty) = (self.out.len(), self.is_empty);
+        let mut wrote = false;
+        array(self.key(key), |inner| {
+            write(inner);
+            wrote = !inner.is_empty();
+        });
+        if !wrote {
+            self.out.truncate(start);
+            self.is_empty = was_empty;
+        }
+        wrote
+    }
+
     pub(super) fn texts<'t>(&mut self, key: &str, texts: impl IntoIterator<Item = &'t str>) {
         self.array(key, |array| texts.into_iter().for_each(|text| string(array.item(), text)));
     }
@@ -142,15 +157,24 @@ impl Array<'_> {
         object(self.item(), write);
     }
 
-    /// Writes an object unless `write` says that it came to nothing.
-    pub(super) fn object_if(&mut self, write: impl FnOnce(&mut Object<'_>) -> bool) {
+    /// Writes an object unless `write` says that it came to nothing; true if it is there.
+    pub(super) fn object_if(&mut self, write: impl FnOnce(&mut Object<'_>) -> bool) -> bool {
+        self.all_or_none(|array| {
+            let mut keep = false;
+            array.object(|inner| keep = write(inner));
+            keep
+        })
+    }
+
+    /// Writes items unless `write` says that they came to nothing; true if they are there.
+    pub(super) fn all_or_none(&mut self, write: impl FnOnce(&mut Self) -> bool) -> bool {
         let (start, length) = (self.out.len(), self.length);
-        let mut keep = false;
-        object(self.item(), |inner| keep = write(inner));
+        let keep = write(self);
         if !keep {
             self.out.truncate(start);
             self.length = length;
         }
+        keep
     }
 }
 
@@ -164,13 +188,18 @@ mod tests {
             object.object_if_any("a", |_| {});
             object.text("b", "\"\n");
             object.object_if_any("c", |inner| inner.plain("d", 1));
+            assert!(!object.array_if_any("x", |_| {}));
+            assert!(object.array_if_any("f", |array| array.object(|_| {})));
             object.array("e", |array| {
                 array.object_if(|_| false);
                 array.object(|_| {});
-                array.object_if(|_| false);
+                array.all_or_none(|array| {
+                    array.object(|_| {});
+                    array.object_if(|_| false)
+                });
                 array.object(|_| {});
             });
         });
-        assert_eq!(raw.get(), r#"{"b":"\"\n","c":{"d":1},"e":[{},{}]}"#);
+        assert_eq!(raw.get(), r#"{"b":"\"\n","c":{"d":1},"f":[{}],"e":[{},{}]}"#);
     }
 }

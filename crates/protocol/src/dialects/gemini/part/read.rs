@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::{
     super::{NAME, proof, wire, write},
-    MADE_UP,
+    MADE_UP, is_in_store,
 };
 use crate::ir::{
     Block, Content, Media, Members, Signature, Source, Text, Thinking, ToolKind, ToolResult, ToolUse, raw,
@@ -199,8 +199,8 @@ fn media<'a>(source: Source<'a>, media_type: Option<Text<'a>>, name: Option<Text
 
 /// Files of the Gemini API and of Cloud Storage are in the provider's store; other addresses it fetches.
 fn place_of(uri: Text<'_>) -> Source<'_> {
-    let is_fetched = ["http://", "https://"].iter().any(|scheme| uri.starts_with(scheme))
-        && !uri.starts_with("https://generativelanguage.googleapis.com/");
+    let is_fetched =
+        ["http://", "https://"].iter().any(|scheme| uri.starts_with(scheme)) && !is_in_store(&uri);
     if is_fetched { Source::Url(uri) } else { Source::File(uri) }
 }
 

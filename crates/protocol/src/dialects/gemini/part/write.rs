@@ -1,12 +1,13 @@
 //! From blocks to parts.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::value::RawValue;
 
 use super::{
-    super::{NAME, proof, write},
+    super::{NAME, proof, wire, write},
     MADE_UP, Place,
+    media::{Beside, goes_inside, media_of},
 };
 use crate::ir::{
     Block, Content, Losses, Media, Members, Source, Text, Thinking, ToolKind, ToolResult, ToolUse,
@@ -16,34 +17,25 @@ use crate::ir::{
 /// ai.google.dev/gemini-api/docs/thought-signatures, "transferring a trace from a different model".
 const NO_SIGNATURE: &str = "skip_thought_signature_validator";
 
-/// Media types of files that are known by their address only.
-const TYPES: &[(&str, &str)] = &[
-    (".png", "image/png"),
-    (".jpg", "image/jpeg"),
-    (".jpeg", "image/jpeg"),
-    (".gif", "image/gif"),
-    (".webp", "image/webp"),
-    (".pdf", "application/pdf"),
-    (".mp3", "audio/mp3"),
-    (".wav", "audio/wav"),
-    (".mp4", "video/mp4"),
-    (".txt", "text/plain"),
-];
-
 /// Writes the parts of one request or one answer.
 pub(in super::super) struct Writer<'w> {
     /// True if the blocks come from Gemini's own dialect.
     pub(in super::super) at_home: bool,
     /// True if a client reads the parts, false if a provider does: it gets no other's proofs.
     pub(in super::super) for_client: bool,
-    /// True if media of tool results go inside the results, as Gemini 3 takes them, not beside.
-    pub(in super::super) media_inside: bool,
+    /// True if a model of the third generation or later reads the parts.
+    pub(in super::super) is_gemini_3: bool,
+    /// True while the parts of a function's response are written.
+    pub(super) is_inside: bool,
     /// True if the next call has to have a signature, whatever it is.
     pub(in super::super) must_sign: bool,
     /// Names of the tools that were called, by the id of the call.
     pub(in super::super) names: HashMap<&'w str, &'w str>,
-    /// Media of tool results that are to stand beside them, once all results of the turn are written.
-    pub(in super::super) beside: Vec<(&'w Media<'w>, Place)>,
+    /// Where tool results stand that no call of the turn before asked for: said as text, because Gemini refuses them
+    /// ("function response turn comes immediately after a function call turn").
+    pub(in super::super) strays: HashSet<Place>,
+    /// What is to stand beside the tool results, once all results of the turn are written.
+    pub(super) beside: Vec<Beside<'w>>,
     pub(in super::super) losses: Losses,
 }
 
@@ -53,24 +45,45 @@ impl<'w> Writer<'w> {
         Self {
             at_home,
             for_client,
-            media_inside: true,
+            is_gemini_3: true,
+            is_inside: false,
             must_sign: false,
             names: HashMap::new(),
+            strays: HashSet::new(),
             beside: Vec::new(),
             losses: Losses::default(),
         }
     }
 
-    /// Names each member of another dialect as lost.
+    /// Names each member of another dialect as lost; of the usage, which is written but for these, what is left of it.
     pub(in super::super) fn lose_extra(
         &mut self,
         extra: &Members<'_>,
         place: Option<&dyn std::fmt::Display>,
     ) {
-        for (key, _) in extra.iter().filter(|_| !self.at_home) {
-            let path = place.map_or_else(|| key.to_string(), |place| format!("{place}.{key}"));
-            self.losses.add(path, "Gemini has no such field");
+        const REASON: &str = "Gemini has no such field";
+        for (key, value) in extra.iter().filter(|_| !self.at_home) {
+            match (place, wire::members(value).filter(|_| *key == "usage")) {
+                (Some(place), _) => self.losses.add(format!("{place}.{key}"), REASON),
+                (None, None) => self.losses.add(&**key, REASON),
+                (None, Some(left)) => {
+                    left.iter().for_each(|(inner, _)| self.losses.add(format!("{key}.{inner}"), REASON));
+                }
+            }
         }
+    }
+
+    /// Names what a block says beside its content.
+    fn lose_hints(&mut self, block: &Block<'_>, place: Place) {
+        self.lose_extra(&block.extra, Some(&place));
+        if block.cache.is_some() {
+            self.losses.add(format!("{place}.cache_control"), "Gemini caches prompts by itself");
+        }
+    }
+
+    /// True if the block is written as a function's response.
+    pub(in super::super) fn is_response(&self, block: &Block<'_>, place: Place) -> bool {
+        matches!(block.content, Content::ToolResult(_)) && !self.strays.contains(&place)
     }
 
     /// Writes one block as the parts that it is: often one, sometimes none.
@@ -80,10 +93,12 @@ impl<'w> Writer<'w> {
         place: Place,
         parts: &mut write::Array<'_>,
     ) {
-        self.lose_extra(&block.extra, Some(&place));
-        if block.cache.is_some() {
-            self.losses.add("cache_control", "Gemini caches prompts by itself");
-        }
+        self.lose_hints(block, place);
+        self.content(block, place, parts);
+    }
+
+    /// Writes what a block is, once what it says beside that is named.
+    fn content(&mut self, block: &'w Block<'w>, place: Place, parts: &mut write::Array<'_>) {
         match &block.content {
             Content::Text { text, citations } => {
                 if !citations.is_empty() && !self.for_client {
@@ -100,9 +115,10 @@ impl<'w> Writer<'w> {
             | Content::Document(media)
             | Content::Audio(media)
             | Content::Video(media) => {
-                self.media(media, Some(&block.extra), place, parts);
+                self.media(media, &block.extra, place, parts);
             }
             Content::ToolUse(call) => parts.object(|part| self.call(call, &block.extra, place, part)),
+            Content::ToolResult(result) if self.strays.contains(&place) => self.stray(result, place, parts),
             Content::ToolResult(result) => {
                 parts.object(|part| self.result(result, &block.extra, place, part))
             }
@@ -120,15 +136,51 @@ impl<'w> Writer<'w> {
         }
     }
 
-    /// Writes the media that wait to stand beside the tool results.
+    /// Writes what waits to stand beside the tool results, each behind words that say whose it is.
     pub(in super::super) fn rest(&mut self, parts: &mut write::Array<'_>) {
-        for (media, place) in std::mem::take(&mut self.beside) {
-            self.media(media, None, place, parts);
+        for Beside { result, media } in std::mem::take(&mut self.beside) {
+            let label = self.label(result);
+            parts.all_or_none(|parts| {
+                parts.object(|part| part.text("text", &label));
+                let before = parts.len();
+                for (block, place) in media {
+                    self.content(block, place, parts);
+                }
+                parts.len() > before
+            });
         }
     }
 
+    /// A result without its call: what it says, as text.
+    fn stray(&mut self, result: &'w ToolResult<'w>, place: Place, parts: &mut write::Array<'_>) {
+        let reason = "the call that it answers is not in the turn before: said as text";
+        self.losses.add(place.to_string(), reason);
+        let label = self.label(result);
+        let (text, media) = self.split(result, place);
+        let text = text.map_or(label.clone(), |text| format!("{label}\n{text}"));
+        parts.object(|part| part.text("text", &text));
+        for (block, place) in media {
+            self.content(block, place, parts);
+        }
+    }
+
+    /// Words that say whose result follows.
+    fn label(&self, result: &ToolResult<'_>) -> String {
+        let failed = if result.is_error == Some(true) { "failed " } else { "" };
+        match (given(&result.id), self.name_of(result)) {
+            (Some(id), Some(name)) => format!("From the result of {failed}tool call {id} ({name}):"),
+            (Some(id), None) => format!("From the result of {failed}tool call {id}:"),
+            (None, name) => format!("From the result of {failed}tool call {}:", name.unwrap_or_default()),
+        }
+    }
+
+    /// The tool that was called.
+    fn name_of<'t>(&'t self, result: &'t ToolResult<'_>) -> Option<&'t str> {
+        self.names.get(&*result.id).copied().or(result.name.as_deref())
+    }
+
     /// The members of the part itself; those of the objects within stand there.
-    fn extra(&self, part: &mut write::Object<'_>, extra: &Members<'_>) {
+    pub(super) fn extra(&self, part: &mut write::Object<'_>, extra: &Members<'_>) {
         if self.at_home {
             part.members_under("", extra);
         }
@@ -144,7 +196,7 @@ impl<'w> Writer<'w> {
         let signature = thinking.signature.as_ref().filter(|signature| {
             let goes = self.for_client || signature.at_home(NAME).is_some();
             if !goes {
-                self.losses.add(place.to_string(), "reasoning proof of another provider");
+                self.losses.add(format!("{place}.signature"), "reasoning proof of another provider");
             }
             goes
         });
@@ -189,7 +241,7 @@ impl<'w> Writer<'w> {
             }
             signature => {
                 if signature.is_some() {
-                    self.losses.add(place.to_string(), "reasoning proof of another provider");
+                    self.losses.add(format!("{place}.signature"), "reasoning proof of another provider");
                 }
                 if must_sign {
                     part.text("thoughtSignature", NO_SIGNATURE);
@@ -206,29 +258,27 @@ impl<'w> Writer<'w> {
         place: Place,
         part: &mut write::Object<'_>,
     ) {
-        let name = self.names.get(&*result.id).copied().or(result.name.as_deref());
-        if name.is_none() {
-            self.losses.add(place.to_string(), "the call that it answers is not in the conversation");
-        }
         let (text, media) = self.split(result, place);
+        let name = self.name_of(result).unwrap_or(&result.id).to_owned();
         part.object("functionResponse", |object| {
             if let Some(id) = given(&result.id) {
                 object.text("id", id);
             }
-            object.text("name", name.unwrap_or(&result.id));
+            object.text("name", &name);
             response(text.as_deref(), result.is_error == Some(true), object);
-            let inside = |media: &Media<'_>| {
-                self.at_home || (self.media_inside && matches!(media.source, Source::Base64(_)))
-            };
-            let (inside, beside): (Vec<_>, Vec<_>) =
-                media.into_iter().partition(|(block, _)| media_of(block).is_some_and(inside));
+            let (inside, beside): (Vec<_>, Vec<_>) = media.into_iter().partition(|(block, _)| {
+                self.at_home || (self.is_gemini_3 && media_of(block).is_some_and(goes_inside))
+            });
             if !inside.is_empty() {
+                self.is_inside = true;
                 object.array("parts", |parts| {
-                    inside.into_iter().for_each(|(block, place)| self.block(block, place, parts));
+                    inside.into_iter().for_each(|(block, place)| self.content(block, place, parts));
                 });
+                self.is_inside = false;
             }
-            let beside = beside.into_iter().filter_map(|(block, place)| Some((media_of(block)?, place)));
-            self.beside.extend(beside);
+            if !beside.is_empty() {
+                self.beside.push(Beside { result, media: beside });
+            }
             if self.at_home {
                 object.members_under("functionResponse.", extra);
             }
@@ -246,6 +296,7 @@ impl<'w> Writer<'w> {
         let mut media = Vec::new();
         for (number, block) in result.blocks.iter().enumerate() {
             let place = place.inner(number);
+            self.lose_hints(block, place);
             let said = match &block.content {
                 Content::Text { text, .. } => text,
                 Content::Document(Media { source: Source::Text(text), .. }) => text,
@@ -264,64 +315,6 @@ impl<'w> Writer<'w> {
             });
         }
         (text, media)
-    }
-
-    fn media(
-        &mut self,
-        media: &'w Media<'w>,
-        extra: Option<&Members<'_>>,
-        place: Place,
-        parts: &mut write::Array<'_>,
-    ) {
-        let mut lose =
-            |field: &str, reason: &'static str| self.losses.add(format!("{place}.{field}"), reason);
-        if media.detail.as_deref().is_some_and(|detail| detail != "auto") {
-            lose("detail", "Gemini has no such field");
-        }
-        if media.cite == Some(true) {
-            lose("citations", "Gemini cites no documents of the client");
-        }
-        if media.context.is_some() {
-            lose("context", "Gemini has no such field");
-        }
-        let name = media.name.as_deref().filter(|_| {
-            if !self.at_home {
-                lose("name", "Gemini takes no file names");
-            }
-            self.at_home
-        });
-        let mime = media.media_type.as_deref();
-        let (key, mime, place_key, value) = match &media.source {
-            Source::Base64(_) if mime.is_none() => return lose("source", "media without their type"),
-            Source::Base64(data) => ("inlineData", mime, "data", data),
-            Source::File(_) if !self.at_home => {
-                return lose("source", "a file in the store of another provider");
-            }
-            Source::Url(uri) | Source::File(uri) => {
-                ("fileData", mime.or_else(|| type_of(uri)), "fileUri", uri)
-            }
-            Source::Text(text) => return parts.object(|part| part.text("text", text)),
-            Source::Blocks(blocks) => {
-                return blocks.iter().for_each(|block| self.block(block, place, parts));
-            }
-        };
-        parts.object(|part| {
-            part.object(key, |object| {
-                if let Some(mime) = mime {
-                    object.text("mimeType", mime);
-                }
-                object.text(place_key, value);
-                if let Some(name) = name {
-                    object.text("displayName", name);
-                }
-                if let Some(extra) = extra.filter(|_| self.at_home) {
-                    object.members_under(&format!("{key}."), extra);
-                }
-            });
-            if let Some(extra) = extra {
-                self.extra(part, extra);
-            }
-        });
     }
 }
 
@@ -351,20 +344,6 @@ fn object_of(text: &str) -> Option<&RawValue> {
         return None;
     }
     serde_json::from_str(text).ok()
-}
-
-fn media_of<'b>(block: &'b Block<'b>) -> Option<&'b Media<'b>> {
-    match &block.content {
-        Content::Image(media) | Content::Document(media) | Content::Audio(media) | Content::Video(media) => {
-            Some(media)
-        }
-        _ => None,
-    }
-}
-
-fn type_of(uri: &str) -> Option<&'static str> {
-    let path = uri.split(['?', '#']).next().unwrap_or(uri).to_ascii_lowercase();
-    TYPES.iter().find(|(ending, _)| path.ends_with(ending)).map(|row| row.1)
 }
 
 fn short(text: &str) -> String {

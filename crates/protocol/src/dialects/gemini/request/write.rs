@@ -2,16 +2,14 @@
 
 use super::{
     super::{
-        NAME,
-        part::{self, Place},
-        schema, thinking,
-        write::{self, Array, Object},
+        NAME, part, schema, thinking,
+        write::{self, Object},
     },
-    CALLING, CONFIG, TOOL_CONFIG,
+    CONFIG, tools, turns,
 };
 use crate::{
     codec::{Encoded, Target},
-    ir::{Block, Content, Losses, OutputFormat, Raw, Request, Role, Tool, ToolChoice, ToolKind},
+    ir::{Losses, OutputFormat, Raw, Request},
 };
 
 /// Most stop sequences that Gemini takes. Source: discovery document, `GenerationConfig.stopSequences`.
@@ -21,14 +19,13 @@ const MAX_STOPS: usize = 5;
 pub(in super::super) fn write(request: &Request<'_>, target: Target<'_>) -> Encoded {
     let at_home = request.origin == NAME;
     let mut writer = part::Writer::new(at_home, false);
-    writer.media_inside = thinking::is_gemini_3(target.model);
+    writer.is_gemini_3 = thinking::is_gemini_3(target.model);
     let mut body = Vec::with_capacity(request.size());
     write::object(&mut body, |object| {
-        system(request, &mut writer, object);
-        object.array("contents", |array| contents(request, target.model, &mut writer, array));
+        turns::write(request, &mut writer, object);
         let mut losses = std::mem::take(&mut writer.losses);
-        tools(request, at_home, object, &mut losses);
-        object.object_if_any("toolConfig", |config| tool_config(request, at_home, config, &mut losses));
+        tools::declare(request, at_home, object, &mut losses);
+        object.object_if_any("toolConfig", |config| tools::configure(request, at_home, config, &mut losses));
         object.object_if_any("generationConfig", |config| {
             generation(request, target.model, at_home, config, &mut losses);
         });
@@ -41,220 +38,6 @@ pub(in super::super) fn write(request: &Request<'_>, target: Target<'_>) -> Enco
         }
     }
     Encoded { body, losses: writer.losses }
-}
-
-fn system<'r>(request: &'r Request<'r>, writer: &mut part::Writer<'r>, object: &mut Object<'_>) {
-    if request.system.is_empty() {
-        return;
-    }
-    object.object("systemInstruction", |content| {
-        content.array("parts", |parts| {
-            for (place, block) in request.system.iter().enumerate() {
-                writer.block(block, Place::System(place), parts);
-            }
-        });
-    });
-}
-
-/// One turn of the conversation as Gemini sees it, with the places of its blocks.
-struct Turn<'r> {
-    is_model: bool,
-    blocks: Vec<(Place, &'r Block<'r>)>,
-}
-
-fn contents<'r>(request: &'r Request<'r>, model: &str, writer: &mut part::Writer<'r>, array: &mut Array<'_>) {
-    let turns = turns(request, writer);
-    let current = current_turn(&turns);
-    let needs_signatures = !writer.at_home && thinking::is_gemini_3(model);
-    for (number, turn) in turns.iter().enumerate() {
-        writer.must_sign = needs_signatures && turn.is_model && number >= current;
-        array.object_if(|content| {
-            content.text("role", if turn.is_model { "model" } else { "user" });
-            let mut has_parts = false;
-            content.array("parts", |parts| {
-                for (place, block) in &turn.blocks {
-                    if !matches!(block.content, Content::ToolResult(_)) {
-                        writer.rest(parts);
-                    }
-                    writer.block(block, *place, parts);
-                }
-                writer.rest(parts);
-                has_parts = !parts.is_empty();
-            });
-            // A turn that says nothing is refused by Gemini, but not for the gateway to leave out at home.
-            has_parts || writer.at_home
-        });
-    }
-}
-
-/// Where the latest words of the user begin, from which on Gemini 3 asks for signatures. What stands beside tool
-/// results continues a turn.
-fn current_turn(turns: &[Turn<'_>]) -> usize {
-    let has_results = |turn: &Turn<'_>| {
-        turn.blocks.iter().any(|(_, block)| matches!(block.content, Content::ToolResult(_)))
-    };
-    let (mut current, mut start) = (0, 0);
-    for run in turns.chunk_by(|one, other| one.is_model == other.is_model) {
-        if run.iter().all(|turn| !turn.is_model && !has_results(turn)) {
-            current = start;
-        }
-        start += run.len();
-    }
-    current
-}
-
-/// The turns: at home as they came; else neighbours of the model joined, because all calls of a turn are answered by
-/// the next one, and results put first, in the order of the calls.
-fn turns<'r>(request: &'r Request<'r>, writer: &mut part::Writer<'r>) -> Vec<Turn<'r>> {
-    let mut turns: Vec<Turn<'r>> = Vec::with_capacity(request.messages.len());
-    let mut order: Vec<&str> = Vec::new();
-    for (number, message) in request.messages.iter().enumerate() {
-        let place = format!("messages[{number}]");
-        if message.name.is_some() {
-            writer.losses.add(format!("{place}.name"), "Gemini has no names of speakers");
-        }
-        if matches!(message.role, Role::System | Role::Developer) {
-            writer
-                .losses
-                .add(format!("{place}.role"), "no system role within the conversation: said as the user");
-        }
-        writer.lose_extra(&message.extra, Some(&place));
-        let is_model = message.role == Role::Assistant;
-        let places = (0..).map(|block| Place::Message(number, block));
-        let mut blocks: Vec<(Place, &'r Block<'r>)> = places.zip(&message.blocks).collect();
-        for (_, block) in &blocks {
-            if let Content::ToolUse(call) = &block.content {
-                writer.names.insert(&call.id, &call.name);
-                order.push(&call.id);
-            }
-        }
-        if !writer.at_home {
-            blocks.sort_by_key(|(_, block)| match &block.content {
-                Content::ToolResult(result) => {
-                    order.iter().rposition(|id| **id == *result.id).unwrap_or(order.len())
-                }
-                _ => usize::MAX,
-            });
-            if let Some(last) = turns.last_mut().filter(|last| last.is_model && is_model) {
-                last.blocks.append(&mut blocks);
-                continue;
-            }
-        }
-        turns.push(Turn { is_model, blocks });
-    }
-    turns
-}
-
-fn tools(request: &Request<'_>, at_home: bool, object: &mut Object<'_>, losses: &mut Losses) {
-    let is_function = |tool: &Tool<'_>| matches!(tool, Tool::Client { kind: ToolKind::Function, .. });
-    // Vertex takes one object with functions only, so they are collected; at home they stay where they were.
-    let mut groups: Vec<Vec<(usize, &Tool<'_>)>> = Vec::new();
-    for (number, tool) in request.tools.iter().enumerate() {
-        match tool {
-            Tool::Foreign { origin, .. } if *origin != NAME => {
-                losses.add(format!("tools[{number}]"), "a tool that another provider runs");
-            }
-            Tool::Client { kind: ToolKind::Custom, .. } => {
-                losses.add(format!("tools[{number}]"), "Gemini has no tools that take plain text");
-            }
-            _ => {
-                let joins = |group: &&mut Vec<(usize, &Tool<'_>)>| {
-                    is_function(tool) && group.iter().all(|(_, known)| is_function(known))
-                };
-                let group =
-                    if at_home { groups.last_mut().filter(joins) } else { groups.iter_mut().find(joins) };
-                match group {
-                    Some(group) => group.push((number, tool)),
-                    None => groups.push(vec![(number, tool)]),
-                }
-            }
-        }
-    }
-    if groups.is_empty() {
-        return;
-    }
-    object.array("tools", |array| {
-        for group in groups {
-            array.object(|object| match group.as_slice() {
-                [(_, Tool::Foreign { kind, raw, .. })] => object.raw(kind, raw),
-                functions => object.array("functionDeclarations", |array| {
-                    for (number, function) in functions {
-                        array.object(|object| declare(function, *number, at_home, object, losses));
-                    }
-                }),
-            });
-        }
-    });
-}
-
-fn declare(tool: &Tool<'_>, number: usize, at_home: bool, object: &mut Object<'_>, losses: &mut Losses) {
-    let Tool::Client { name, description, schema, strict, cache, extra, .. } = tool else { return };
-    object.text("name", name);
-    if let Some(description) = description {
-        object.text("description", description);
-    }
-    if let Some(schema) = schema {
-        let written = schema::write(schema, &format!("tools[{number}].parameters"), at_home, losses);
-        let field = match written.field {
-            schema::Field::Own => "parameters",
-            schema::Field::Json => "parametersJsonSchema",
-        };
-        object.raw(field, &written.schema);
-    }
-    if *strict == Some(true) {
-        losses.add(format!("tools[{number}].strict"), "Gemini does not promise to keep to the schema");
-    }
-    if cache.is_some() {
-        losses.add("cache_control", "Gemini caches prompts by itself");
-    }
-    if at_home {
-        object.members(extra);
-    } else {
-        extra
-            .iter()
-            .for_each(|(key, _)| losses.add(format!("tools[{number}].{key}"), "Gemini has no such field"));
-    }
-}
-
-fn tool_config(request: &Request<'_>, at_home: bool, config: &mut Object<'_>, losses: &mut Losses) {
-    // "Function calling config is set without function_declarations" is what Gemini says to a choice among none.
-    let is_callable = |tool: &Tool<'_>| matches!(tool, Tool::Client { kind: ToolKind::Function, .. });
-    let is_idle = !at_home && !request.tools.iter().any(is_callable);
-    config.object_if_any("functionCallingConfig", |calling| {
-        match &request.tool_choice {
-            None => {}
-            Some(ToolChoice::Auto | ToolChoice::None) if is_idle => {}
-            Some(_) if is_idle => losses.add("tool_choice", "there is no tool left to choose"),
-            Some(ToolChoice::Auto) => calling.text("mode", "AUTO"),
-            Some(ToolChoice::None) => calling.text("mode", "NONE"),
-            Some(ToolChoice::Required) => calling.text("mode", "ANY"),
-            Some(ToolChoice::Named(name)) => {
-                calling.text("mode", "ANY");
-                calling.texts("allowedFunctionNames", [&**name]);
-            }
-            Some(ToolChoice::Allowed { names, required }) => {
-                calling.text("mode", if *required { "ANY" } else { "VALIDATED" });
-                calling.texts("allowedFunctionNames", names.iter().map(|name| &**name));
-            }
-            Some(ToolChoice::Foreign { origin, raw }) if *origin == NAME => {
-                for (key, value) in super::super::wire::members(raw).unwrap_or_default() {
-                    calling.raw(&key, value);
-                }
-            }
-            Some(ToolChoice::Foreign { .. }) => {
-                losses.add("tool_choice", "a choice that only another dialect has")
-            }
-        }
-        if at_home {
-            calling.members_under(CALLING, &request.extra);
-        }
-    });
-    if at_home {
-        config.members_under(TOOL_CONFIG, &request.extra);
-    }
-    if request.parallel_tools == Some(false) {
-        losses.add("parallel_tool_calls", "Gemini cannot be kept from calling several tools");
-    }
 }
 
 fn generation(
@@ -303,24 +86,7 @@ fn generation(
             config.plain("logprobs", logprobs);
         }
     }
-    match &request.format {
-        None => {}
-        Some(OutputFormat::Text) => config.text("responseMimeType", "text/plain"),
-        Some(OutputFormat::Json) => config.text("responseMimeType", "application/json"),
-        Some(OutputFormat::Schema { name, description, schema, .. }) => {
-            config.text("responseMimeType", "application/json");
-            let written = schema::write(schema, "response_format.schema", at_home, losses);
-            let field = match written.field {
-                schema::Field::Own => "responseSchema",
-                schema::Field::Json => "responseJsonSchema",
-            };
-            let titles = [("title", name), ("description", description)];
-            config.raw(
-                field,
-                &schema::entitled(&written.schema, &titles.map(|(key, text)| (key, text.as_deref()))),
-            );
-        }
-    }
+    format(request, model, at_home, config, losses);
     if !request.modalities.is_empty() {
         let upper: Vec<String> =
             request.modalities.iter().map(|modality| modality.to_ascii_uppercase()).collect();
@@ -335,6 +101,33 @@ fn generation(
     });
     if at_home {
         config.members_under(CONFIG, &request.extra);
+    }
+}
+
+fn format(request: &Request<'_>, model: &str, at_home: bool, config: &mut Object<'_>, losses: &mut Losses) {
+    let Some(format) = &request.format else { return };
+    // "Function calling with a response mime type: 'application/json' is unsupported" is what models before Gemini 3
+    // say. Source: ai.google.dev/gemini-api/docs/structured-output, "structured outputs with tools".
+    let is_json = !matches!(format, OutputFormat::Text);
+    if is_json && !at_home && !thinking::is_gemini_3(model) && tools::may_be_called(request) {
+        return losses.add("response_format", "the model takes no format beside tools that it may call");
+    }
+    match format {
+        OutputFormat::Text => config.text("responseMimeType", "text/plain"),
+        OutputFormat::Json => config.text("responseMimeType", "application/json"),
+        OutputFormat::Schema { name, description, schema, .. } => {
+            config.text("responseMimeType", "application/json");
+            let written = schema::write(schema, "response_format.schema", at_home, losses);
+            let field = match written.field {
+                schema::Field::Own => "responseSchema",
+                schema::Field::Json => "responseJsonSchema",
+            };
+            let titles = [("title", name), ("description", description)];
+            config.raw(
+                field,
+                &schema::entitled(&written.schema, &titles.map(|(key, text)| (key, text.as_deref()))),
+            );
+        }
     }
 }
 

@@ -156,7 +156,9 @@ impl Encoder {
                     });
                 });
             }
-            Delta::Transcript(_) => self.losses.add("audio.transcript", "Gemini has no such field"),
+            Delta::Transcript(_) => {
+                self.losses.add(format!("choices[{number}].transcript"), "Gemini has no such field");
+            }
         }
     }
 
@@ -164,7 +166,7 @@ impl Encoder {
         let begun = match kind {
             BlockKind::Text => Kind::Text,
             BlockKind::Refusal => {
-                self.losses.add("refusal", "said as text");
+                self.losses.add(format!("choices[{number}].refusal"), "said as text");
                 Kind::Text
             }
             BlockKind::Thinking { is_redacted, .. } => Kind::Thinking { is_redacted: *is_redacted },
@@ -309,7 +311,7 @@ impl StreamEncoder for Encoder {
                     });
                 });
                 if !is_known {
-                    self.losses.add("logprobs", "not in a shape that is known");
+                    self.losses.add(format!("choices[{choice}].logprobs"), "not in a shape that is known");
                 }
             }
             Event::Stop { choice, stop } => {
