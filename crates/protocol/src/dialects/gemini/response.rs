@@ -40,7 +40,7 @@ pub(super) fn read(body: &[u8]) -> Result<Response<'_>, Fault> {
         response.extra.extend(usage::leftovers(wire));
         response.service_tier.clone_from(&wire.tier);
     }
-    let candidates = wire.candidates.unwrap_or_default();
+    let candidates = wire.candidates.unwrap_or_default().0;
     match wire.feedback {
         Some(feedback) if candidates.is_empty() => {
             let stop = finish::blocked(feedback);
@@ -93,7 +93,7 @@ fn choice<'a>(candidate: wire::Candidate<'a>, place: u64, calls: &mut part::Call
         index: candidate.index.map_or(place, Int::count),
         blocks,
         stop,
-        logprobs: candidate.logprobs.as_ref().map(logprobs::read),
+        logprobs: candidate.logprobs.as_deref().map(logprobs::read),
         extra,
     }
 }

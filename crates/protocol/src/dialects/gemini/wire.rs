@@ -3,7 +3,7 @@
 //! Names are accepted in camelCase and in snake_case, as protobuf's JSON mapping does and clients rely on. `null` is the
 //! same as absent, numbers may be spelled as strings. Members that are not listed stay in `extra`, in their order.
 
-use std::fmt;
+use std::{fmt, marker::PhantomData};
 
 use serde::{Deserialize, Deserializer, de};
 use serde_json::value::RawValue;
@@ -76,20 +76,21 @@ wire! {
     /// One turn.
     struct Content<'a> {
         role: Text<'a> = "role",
-        parts: Vec<Part<'a>> = "parts",
+        parts: List<Part<'a>> = "parts",
     }
 }
 
 wire! {
-    /// One piece of a turn. Exactly one of its data members is set; a kind that is not listed here stays in `extra`.
+    /// One piece of a turn. Exactly one of its data members is set, mostly the
+    /// text, so that the others are boxed; a kind that is not listed here stays in `extra`.
     struct Part<'a> {
         text: Text<'a> = "text",
         thought: bool = "thought",
         signature: Text<'a> = "thoughtSignature" | "thought_signature",
-        inline: Blob<'a> = "inlineData" | "inline_data",
-        file: File<'a> = "fileData" | "file_data",
-        call: FunctionCall<'a> = "functionCall" | "function_call",
-        response: FunctionResponse<'a> = "functionResponse" | "function_response",
+        inline: Box<Blob<'a>> = "inlineData" | "inline_data",
+        file: Box<File<'a>> = "fileData" | "file_data",
+        call: Box<FunctionCall<'a>> = "functionCall" | "function_call",
+        response: Box<FunctionResponse<'a>> = "functionResponse" | "function_response",
     }
 }
 
@@ -231,7 +232,7 @@ wire! {
 wire! {
     /// A whole answer, or one event of a stream.
     struct Response<'a> {
-        candidates: Vec<Candidate<'a>> = "candidates",
+        candidates: List<Candidate<'a>> = "candidates",
         feedback: &'a RawValue = "promptFeedback" | "prompt_feedback",
         usage: Usage<'a> = "usageMetadata" | "usage_metadata",
         model: Text<'a> = "modelVersion" | "model_version",
@@ -256,7 +257,7 @@ wire! {
         finish: &'a RawValue = "finishReason" | "finish_reason",
         message: &'a RawValue = "finishMessage" | "finish_message",
         ratings: &'a RawValue = "safetyRatings" | "safety_ratings",
-        logprobs: Logprobs<'a> = "logprobsResult" | "logprobs_result",
+        logprobs: Box<Logprobs<'a>> = "logprobsResult" | "logprobs_result",
         grounding: &'a RawValue = "groundingMetadata" | "grounding_metadata",
     }
 }
@@ -381,6 +382,62 @@ wire! {
     /// One field that is at fault.
     struct Violation<'a> {
         field: Text<'a> = "field",
+    }
+}
+
+/// A list that mostly has one item: that is what it allocates room for at first, because the items are large and there is
+/// one list in every event of a stream.
+#[derive(Debug)]
+pub(super) struct List<T>(pub(super) Vec<T>);
+
+impl<T> Default for List<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T> IntoIterator for List<T> {
+    type Item = T;
+    type IntoIter = std::vec::IntoIter<T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<'l, T> IntoIterator for &'l List<T> {
+    type Item = &'l T;
+    type IntoIter = std::slice::Iter<'l, T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> de::Visitor<'de> for Visitor<T> {
+            type Value = List<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a sequence")
+            }
+
+            fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let mut items = Vec::new();
+                while let Some(item) = seq.next_element()? {
+                    if items.is_empty() {
+                        items.reserve_exact(1);
+                    }
+                    items.push(item);
+                }
+                Ok(List(items))
+            }
+        }
+
+        deserializer.deserialize_seq(Visitor(PhantomData))
     }
 }
 

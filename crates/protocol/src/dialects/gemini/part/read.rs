@@ -102,7 +102,7 @@ fn block<'a>(part: wire::Part<'a>, calls: &mut Calls<'a>) -> Block<'a> {
             name,
         })
     } else if let Some(response) = part.response {
-        Content::ToolResult(tool_result(response, calls, &mut extra))
+        Content::ToolResult(tool_result(*response, calls, &mut extra))
     } else if let Some(blob) = part.inline {
         keep("inlineData", blob.extra, &mut extra);
         let source = Source::Base64(standard(blob.data.unwrap_or_default()));

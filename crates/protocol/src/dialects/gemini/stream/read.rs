@@ -210,7 +210,7 @@ impl Candidate {
         sink: Sink<'_>,
     ) -> Result<(), String> {
         if let Some(call) = part.call {
-            return self.call(call, part.signature, calls, sink);
+            return self.call(*call, part.signature, calls, sink);
         }
         if let Some(text) = part.text {
             let kind = if part.thought == Some(true) { Kind::Thinking } else { Kind::Text };
