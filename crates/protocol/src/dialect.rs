@@ -181,6 +181,11 @@ pub trait Dialect: Sync + fmt::Debug {
     /// Starts to watch a streamed answer; with `spare_usage` the event that only carries usage is withheld.
     fn watch(&self, operation: Operation, spare_usage: bool) -> Box<dyn Watch>;
 
+    /// Watches a streamed answer that comes as one JSON array, in dialects that have such streams.
+    fn watch_array(&self) -> Option<Box<dyn Watch>> {
+        None
+    }
+
     /// The body of an error answer.
     fn error_body(&self, fault: &Fault) -> Bytes;
 

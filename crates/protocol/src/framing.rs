@@ -1,6 +1,7 @@
 //! How a stream of bytes is cut into events: split-invariant, whatever the network does to the bytes.
 
 pub mod event_stream;
+pub mod json_array;
 pub mod ndjson;
 pub mod sse;
 
@@ -19,6 +20,8 @@ pub enum Framing {
     Ndjson,
     /// AWS binary event stream.
     EventStream,
+    /// The items of one JSON array.
+    JsonArray,
 }
 
 /// The bytes cannot be cut into events.
@@ -34,6 +37,8 @@ pub enum Framer {
     Ndjson(ndjson::Framer),
     /// AWS binary event stream.
     EventStream(event_stream::Framer),
+    /// The items of one JSON array.
+    JsonArray(json_array::Framer),
 }
 
 impl Framing {
@@ -43,6 +48,7 @@ impl Framing {
             Self::Sse => "text/event-stream",
             Self::Ndjson => "application/x-ndjson",
             Self::EventStream => "application/vnd.amazon.eventstream",
+            Self::JsonArray => "application/json",
         }
     }
 
@@ -51,6 +57,7 @@ impl Framing {
         match self {
             Self::Sse => sse::Event::parse(raw).data.unwrap_or_default(),
             Self::Ndjson => Cow::Borrowed(ndjson::value(raw).unwrap_or_default()),
+            Self::JsonArray => Cow::Borrowed(json_array::item(raw)),
             Self::EventStream => {
                 Cow::Borrowed(event_stream::Message::parse(raw).map_or(&[][..], |message| message.payload))
             }
@@ -62,7 +69,7 @@ impl Framing {
         match self {
             Self::Sse => [last.trim_ascii_end(), b"\n\n"].concat().into(),
             Self::Ndjson => [last.trim_ascii_end(), b"\n"].concat().into(),
-            Self::EventStream => Bytes::copy_from_slice(last),
+            Self::EventStream | Self::JsonArray => Bytes::copy_from_slice(last),
         }
     }
 }
@@ -74,6 +81,7 @@ impl Framer {
             Framing::Sse => Self::Sse(sse::Framer::default()),
             Framing::Ndjson => Self::Ndjson(ndjson::Framer::default()),
             Framing::EventStream => Self::EventStream(event_stream::Framer::default()),
+            Framing::JsonArray => Self::JsonArray(json_array::Framer::default()),
         }
     }
 
@@ -83,6 +91,7 @@ impl Framer {
             Self::Sse(framer) => framer.push(chunk).map_err(|_| Unreadable),
             Self::Ndjson(framer) => framer.push(chunk).map_err(|_| Unreadable),
             Self::EventStream(framer) => framer.push(chunk).map_err(|_| Unreadable),
+            Self::JsonArray(framer) => framer.push(chunk),
         }
     }
 
@@ -92,6 +101,7 @@ impl Framer {
             Self::Sse(framer) => framer.finish(),
             Self::Ndjson(framer) => framer.finish(),
             Self::EventStream(_) => None,
+            Self::JsonArray(framer) => framer.finish(),
         }
     }
 }

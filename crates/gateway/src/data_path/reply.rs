@@ -63,8 +63,11 @@ pub(crate) async fn judge(
         return Err(refused(attempt, head.status, &head.headers, body).await);
     }
     let content = match Kind::of(&head.headers, attempt.asked.operation)? {
-        Kind::Events => events(attempt, way, &head.headers, body).await?,
-        Kind::Json => json(attempt, way, &head.headers, body).await?,
+        Kind::Events => events(attempt, way.passage(), &head.headers, body).await?,
+        Kind::Json => match way.array_passage() {
+            Some(passage) => events(attempt, passage, &head.headers, body).await?,
+            None => json(attempt, way, &head.headers, body).await?,
+        },
         Kind::Opaque => opaque(attempt, body).await?,
     };
     let mut headers = headers::to_client(attempt.asked.dialect, &head.headers);
@@ -130,11 +133,10 @@ async fn opaque(attempt: &mut Attempt<'_>, mut body: Incoming) -> Result<Content
 /// Holds a stream back until something of the answer is there.
 async fn events(
     attempt: &mut Attempt<'_>,
-    way: &Way<'_>,
+    mut passage: Box<dyn Passage>,
     headers: &HeaderMap,
     mut rest: Incoming,
 ) -> Result<Content, Fault> {
-    let mut passage = way.passage();
     let mut ready = VecDeque::new();
     loop {
         let patience = attempt.limits.stall.min(attempt.left());

@@ -7,6 +7,7 @@ use http::Method;
 use lockgate_protocol::{
     codec::{Codec, Reply, RequestHead, Target},
     dialect::{Answer, Operation},
+    framing::Framing,
     ir::{Fault, FaultKind, Losses, Request, Text, Usage},
     splice::Edits,
 };
@@ -133,6 +134,19 @@ impl<'a> Way<'a> {
                 let encoder = across.client.encoder(across.reply());
                 Box::new(Translated::new(across.upstream, encoder, collector, across.proofs.clone()))
             }
+        }
+    }
+
+    /// The same for a stream that comes as one JSON array: `None` where an answer in JSON is no stream.
+    pub(crate) fn array_passage(&self) -> Option<Box<dyn Passage>> {
+        match self {
+            Self::Same(Same { asked, .. })
+                if asked.stream_in_path == Some(true) && asked.operation == Operation::Generate =>
+            {
+                let watch = asked.dialect.watch_array()?;
+                Some(Box::new(Watched::new(Framing::JsonArray, watch)))
+            }
+            _ => None,
         }
     }
 

@@ -9,6 +9,7 @@
 )]
 
 mod aborts;
+mod arrays;
 mod conversations;
 mod drain;
 mod errors;

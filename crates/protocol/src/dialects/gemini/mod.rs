@@ -139,7 +139,11 @@ impl Dialect for Gemini {
     }
 
     fn watch(&self, _: Operation, _: bool) -> Box<dyn Watch> {
-        Box::new(stream::ChunkWatch::default())
+        Box::new(stream::ChunkWatch::of(Framing::Sse))
+    }
+
+    fn watch_array(&self) -> Option<Box<dyn Watch>> {
+        Some(Box::new(stream::ChunkWatch::of(Framing::JsonArray)))
     }
 
     fn error_body(&self, fault: &Fault) -> Bytes {
@@ -157,7 +161,8 @@ impl Codec for GeminiCodec {
     }
 
     fn stream_type(&self, path: &str) -> &'static str {
-        if stream::asks_for_sse(path) { Framing::Sse.media_type() } else { "application/json" }
+        let framing = if stream::asks_for_sse(path) { Framing::Sse } else { Framing::JsonArray };
+        framing.media_type()
     }
 
     fn decode_count<'a>(&self, head: RequestHead<'_>, body: &'a [u8]) -> Result<Request<'a>, Fault> {

@@ -8,19 +8,42 @@ use super::{
 };
 use crate::{
     dialect::{Answer, Ending, Meaning, Watch},
-    framing::sse::Event,
+    framing::{Framing, sse::Event},
     ir::{Fault, Usage},
 };
 
 /// Knows which candidates have begun and which have their finish reason.
-#[derive(Default)]
 pub(in super::super) struct ChunkWatch {
+    framing: Framing,
+    /// True once an array was opened; one object may come in its place.
+    is_open: bool,
     usage: Option<Usage>,
     candidates: Vec<(u64, bool)>,
     is_blocked: bool,
 }
 
 impl ChunkWatch {
+    /// For the beginning of a stream in that framing, which is server-sent events or one array.
+    pub(in super::super) fn of(framing: Framing) -> Self {
+        Self { framing, is_open: false, usage: None, candidates: Vec::new(), is_blocked: false }
+    }
+
+    fn data(&mut self, data: &[u8]) -> Meaning {
+        serde_json::from_slice(data).map_or(Meaning::Garbled, |chunk| self.chunk(&chunk))
+    }
+
+    /// An item of an array, or the bracket that closes it.
+    fn item(&mut self, raw: &[u8]) -> Meaning {
+        let item = self.framing.payload(raw);
+        if item.is_empty() {
+            return if self.is_whole() { Meaning::End } else { Meaning::Garbled };
+        }
+        let meaning = self.data(&item);
+        let is_good = !matches!(meaning, Meaning::Failed | Meaning::Garbled);
+        self.is_open |= is_good && raw.trim_ascii_start().starts_with(b"[");
+        meaning
+    }
+
     fn chunk(&mut self, chunk: &wire::Response<'_>) -> Meaning {
         if chunk.error.is_some() {
             return Meaning::Failed;
@@ -60,20 +83,27 @@ impl ChunkWatch {
 
 impl Watch for ChunkWatch {
     fn event(&mut self, raw: &[u8]) -> Meaning {
-        let event = Event::parse(raw);
-        let Some(data) = event.data.as_deref() else { return Meaning::Lifecycle };
-        serde_json::from_slice(data).map_or(Meaning::Garbled, |chunk| self.chunk(&chunk))
+        if self.framing == Framing::JsonArray {
+            return self.item(raw);
+        }
+        Event::parse(raw).data.map_or(Meaning::Lifecycle, |data| self.data(&data))
     }
 
     fn finish(&mut self) -> Ending {
-        // Nothing marks the end of a Gemini stream.
-        if self.is_whole() { Ending::Whole(Bytes::new()) } else { Ending::Cut }
+        // Nothing marks the end of a Gemini stream but the closing bracket of an array.
+        let closing: &[u8] = if self.is_open { b"]" } else { b"" };
+        if self.is_whole() { Ending::Whole(Bytes::from_static(closing)) } else { Ending::Cut }
     }
 
     fn fail(&mut self, fault: &Fault) -> Bytes {
-        let mut out = b"data: ".to_vec();
+        let (front, back): (&[u8], &[u8]) = match self.framing {
+            Framing::JsonArray if self.is_open => (b",\r\n", b"]"),
+            Framing::JsonArray => (b"[", b"]"),
+            _ => (b"data: ", b"\r\n\r\n"),
+        };
+        let mut out = front.to_vec();
         write::object(&mut out, |object| object.object("error", |object| error::write(object, fault)));
-        out.extend_from_slice(b"\r\n\r\n");
+        out.extend_from_slice(back);
         out.into()
     }
 
@@ -92,7 +122,7 @@ pub(in super::super) fn whole(body: &[u8]) -> Answer {
         Ok(chunks) => chunks,
         Err(error) => return Answer::Garbled(error.to_string()),
     };
-    let mut watch = ChunkWatch::default();
+    let mut watch = ChunkWatch::of(Framing::JsonArray);
     if chunks.iter().any(|chunk| watch.chunk(chunk) == Meaning::Failed) {
         return Answer::Failed;
     }
@@ -113,7 +143,7 @@ mod tests {
 
     #[track_caller]
     fn check(events: &[&str], expect: &[Meaning], is_whole: bool) -> ChunkWatch {
-        let mut watch = ChunkWatch::default();
+        let mut watch = ChunkWatch::of(Framing::Sse);
         let got: Vec<_> =
             events.iter().map(|data| watch.event(format!("data: {data}\r\n\r\n").as_bytes())).collect();
         assert_eq!(got, expect);
@@ -140,8 +170,32 @@ mod tests {
     #[test]
     fn errors_in_a_200() {
         check(&[TEXT, r#"{"error":{"code":503}}"#, "{"], &[Output, Failed, Garbled], false);
-        let frame = ChunkWatch::default().fail(&Fault::new(FaultKind::Cut, "cut"));
+        let frame = ChunkWatch::of(Framing::Sse).fail(&Fault::new(FaultKind::Cut, "cut"));
         assert!(frame.starts_with(b"data: {\"error\":{\"code\":502,") && frame.ends_with(b"}\r\n\r\n"));
+    }
+
+    #[test]
+    fn an_array_ends_with_its_bracket_or_with_an_error() {
+        let mut watch = ChunkWatch::of(Framing::JsonArray);
+        assert_eq!(watch.event(b"]"), Garbled);
+        assert_eq!(watch.event(format!("[{TEXT}").as_bytes()), Output);
+        let cut = |watch: &mut ChunkWatch| {
+            let end = watch.fail(&Fault::new(FaultKind::Cut, "cut"));
+            serde_json::from_str::<Vec<serde_json::Value>>(&format!(
+                "[{TEXT}{}",
+                str::from_utf8(&end).unwrap()
+            ))
+        };
+        assert_eq!(cut(&mut watch).unwrap()[1]["error"]["code"], 502);
+        assert_eq!(watch.event(b"\n]"), Garbled);
+        assert_eq!(watch.finish(), Ending::Cut);
+        assert_eq!(watch.event(format!("\n,{STOP}").as_bytes()), Output);
+        assert_eq!(watch.finish(), Ending::Whole(Bytes::from_static(b"]")));
+        assert_eq!(watch.event(b"\n]"), Meaning::End);
+        assert_eq!(watch.event(br#",{"error":{"code":503}}"#), Failed);
+        let mut alone = ChunkWatch::of(Framing::JsonArray);
+        assert_eq!(alone.event(STOP.as_bytes()), Output);
+        assert_eq!(alone.finish(), Ending::Whole(Bytes::new()));
     }
 
     #[test]
