@@ -16,7 +16,10 @@ mod restore;
 
 use std::sync::Arc;
 
-use crate::ir::{Signature, Thinking};
+use crate::{
+    dialects,
+    ir::{Signature, Thinking},
+};
 
 pub use collector::{Collector, Harvest};
 pub use fingerprint::conversation;
@@ -51,6 +54,24 @@ struct Thought {
     leads: bool,
 }
 
+/// Where proofs go: a provider's dialect, and those of the makers whose models it hosts.
+#[derive(Debug, Clone, Copy)]
+struct Home<'h> {
+    dialect: &'h str,
+    hosted: &'static [&'static str],
+}
+
+impl<'h> Home<'h> {
+    fn of(dialect: &'h str) -> Self {
+        Self { dialect, hosted: dialects::find(dialect).map_or(&[], |known| known.hosts_proofs_of()) }
+    }
+
+    fn takes(self, signature: &Signature<'_>) -> bool {
+        signature.at_home(self.dialect).is_some()
+            || self.hosted.iter().any(|maker| signature.at_home(maker).is_some())
+    }
+}
+
 impl Kept {
     /// About how much memory it takes, in bytes.
     pub fn size(&self) -> usize {
@@ -64,9 +85,9 @@ impl Kept {
         size_of::<Self>() + proof(&self.signature) + self.thoughts.iter().map(thought).sum::<usize>()
     }
 
-    /// Whether all of its proofs are of the dialect `home`: no provider takes another's.
-    fn is_of(&self, home: &str) -> bool {
+    /// Whether all of its proofs are at home there: no provider takes another's.
+    fn is_of(&self, home: Home<'_>) -> bool {
         let thoughts = self.thoughts.iter().filter_map(|thought| thought.thinking.signature.as_ref());
-        thoughts.chain(&self.signature).all(|signature| signature.at_home(home).is_some())
+        thoughts.chain(&self.signature).all(|signature| home.takes(signature))
     }
 }

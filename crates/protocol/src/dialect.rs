@@ -229,6 +229,11 @@ pub trait Dialect: Sync + fmt::Debug {
         None
     }
 
+    /// Other dialects whose proofs of reasoning its providers take: those of the makers whose models they host.
+    fn hosts_proofs_of(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Reads and writes the dialect's conversations.
     fn codec(&self) -> &'static dyn Codec;
 }

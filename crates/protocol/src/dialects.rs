@@ -8,7 +8,7 @@ mod ollama;
 mod openai_chat;
 mod openai_responses;
 
-pub use anthropic::{Hosted, encode_hosted};
+pub use anthropic::{Host, Hosted, encode_hosted, hosted_body};
 pub use bedrock::invoke;
 
 use crate::dialect::Dialect;

@@ -100,6 +100,24 @@ impl Object {
         self.members.iter().map(|member| (&body[member.key.clone()], &body[member.value.clone()]))
     }
 
+    /// What has to be cut out of the body so that it no longer has the members `names`: ranges in order that do not
+    /// overlap, each with the comma that goes with its member; and how many members stay. `{}` keeps its braces.
+    pub fn without(&self, body: &[u8], names: &[&str]) -> (Vec<Range<usize>>, usize) {
+        let goes = |member: &Member| names.iter().any(|name| member.is_named(body, name));
+        let last_kept = self.members.iter().rposition(|member| !goes(member));
+        let mut cuts = Vec::new();
+        for (place, member) in self.members.iter().enumerate().filter(|(_, member)| goes(member)) {
+            let next = self.members.get(place + 1).filter(|_| last_kept.is_some_and(|last| last > place));
+            cuts.push(match (next, place.checked_sub(1)) {
+                (Some(next), _) => member.key.start..next.key.start,
+                (None, Some(before)) => self.members[before].value.end..member.value.end,
+                (None, None) => member.key.start..member.value.end,
+            });
+        }
+        let kept = self.members.len() - cuts.len();
+        (cuts, kept)
+    }
+
     /// True for `{}`.
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use super::{
-    Kept, Name,
+    Home, Kept, Name,
     fingerprint::{self, Talk},
 };
 use crate::ir::{Block, Content, Message, Request, Role};
 
 /// Puts the reasoning back in front of the calls it led to, and the calls' own proofs at them, wherever the client did
-/// not bring them along. `home` is the dialect of the provider: only its own proofs are put back. `lookup` finds what was
+/// not bring them along. `home` is the dialect of the provider: only proofs that its providers take are put back. `lookup` finds what was
 /// kept; `by_place` says that the client drops the ids of its calls, so that they are looked for by their place too.
 pub fn restore(
     request: &mut Request<'_>,
@@ -17,6 +17,7 @@ pub fn restore(
     by_place: bool,
     lookup: &mut dyn FnMut(&Name) -> Option<Arc<Kept>>,
 ) {
+    let home = Home::of(home);
     let mut talk = Talk::default();
     let mut heard = 0;
     for turn in 0..request.messages.len() {
@@ -52,10 +53,10 @@ fn calls<'m, 'a>(message: &'m Message<'a>) -> impl Iterator<Item = (usize, &'m c
     })
 }
 
-fn sign(message: &mut Message<'_>, home: &str, found: &[(usize, Arc<Kept>)]) {
+fn sign(message: &mut Message<'_>, home: Home<'_>, found: &[(usize, Arc<Kept>)]) {
     for (at, kept) in found {
         let Content::ToolUse(call) = &mut message.blocks[*at].content else { continue };
-        if call.signature.as_ref().is_none_or(|signature| signature.at_home(home).is_none()) {
+        if call.signature.as_ref().is_none_or(|signature| !home.takes(signature)) {
             call.signature.clone_from(&kept.signature);
         }
     }
@@ -63,7 +64,7 @@ fn sign(message: &mut Message<'_>, home: &str, found: &[(usize, Arc<Kept>)]) {
 
 /// Puts the thoughts of `found` into the turn that ends with the message at `end`. Thoughts that came before anything
 /// else go to the turn's very beginning, the others right before their calls.
-fn think(messages: &mut [Message<'_>], end: usize, home: &str, found: &[(usize, Arc<Kept>)]) {
+fn think(messages: &mut [Message<'_>], end: usize, home: Home<'_>, found: &[(usize, Arc<Kept>)]) {
     // Some dialects say a turn in several messages.
     let said_before = messages[..end].iter().rev();
     let before = said_before.take_while(|said| said.role == Role::Assistant && calls(said).next().is_none());
@@ -98,10 +99,10 @@ fn is_thinking(block: &Block<'_>) -> bool {
     matches!(block.content, Content::Thinking(_))
 }
 
-fn is_proven(block: &Block<'_>, home: &str) -> bool {
+fn is_proven(block: &Block<'_>, home: Home<'_>) -> bool {
     match &block.content {
         Content::Thinking(thinking) => {
-            thinking.signature.as_ref().is_some_and(|signature| signature.at_home(home).is_some())
+            thinking.signature.as_ref().is_some_and(|signature| home.takes(signature))
         }
         _ => false,
     }

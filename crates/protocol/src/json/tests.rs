@@ -33,6 +33,26 @@ fn a_name_spelled_with_escapes_is_the_same_name() {
 }
 
 #[test]
+fn members_are_cut_out_with_their_commas() {
+    #[track_caller]
+    fn check(body: &str, names: &[&str], expect: &str) {
+        let (cuts, kept) = Object::scan(body.as_bytes()).unwrap().without(body.as_bytes(), names);
+        let mut left = body.to_owned();
+        cuts.into_iter().rev().for_each(|cut| left.replace_range(cut, ""));
+        assert_eq!(left, expect);
+        let left: serde_json::Value = serde_json::from_str(&left).unwrap();
+        assert_eq!(left.as_object().unwrap().len(), kept);
+    }
+    check(r#"{"a":1, "b":2, "c":3}"#, &["x"], r#"{"a":1, "b":2, "c":3}"#);
+    check(r#"{"a":1, "b":2, "c":3}"#, &["a"], r#"{"b":2, "c":3}"#);
+    check(r#"{"a":1, "b":2, "c":3}"#, &["b"], r#"{"a":1, "c":3}"#);
+    check(r#"{"a":1, "b":2, "c":3 }"#, &["c", "b"], r#"{"a":1 }"#);
+    check(r#"{"a":1, "b":2, "c":3}"#, &["a", "c"], r#"{"b":2}"#);
+    check(r#"{ "a":1, "\u0062":2 }"#, &["a", "b"], "{  }");
+    check("{}", &["a"], "{}");
+}
+
+#[test]
 fn an_error_names_the_place() {
     check(r#"{"a":1,"#, "a", Err("the JSON ends too early, at byte 7"));
     check(r#"{"a":[1,]}"#, "a", Err("expected a JSON value at byte 8"));

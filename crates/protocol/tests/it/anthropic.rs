@@ -2,6 +2,7 @@
 
 mod arbitrary;
 mod foreign;
+mod hosted;
 mod own;
 mod recorded;
 mod stream;

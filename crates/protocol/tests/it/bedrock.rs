@@ -1,6 +1,7 @@
 //! Converse: recorded traffic there and back, and hand-written cases that need no recordings.
 
 mod foreign;
+mod proofs;
 mod recorded;
 mod streams;
 mod wild;

@@ -318,6 +318,17 @@ fn no_provider_gets_anothers_proof() {
 }
 
 #[test]
+fn a_host_of_a_makers_models_gets_the_makers_proofs() {
+    let client = &CLIENTS[0];
+    let (next, harvest, _) = turn(client, "anthropic", &(UPSTREAMS[0].answer)());
+    let mut request = codec(client.dialect).decode_request(HEAD, &next).unwrap();
+    let kept = keep(harvest);
+    let before = format!("{request:?}");
+    continuity::restore(&mut request, "bedrock", false, &mut |name| kept.get(name).cloned());
+    assert_ne!(format!("{request:?}"), before);
+}
+
+#[test]
 fn a_client_that_brings_proofs_keeps_its_own() {
     let client = CLIENTS.iter().find(|client| client.dialect == "anthropic").unwrap();
     let upstream = UPSTREAMS.iter().find(|upstream| upstream.dialect == "bedrock").unwrap();

@@ -19,8 +19,10 @@ mod block_decode;
 mod block_encode;
 pub(super) mod closed;
 mod error;
+mod hosted;
 mod model;
 mod models;
+pub(super) mod proof;
 mod reasoning;
 mod request_decode;
 mod request_encode;
@@ -32,6 +34,8 @@ mod turns;
 mod watch;
 mod wire;
 mod write;
+
+pub use hosted::{Host, Hosted, hosted_body};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};
@@ -56,20 +60,9 @@ pub(super) struct Anthropic;
 #[derive(Debug)]
 pub(super) struct AnthropicCodec;
 
-/// How a host that names the model in the path takes the body of a request: Bedrock InvokeModel, Vertex rawPredict.
-#[derive(Debug, Clone, Copy)]
-pub struct Hosted<'a> {
-    /// `anthropic_version`, e.g. `bedrock-2023-05-31` or `vertex-2023-10-16`.
-    pub version: &'a str,
-    /// The names that the API takes in the header `anthropic-beta`; if there are none, those in the client's body stay.
-    pub betas: &'a [&'a str],
-    /// Whether `stream` stays in the body (Vertex) or is said by the path (Bedrock).
-    pub stream_in_body: bool,
-}
-
 /// Writes a request for a host: as [`Codec::encode_request`] does, but without `model` and with `anthropic_version`.
-pub fn encode_hosted(request: &Request<'_>, target: Target<'_>, host: Hosted<'_>) -> Encoded {
-    request_encode::encode(request, target, Some(host))
+pub fn encode_hosted(request: &Request<'_>, target: Target<'_>, hosted: Hosted<'_>) -> Encoded {
+    request_encode::encode(request, target, Some(hosted))
 }
 
 const ENDPOINTS: &[Endpoint] = &[

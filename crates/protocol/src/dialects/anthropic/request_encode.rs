@@ -3,6 +3,7 @@
 use super::{
     Hosted, NAME,
     block_encode::{Blocks, Path},
+    hosted,
     model::Traits,
     reasoning::{self, Mode, Plan},
     tools_encode,
@@ -55,14 +56,15 @@ pub(super) fn encode(request: &Request<'_>, target: Target<'_>, hosted: Option<H
 fn head(into: &mut Object<'_>, request: &Request<'_>, target: Target<'_>, hosted: Option<Hosted<'_>>) {
     match hosted {
         None => into.value("model", target.model),
-        Some(host) => {
-            into.value("anthropic_version", host.version);
-            if !host.betas.is_empty() {
-                into.value("anthropic_beta", host.betas);
+        Some(hosted) => {
+            into.value("anthropic_version", hosted.host.version());
+            let betas = hosted::betas(request, hosted);
+            if !betas.is_empty() {
+                into.value("anthropic_beta", &betas);
             }
         }
     }
-    if request.stream && hosted.is_none_or(|host| host.stream_in_body) {
+    if request.stream && hosted.is_none_or(|hosted| hosted.host.streams_by_body()) {
         into.value("stream", &true);
     }
 }
@@ -341,8 +343,8 @@ fn extra(
             _ if !home => losses.add(&**key, "only its own dialect knows it"),
             // Written with the rest of its object, or in the host's own words.
             "output_config" | "anthropic_version" => {}
-            "anthropic_beta" if hosted.is_some_and(|host| !host.betas.is_empty()) => {}
-            "anthropic_beta" if hosted.is_none() => losses.add(&**key, "a header of the target, not a field"),
+            "anthropic_beta" if hosted.is_some() => {}
+            "anthropic_beta" => losses.add(&**key, "a header of the target, not a field"),
             _ => into.json(key, value.get()),
         }
     }

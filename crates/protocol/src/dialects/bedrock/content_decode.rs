@@ -1,16 +1,12 @@
 //! Reads the blocks of messages, which requests and answers share.
 
-use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use serde_json::value::RawValue;
 
-use super::{NAME, media::Kind, wire, write::object};
+use super::{NAME, media::Kind, proof, wire, write::object};
 use crate::ir::{
-    Block, CacheHint, Citation, Content, Media, Members, Raw, Role, Signature, Source, Text, Thinking,
-    ToolKind, ToolResult, ToolUse,
+    Block, CacheHint, Citation, Content, Media, Members, Raw, Role, Source, Text, Thinking, ToolKind,
+    ToolResult, ToolUse,
 };
-
-/// Base64 of `lockgate:`, nine bytes that no later one changes: how a foreign proof in `redactedContent` begins.
-const TAGGED: &str = "bG9ja2dhdGU6";
 
 /// Reads a JSON value that was kept raw.
 pub(super) fn read<'a, T: serde::Deserialize<'a>>(raw: &'a RawValue) -> Result<T, String> {
@@ -182,33 +178,16 @@ fn reasoning<'a>(wire: wire::Reasoning<'a>) -> Result<Block<'a>, String> {
             keep_rest(&mut extra, "reasoningText", &text.extra);
             Thinking {
                 text: text.text.unwrap_or_default(),
-                signature: text.signature.map(|signature| Signature::read(NAME, signature)),
+                signature: text.signature.map(proof::unsign),
                 ..Thinking::default()
             }
         }
         (None, Some(redacted)) => {
-            Thinking { signature: Some(unseal(redacted)), is_redacted: true, ..Thinking::default() }
+            Thinking { signature: Some(proof::unseal(redacted)), is_redacted: true, ..Thinking::default() }
         }
         _ => return Err("reasoningContent: has to have one of reasoningText and redactedContent".to_owned()),
     };
     Ok(Block { content: Content::Thinking(thinking), cache: None, extra })
-}
-
-/// Reads `redactedContent`, whose value is base64 on the wire whatever it is.
-pub(super) fn unseal(redacted: Text<'_>) -> Signature<'_> {
-    let foreign = redacted.starts_with(TAGGED).then(|| BASE64.decode(redacted.as_bytes()).ok()).flatten();
-    match foreign.and_then(|bytes| String::from_utf8(bytes).ok()) {
-        Some(tagged) => Signature::read(NAME, tagged.into()),
-        None => Signature::new(NAME, redacted),
-    }
-}
-
-/// Writes what [`unseal`] reads.
-pub(super) fn seal<'s>(signature: &'s Signature<'_>) -> Text<'s> {
-    match signature.at_home(NAME) {
-        Some(redacted) => redacted.into(),
-        None => BASE64.encode(&*signature.write(NAME)).into(),
-    }
 }
 
 fn cited<'a>(wire: wire::CitationsContent<'a>) -> Result<Block<'a>, String> {

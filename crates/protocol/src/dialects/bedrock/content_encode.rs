@@ -6,9 +6,9 @@ use serde_json::value::RawValue;
 
 use super::{
     NAME,
-    content_decode::seal,
     media::{Kind, document_name},
     model::Family,
+    proof,
     write::Json,
 };
 use crate::ir::{
@@ -348,25 +348,25 @@ impl Blocks {
         extra: &Members<'_>,
         json: &mut Json<'_>,
     ) -> bool {
-        let proof = thinking.signature.as_ref();
-        if self.toward != Toward::Client {
-            let at_home = proof.is_some_and(|proof| proof.at_home(NAME).is_some());
-            if proof.is_some() && !at_home {
+        let signature = thinking.signature.as_ref();
+        if let Toward::Provider(family) = self.toward {
+            let is_taken = |proof| proof::is_taken(proof, family, self.own);
+            if signature.is_some_and(|proof| !is_taken(proof)) {
                 self.lose(at, "", "reasoning proof of another provider");
                 return false;
             }
-            if proof.is_none() && !self.own {
+            if signature.is_none() && !self.own {
                 self.lose(at, "", "reasoning that no provider signed is not taken back");
                 return false;
             }
         }
         json.object(|json| {
             json.member_object("reasoningContent", |json| {
-                match proof.filter(|_| thinking.is_redacted) {
-                    Some(proof) => json.member_text("redactedContent", &seal(proof)),
+                match signature.filter(|_| thinking.is_redacted) {
+                    Some(signature) => json.member_text("redactedContent", &proof::seal(signature)),
                     None => json.member_object("reasoningText", |json| {
                         json.member_text("text", &thinking.text);
-                        json.member_some("signature", proof.map(|proof| proof.write(NAME)).as_deref());
+                        json.member_some("signature", signature.map(proof::sign).as_deref());
                         json.rest(extra, "reasoningText");
                     }),
                 }

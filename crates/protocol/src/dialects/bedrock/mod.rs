@@ -21,6 +21,7 @@ mod frame;
 pub mod invoke;
 mod media;
 mod model;
+mod proof;
 mod request_decode;
 mod request_encode;
 mod response;
@@ -101,6 +102,10 @@ impl Dialect for Bedrock {
 
     fn watch(&self, _: Operation, _: bool) -> Box<dyn Watch> {
         Box::new(watch::FrameWatch::default())
+    }
+
+    fn hosts_proofs_of(&self) -> &'static [&'static str] {
+        &[crate::dialects::anthropic::NAME]
     }
 
     fn error_body(&self, fault: &Fault) -> Bytes {

@@ -15,7 +15,9 @@ pub(super) enum Family {
     Nova,
     /// `reasoning_effort`.
     OpenAi,
-    /// Unknown, or hidden behind an application inference profile.
+    /// Hidden behind an application inference profile.
+    Hidden,
+    /// Unknown.
     Other,
 }
 
@@ -41,9 +43,16 @@ impl Family {
             Self::Nova
         } else if model.contains("openai.") {
             Self::OpenAi
+        } else if model.contains("application-inference-profile") {
+            Self::Hidden
         } else {
             Self::Other
         }
+    }
+
+    /// Whether a model may be one of Anthropic's.
+    pub(super) fn may_be_claude(self) -> bool {
+        matches!(self, Self::Anthropic | Self::Hidden)
     }
 
     /// Whether its models have a prompt cache in Converse.
@@ -164,7 +173,7 @@ pub(super) fn ask(
 ) -> Asked {
     let mut asked = Asked::default();
     let spelling = match family {
-        Family::Other if own => spelled(reasoning),
+        Family::Other | Family::Hidden if own => spelled(reasoning),
         other => other,
     };
     match spelling {
@@ -182,10 +191,10 @@ pub(super) fn ask(
             Some(_) => losses.add("reasoning", "this model cannot be asked not to reason"),
             None => {}
         },
-        Family::Other if reasoning.is_on() => {
+        Family::Other | Family::Hidden if reasoning.is_on() => {
             losses.add("reasoning", "nothing is known about how this model is asked to reason");
         }
-        Family::Other => {}
+        Family::Other | Family::Hidden => {}
     }
     if spelling != Family::Anthropic && reasoning.display.as_deref() == Some("omitted") {
         losses.add("reasoning.display", "this model always shows its reasoning");

@@ -125,7 +125,7 @@ impl<'r> Writer<'r> {
             self.losses().add("reasoning", "this model does not reason when a tool has to be called");
             return Asked::default();
         }
-        if lacks_its_reasoning(&request.messages) {
+        if lacks_its_reasoning(&request.messages, family) {
             self.losses().add("reasoning", "this turn's reasoning so far is not in the request");
             return Asked::default();
         }

@@ -4,15 +4,16 @@ use serde_json::value::RawValue;
 
 use super::{
     NAME,
-    content_decode::{citation, owned, read, unseal},
+    content_decode::{citation, owned, read},
     frame::{Frame, failure},
+    proof::{unseal, unsign},
     response::{sequence, stop, usage},
     wire,
     write::object,
 };
 use crate::{
     codec::{Sink, Step, StreamDecoder},
-    ir::{BlockKind, Delta, Event, Members, Signature, Text, ToolKind},
+    ir::{BlockKind, Delta, Event, Members, Text, ToolKind},
 };
 
 /// Most bytes of a block that has to be held until it is whole: a server tool's call or result.
@@ -287,7 +288,7 @@ impl Decoder {
             Open::Call(false) => self.add(Delta::Input("{}".into()), sink),
             Open::Thinking(signature) => {
                 if !signature.is_empty() {
-                    self.add(Delta::Signature(Signature::read(NAME, signature.into())), sink);
+                    self.add(Delta::Signature(unsign(signature.into())), sink);
                 }
             }
             Open::ServerCall { id, name, kind, input } => {

@@ -2,10 +2,11 @@
 
 use super::{
     NAME,
-    content_decode::{read, seal},
+    content_decode::read,
     content_encode::citation,
     error,
     frame::{event, exception},
+    proof::{seal, sign},
     response::{lose_counts, stop_word, write_usage},
     wire,
 };
@@ -260,6 +261,6 @@ fn signature(json: &mut super::write::Json<'_>, proof: &Signature<'_>, is_redact
     if is_redacted {
         json.member_text("redactedContent", &seal(proof));
     } else {
-        json.member_text("signature", &proof.write(NAME));
+        json.member_text("signature", &sign(proof));
     }
 }

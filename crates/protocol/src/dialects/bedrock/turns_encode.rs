@@ -1,6 +1,6 @@
 //! Writes the conversation of a request, in the turns that Converse takes.
 
-use super::{NAME, content_encode::At, request_encode::Writer, write::Json};
+use super::{NAME, content_encode::At, model::Family, proof::is_taken, request_encode::Writer, write::Json};
 use crate::ir::{Block, Content, Members, Message, Role};
 
 impl<'r> Writer<'r> {
@@ -70,7 +70,7 @@ impl<'r> Writer<'r> {
             };
             let blocks: Vec<_> =
                 message.blocks.iter().enumerate().map(|(n, block)| (At::Message(place, n), block)).collect();
-            if !message.blocks.iter().any(may_be_said) {
+            if !message.blocks.iter().any(|block| may_be_said(block, self.family)) {
                 // Nothing of it will be written, but what is lost with it has to be named.
                 let mut nowhere = Vec::new();
                 for (at, block) in blocks {
@@ -121,11 +121,11 @@ struct Turn<'r> {
 }
 
 /// False if it is certain that nothing of a block of another dialect will be written.
-fn may_be_said(block: &Block<'_>) -> bool {
+fn may_be_said(block: &Block<'_>, family: Family) -> bool {
     match &block.content {
         Content::Text { text, .. } | Content::Refusal(text) => !text.trim().is_empty(),
         Content::Thinking(thinking) => {
-            thinking.signature.as_ref().is_some_and(|proof| proof.at_home(NAME).is_some())
+            thinking.signature.as_ref().is_some_and(|signature| is_taken(signature, family, false))
         }
         Content::Foreign { origin, .. } => *origin == NAME,
         _ => true,
@@ -133,7 +133,7 @@ fn may_be_said(block: &Block<'_>) -> bool {
 }
 
 /// Whether the last answer calls tools without the reasoning that led there: a model that reasons refuses that.
-pub(super) fn lacks_its_reasoning(messages: &[Message<'_>]) -> bool {
+pub(super) fn lacks_its_reasoning(messages: &[Message<'_>], family: Family) -> bool {
     let last = messages.iter().rev().find(|message| message.role == Role::Assistant);
     let Some(last) = last else { return false };
     let calls = last.blocks.iter().any(|block| matches!(block.content, Content::ToolUse(_)));
@@ -141,6 +141,6 @@ pub(super) fn lacks_its_reasoning(messages: &[Message<'_>]) -> bool {
         message.role == Role::Assistant
             || message.blocks.iter().any(|block| matches!(block.content, Content::ToolResult(_)))
     });
-    let first = last.blocks.iter().find(|block| may_be_said(block));
+    let first = last.blocks.iter().find(|block| may_be_said(block, family));
     calls && is_open && !first.is_some_and(|block| matches!(block.content, Content::Thinking(_)))
 }

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 use lockgate_protocol::{
     codec::{RequestHead, Target},
-    dialects::{Hosted, encode_hosted},
+    dialects::{Host, Hosted, encode_hosted},
     ir::{CacheHint, Content, Effort, FaultKind, Role, Source},
 };
 
@@ -116,7 +116,7 @@ fn the_new_version_takes_no_sampling_and_a_host_names_the_version_itself() {
     let strict = Target { version: Some("2026-10-21"), ..target("claude-opus-4-8") };
     let encoded = codec().encode_request(&request, strict).unwrap();
     assert_snapshot!(pretty(&encoded.body, &encoded.losses));
-    let host = Hosted { version: "bedrock-2023-05-31", betas: &["b2"], stream_in_body: false };
+    let host = Hosted { host: Host::InvokeModel, betas: &["b2"] };
     let encoded = encode_hosted(&request, target("ignored"), host);
     assert_snapshot!(pretty(&encoded.body, &encoded.losses));
 }

@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf};
 
 use lockgate_protocol::{
     codec::Target,
-    dialects::{Hosted, encode_hosted},
+    dialects::{Host, Hosted, encode_hosted},
     ir::Request,
 };
 use lockgate_testkit::fixtures::{self, Answer, Case, FIXTURES_ENV, Kind};
@@ -86,7 +86,9 @@ pub(super) fn check_request(name: &str, body: &[u8]) {
     let target = Target { model: &request.model, max_output: None, version: None };
     let encoded = match &version {
         Some(version) => {
-            encode_hosted(&request, target, Hosted { version, betas: &[], stream_in_body: true })
+            let host =
+                [Host::InvokeModel, Host::RawPredict].into_iter().find(|host| host.version() == version);
+            encode_hosted(&request, target, Hosted { host: host.unwrap(), betas: &[] })
         }
         None => codec().encode_request(&request, target).unwrap(),
     };

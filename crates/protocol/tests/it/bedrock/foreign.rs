@@ -98,7 +98,7 @@ fn a_request_with_everything() {
         assistant(vec![
             Content::Thinking(Thinking {
                 text: "unsigned".into(),
-                signature: Some(Signature::new("anthropic", "Eq==")),
+                signature: Some(Signature::new("gemini", "Eq==")),
                 ..Thinking::default()
             })
             .into(),
