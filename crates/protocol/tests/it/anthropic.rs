@@ -5,6 +5,7 @@ mod foreign;
 mod hosted;
 mod own;
 mod recorded;
+mod schemas;
 mod stream;
 
 use lockgate_protocol::{

@@ -17,7 +17,6 @@
 mod base64;
 mod block_decode;
 mod block_encode;
-pub(super) mod closed;
 mod error;
 mod hosted;
 mod model;
@@ -27,6 +26,7 @@ mod reasoning;
 mod request_decode;
 mod request_encode;
 mod response;
+pub(super) mod schema;
 mod stream_decode;
 mod stream_encode;
 mod tools_encode;

@@ -1,12 +1,16 @@
 //! Writes the body of a Messages request.
 
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
 use super::{
     Hosted, NAME,
     block_encode::{Blocks, Path},
     hosted,
     model::Traits,
     reasoning::{self, Mode, Plan},
-    tools_encode,
+    schema, tools_encode,
     turns::{self, Part, Turn, is_blank, unsayable},
     write::{Array, Object},
 };
@@ -198,11 +202,14 @@ fn has_extra(request: &Request<'_>, name: &str) -> bool {
 /// Writes `output_config`: effort, format, and what only this dialect knows of it.
 fn output_config(into: &mut Object<'_>, request: &Request<'_>, plan: &Plan<'_>, losses: &mut Losses) {
     let schema = match &request.format {
-        Some(OutputFormat::Schema { schema, description, .. }) => {
+        Some(OutputFormat::Schema { schema, description, strict, .. }) => {
             if description.is_some() {
-                losses.add("response_format.json_schema.description", "the target takes a schema only");
+                losses.add("response_format.description", "the target takes a schema only");
             }
-            Some(schema)
+            if *strict == Some(false) {
+                losses.add("response_format.strict", "the target always holds to the schema");
+            }
+            taken_schema(schema, request.origin == NAME, losses)
         }
         Some(OutputFormat::Json) => {
             losses.add("response_format", "the target has no JSON mode without a schema");
@@ -220,13 +227,23 @@ fn output_config(into: &mut Object<'_>, request: &Request<'_>, plan: &Plan<'_>, 
     if let Some(schema) = schema {
         let mut format = config.object("format");
         format.value("type", "json_schema");
-        // The API refuses open objects; what other dialects leave unsaid is closed there.
-        let closed = (request.origin != NAME).then(|| super::closed::closed(schema));
-        format.json("schema", closed.as_ref().map_or(schema.get(), |closed| closed.get()));
+        format.json("schema", schema.get());
     }
     if let Some(rest) = rest.and_then(|raw| serde_json::from_str::<super::wire::Fields<'_>>(raw.get()).ok()) {
         config.members(&rest.rest());
     }
+}
+
+/// The schema of an answer as the API takes it; `None` if it takes none like it.
+fn taken_schema<'r>(schema: &'r Raw<'_>, home: bool, losses: &mut Losses) -> Option<Cow<'r, RawValue>> {
+    if home {
+        return Some(Cow::Borrowed(schema));
+    }
+    let fitted = schema::fitted(schema, "response_format.schema", losses);
+    if fitted.is_none() {
+        losses.add("response_format", "the target takes no schema that refers to itself");
+    }
+    fitted
 }
 
 fn sampling(

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use super::{
     NAME,
     block_encode::cache,
+    schema,
     wire::Fields,
     write::{Array, Object},
 };
@@ -43,9 +44,12 @@ fn one(list: &mut Array<'_>, at: usize, tool: &Tool<'_>, home: bool, losses: &mu
             let mut into = list.object();
             into.value("name", name);
             into.maybe("description", description.as_ref());
-            into.json("input_schema", input_schema(schema.as_ref(), home).get());
+            let schema = input_schema(schema.as_ref(), home);
+            let is_strict = *strict == Some(true) && !home;
+            let fitted = is_strict.then(|| schema::for_strict_tool(&schema, at, losses)).flatten();
+            into.json("input_schema", fitted.as_ref().map_or(schema.get(), |fitted| fitted.get()));
             // Not strict is the default here, strict is the default of some others.
-            into.maybe("strict", strict.as_ref().filter(|strict| home || **strict));
+            into.maybe("strict", strict.as_ref().filter(|_| home || fitted.is_some()));
             cache(&mut into, hint.as_ref());
             if home {
                 into.members(extra);

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     codec::{Encoded, Target},
-    dialects::anthropic::closed::closed,
+    dialects::anthropic::schema,
     ir::{Losses, Members, OutputFormat, Raw, Request, Text, ToolChoice},
 };
 
@@ -213,7 +213,16 @@ impl<'r> Writer<'r> {
                 if *strict == Some(false) {
                     self.losses().add("response_format.strict", "Converse always holds to the schema");
                 }
-                Some((name, description, schema))
+                // The makers take no schema of another dialect as it is: theirs has fewer keywords.
+                let taken = if self.own {
+                    Some(Cow::Borrowed(&**schema))
+                } else {
+                    schema::fitted(schema, "response_format.schema", self.losses())
+                };
+                if taken.is_none() {
+                    self.losses().add("response_format", "Converse takes no schema that refers to itself");
+                }
+                taken.map(|schema| (name, description, schema))
             }
             Some(OutputFormat::Json) => {
                 self.losses().add("response_format", "Converse has no JSON without a schema");
@@ -231,9 +240,7 @@ impl<'r> Writer<'r> {
                     json.member_text("type", "json_schema");
                     json.member_object("structure", |json| {
                         json.member_object("jsonSchema", |json| {
-                            // The makers refuse open objects; what other dialects leave unsaid is closed there.
-                            let closed = (!self.own).then(|| closed(schema));
-                            json.member_text("schema", closed.as_ref().map_or(schema.get(), |it| it.get()));
+                            json.member_text("schema", schema.get());
                             json.member_some("name", name.as_deref());
                             json.member_some("description", description.as_deref());
                         });

@@ -9,7 +9,10 @@ use super::{
     wire,
     write::{Json, object},
 };
-use crate::ir::{Content, Members, Message, Raw, Text, Tool, ToolChoice, ToolKind};
+use crate::{
+    dialects::anthropic::schema,
+    ir::{Content, Members, Message, Raw, Text, Tool, ToolChoice, ToolKind},
+};
 
 impl Writer<'_> {
     /// The tools and how to choose among them.
@@ -92,9 +95,16 @@ impl Writer<'_> {
                 json.member_text("name", name);
                 let description = description.as_deref().filter(|text| self.own || !text.trim().is_empty());
                 json.member_some("description", description);
-                self.schema(schema.as_ref(), extra, json);
-                if let Some(strict) = strict {
-                    json.member("strict", if *strict { "true" } else { "false" });
+                let is_strict = *strict == Some(true) && !self.own;
+                let fitted = is_strict.then(|| self.strict(place, schema.as_ref())).flatten();
+                match &fitted {
+                    Some(fitted) => {
+                        json.member_object("inputSchema", |json| json.member("json", fitted.get()))
+                    }
+                    None => self.schema(schema.as_ref(), extra, json),
+                }
+                if let Some(strict) = strict.filter(|_| !is_strict || fitted.is_some()) {
+                    json.member("strict", if strict { "true" } else { "false" });
                 }
                 if self.own {
                     json.members_but(extra, &["inputSchema"]);
@@ -112,6 +122,13 @@ impl Writer<'_> {
             None => {}
         }
         true
+    }
+
+    /// The schema that a strict tool of another dialect is held to, if it can be.
+    fn strict(&mut self, place: usize, given: Option<&Raw<'_>>) -> Option<Raw<'static>> {
+        let said = given.filter(|schema| says_object(schema));
+        let whole = said.map_or_else(|| object_schema(given), |schema| Raw::Owned((**schema).to_owned()));
+        schema::for_strict_tool(&whole, place, self.losses())
     }
 
     fn schema(&self, schema: Option<&Raw<'_>>, extra: &Members<'_>, json: &mut Json<'_>) {

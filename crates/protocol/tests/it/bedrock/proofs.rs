@@ -44,7 +44,7 @@ fn check_from_converse(answer: &[u8], expect: &Value) {
     let read = codec().decode_response(answer).unwrap();
     let asked = lockgate_protocol::ir::Request::default();
     let shown = value(&anthropic().encode_response(&read, reply(&asked)).body);
-    assert_eq!(proofs(&shown["content"]), [expect.clone()], "as the maker itself spells it");
+    assert_eq!(proofs(&shown["content"]), std::slice::from_ref(expect), "as the maker itself spells it");
     let body = continued(&shown, false);
     let request = anthropic().decode_request(head("m"), &body).unwrap();
     let back = codec().encode_request(&request, target(CLAUDE)).unwrap();
@@ -54,7 +54,7 @@ fn check_from_converse(answer: &[u8], expect: &Value) {
         proofs(&before["output"]["message"]["content"])
     );
     let at_home = anthropic().encode_request(&request, target("claude-sonnet-4-5")).unwrap();
-    assert_eq!(proofs(&value(&at_home.body)["messages"][1]["content"]), [expect.clone()]);
+    assert_eq!(proofs(&value(&at_home.body)["messages"][1]["content"]), std::slice::from_ref(expect));
     for encoded in [&back, &at_home] {
         assert_eq!(losses(&encoded.losses), Vec::<String>::new());
     }
@@ -66,13 +66,17 @@ fn check_from_the_maker(answer: &[u8], expect: &Value) {
     let read = anthropic().decode_response(answer).unwrap();
     let asked = lockgate_protocol::ir::Request::default();
     let shown = value(&codec().encode_response(&read, reply(&asked)).body);
-    assert_eq!(proofs(&shown["output"]["message"]["content"]), [expect.clone()], "as Converse spells it");
+    assert_eq!(
+        proofs(&shown["output"]["message"]["content"]),
+        std::slice::from_ref(expect),
+        "as Converse spells it"
+    );
     let body = continued(&shown, true);
     let request = codec().decode_request(head(CLAUDE), &body).unwrap();
     let back = anthropic().encode_request(&request, target("claude-sonnet-4-5")).unwrap();
     assert_eq!(proofs(&value(&back.body)["messages"][1]["content"]), proofs(&value(answer)["content"]));
     let at_home = codec().encode_request(&request, target(CLAUDE)).unwrap();
-    assert_eq!(proofs(&value(&at_home.body)["messages"][1]["content"]), [expect.clone()]);
+    assert_eq!(proofs(&value(&at_home.body)["messages"][1]["content"]), std::slice::from_ref(expect));
 }
 
 const SIGNED: &str = "EqQBCgIYAhIM/2+x==";
