@@ -4,9 +4,11 @@ mod anthropic;
 mod bedrock;
 mod gemini;
 mod gpt;
+mod leftover;
 mod ollama;
 mod openai_chat;
 mod openai_responses;
+mod orphan;
 
 pub use anthropic::{Host, Hosted, encode_hosted, hosted_body};
 pub use bedrock::invoke;

@@ -6,6 +6,7 @@ mod hosted;
 mod own;
 mod recorded;
 mod schemas;
+mod shape;
 mod stream;
 
 use lockgate_protocol::{

@@ -68,6 +68,9 @@ impl Blocks<'_> {
             let path = Path { parent: Some(&at), name: "content", at: number };
             if !self.home {
                 if is_blank(block) {
+                    if block.cache.is_some() {
+                        self.lose(path, "cache", "the block it stands at is not sent");
+                    }
                     continue;
                 }
                 if let Some(why) = unsayable(&block.content, Role::User) {
@@ -120,7 +123,11 @@ impl Blocks<'_> {
             into.value("type", kind);
         }
         // The API caches reasoning with what follows it, and refuses the hint there.
-        cache(&mut into, block.cache.as_ref().filter(|_| self.home || !kind.ends_with("thinking")));
+        let is_cached = self.home || !kind.ends_with("thinking");
+        if block.cache.is_some() && !is_cached {
+            self.lose(path, "cache", "the target caches reasoning with what follows it");
+        }
+        cache(&mut into, block.cache.as_ref().filter(|_| is_cached));
         self.extra(Some(&mut into), &block.extra, path);
         into
     }

@@ -5,9 +5,9 @@
 
 /// What differs between the generations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Traits {
+pub(in crate::dialects) struct Traits {
     /// Takes `thinking: {"type": "adaptive"}` and `output_config.effort`.
-    pub(super) adaptive: bool,
+    pub(in crate::dialects) adaptive: bool,
     /// Takes `thinking: {"type": "enabled", "budget_tokens": …}`.
     pub(super) budget: bool,
     /// Takes `temperature`, `top_p`, `top_k`.
@@ -25,7 +25,7 @@ pub(super) struct Traits {
 impl Traits {
     /// The traits of `model`. A Claude without a number is taken for the newest, a model of another family that is
     /// spoken to in this dialect for the oldest, which is what such servers imitate.
-    pub(super) fn of(model: &str) -> Self {
+    pub(in crate::dialects) fn of(model: &str) -> Self {
         let from = generation(model);
         Self {
             adaptive: from >= (4, 6),

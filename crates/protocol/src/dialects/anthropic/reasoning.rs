@@ -13,7 +13,7 @@ const DEFAULT_MAX_TOKENS: u64 = 4096;
 
 /// What `thinking` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mode {
+pub(in crate::dialects) enum Mode {
     /// Nothing: the model's default.
     Unsaid,
     /// `disabled`
@@ -96,7 +96,7 @@ pub(super) fn fitted<'r>(
     plan
 }
 
-fn mode(reasoning: &Reasoning<'_>, traits: Traits, losses: &mut Losses) -> Mode {
+pub(in crate::dialects) fn mode(reasoning: &Reasoning<'_>, traits: Traits, losses: &mut Losses) -> Mode {
     let asks_nothing = reasoning.enabled.is_none()
         && !reasoning.adaptive
         && reasoning.budget.is_none()
@@ -119,9 +119,17 @@ fn mode(reasoning: &Reasoning<'_>, traits: Traits, losses: &mut Losses) -> Mode 
     }))
 }
 
-fn effort(reasoning: &Reasoning<'_>, traits: Traits, losses: &mut Losses) -> Option<Effort> {
+pub(in crate::dialects) fn effort(
+    reasoning: &Reasoning<'_>,
+    traits: Traits,
+    losses: &mut Losses,
+) -> Option<Effort> {
     match reasoning.effort()? {
-        Effort::None | Effort::Minimal | Effort::Low => Some(Effort::Low),
+        Effort::Minimal => {
+            losses.add("reasoning.effort", "the model has no `minimal`: `low` is used");
+            Some(Effort::Low)
+        }
+        Effort::None | Effort::Low => Some(Effort::Low),
         Effort::XHigh if !traits.xhigh => {
             losses.add("reasoning.effort", "the model has no `xhigh`: `high` is used");
             Some(Effort::High)
@@ -177,7 +185,7 @@ fn limit(request: &Request<'_>, target: Target<'_>, budget: u64, losses: &mut Lo
 }
 
 /// The budget has to be at least [`MIN_BUDGET`] and below the limit; half of the limit is left for the answer.
-fn within(budget: u64, max_tokens: u64, losses: &mut Losses) -> Mode {
+pub(in crate::dialects) fn within(budget: u64, max_tokens: u64, losses: &mut Losses) -> Mode {
     if max_tokens <= MIN_BUDGET {
         losses.add("reasoning", "max_tokens leaves no room for it");
         return Mode::Unsaid;

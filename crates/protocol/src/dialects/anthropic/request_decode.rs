@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use super::{
     NAME,
     block_decode::content,
+    tier,
     wire::{Fields, read, reason, whole},
 };
 use crate::{
@@ -34,7 +35,7 @@ fn request<'a>(head: RequestHead<'_>, mut fields: Fields<'a>) -> Result<Request<
         model: named.ok_or("`model` is missing")?,
         stream: fields.take("stream")?.or(head.stream).unwrap_or(false),
         max_tokens: fields.take("max_tokens")?,
-        service_tier: fields.take("service_tier")?,
+        service_tier: fields.take("service_tier")?.map(tier::read),
         sampling: Sampling {
             temperature: number(&mut fields, "temperature")?,
             top_p: number(&mut fields, "top_p")?,

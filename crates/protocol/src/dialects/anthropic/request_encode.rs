@@ -10,19 +10,18 @@ use super::{
     hosted,
     model::Traits,
     reasoning::{self, Mode, Plan},
-    schema, tools_encode,
+    schema, tier, tools_encode,
     turns::{self, Part, Turn, is_blank, unsayable},
     write::{Array, Object},
 };
 use crate::{
     codec::{Encoded, Target},
-    ir::{Block, Content, Effort, Losses, OutputFormat, Raw, Request, Role, Text},
+    dialects::orphan,
+    ir::{Content, Effort, Losses, OutputFormat, Raw, Request, Role, Text},
 };
 
 /// The version of the API that no longer takes sampling parameters.
 const STRICT_VERSION: &str = "2026-10-21";
-/// What the user says where the API wants a user's message and the conversation has none.
-const PLACEHOLDER: &str = ".";
 
 /// See [`crate::codec::Codec::encode_request`]; `hosted` for hosts that have the model in the path.
 pub(super) fn encode(request: &Request<'_>, target: Target<'_>, hosted: Option<Hosted<'_>>) -> Encoded {
@@ -42,8 +41,11 @@ pub(super) fn encode(request: &Request<'_>, target: Target<'_>, hosted: Option<H
     head(&mut into, request, target, hosted);
     into.value("max_tokens", &plan.max_tokens);
     let mut blocks = Blocks { home, to_provider: true, strict, losses: &mut losses };
-    system(&mut into, request, &mut blocks);
-    messages(&mut into, &turns, &mut blocks);
+    // Without a conversation it is what the user says.
+    if home || !request.messages.is_empty() {
+        system(&mut into, request, &mut blocks);
+    }
+    messages(&mut into, request, &turns, &mut blocks);
     tools_encode::write(&mut into, request, home, &mut losses);
     thinking(&mut into, request, &plan, home);
     output_config(&mut into, request, &plan, &mut losses);
@@ -81,27 +83,40 @@ fn system(into: &mut Object<'_>, request: &Request<'_>, blocks: &mut Blocks<'_>)
         }
         return;
     }
-    let mut list: Vec<(usize, &Block<'_>)> = Vec::new();
-    for (at, block) in request.system.iter().enumerate() {
-        match unsayable(&block.content, Role::System) {
-            Some(why) => blocks.losses.add(format!("system[{at}]"), why),
-            None if is_blank(block) => {}
-            None => list.push((at, block)),
-        }
-    }
-    let whole: Vec<Part<'_, '_>> =
-        list.iter().map(|(at, block)| Part { message: 0, at: *at, block }).collect();
-    if !whole.is_empty() {
-        let part_path = |part: &Part<'_, '_>| (None, Path { parent: None, name: "system", at: part.at });
-        parts(into, "system", &whole, Role::System, blocks, part_path);
+    let list = system_parts(request, blocks.losses);
+    if !list.is_empty() {
+        parts(into, "system", &list, Role::System, blocks, in_system);
     }
 }
 
-fn messages(into: &mut Object<'_>, turns: &[Turn<'_, '_>], blocks: &mut Blocks<'_>) {
+/// Where a part of the system prompt stands.
+fn in_system(part: &Part<'_, '_>) -> (Option<Path<'static>>, Path<'static>) {
+    (None, Path { parent: None, name: "system", at: part.at })
+}
+
+/// The system prompt of another dialect, as far as it can be said.
+fn system_parts<'r, 'a>(request: &'r Request<'a>, losses: &mut Losses) -> Vec<Part<'r, 'a>> {
+    let mut list: Vec<Part<'r, 'a>> = Vec::new();
+    for (at, block) in request.system.iter().enumerate() {
+        let part = Part { message: 0, at, block: Cow::Borrowed(block) };
+        let place = format!("system[{at}]");
+        match unsayable(&block.content, Role::System) {
+            Some(why) => losses.add(&*place, why),
+            None if is_blank(block) => {}
+            None => {
+                list.push(part);
+                continue;
+            }
+        }
+        turns::move_cache(&part, list.iter_mut(), &place, losses);
+    }
+    list
+}
+
+fn messages(into: &mut Object<'_>, request: &Request<'_>, turns: &[Turn<'_, '_>], blocks: &mut Blocks<'_>) {
     let mut list = into.array("messages");
     if !blocks.home && turns.first().is_none_or(|turn| turn.role != Role::User) {
-        blocks.losses.add("messages", "the target wants the user to speak first: `.` is put there");
-        placeholder(&mut list);
+        first_word(&mut list, request, blocks);
     }
     for (at, turn) in turns.iter().enumerate() {
         let is_last = at + 1 == turns.len();
@@ -109,10 +124,19 @@ fn messages(into: &mut Object<'_>, turns: &[Turn<'_, '_>], blocks: &mut Blocks<'
     }
 }
 
-fn placeholder(list: &mut Array<'_>) {
+/// The user's message that the API wants in front: the system prompt, if that is all there is.
+fn first_word(list: &mut Array<'_>, request: &Request<'_>, blocks: &mut Blocks<'_>) {
     let mut message = list.object();
     message.value("role", "user");
-    message.value("content", PLACEHOLDER);
+    let is_all = request.messages.is_empty();
+    let system = if is_all { system_parts(request, blocks.losses) } else { Vec::new() };
+    if system.is_empty() {
+        blocks.losses.add("messages", orphan::MODEL_FIRST);
+        message.value("content", orphan::PLACEHOLDER);
+    } else {
+        blocks.losses.add("system", orphan::SYSTEM);
+        parts(&mut message, "content", &system, Role::User, blocks, in_system);
+    }
 }
 
 fn message(list: &mut Array<'_>, turn: &Turn<'_, '_>, is_last: bool, blocks: &mut Blocks<'_>) {
@@ -123,23 +147,19 @@ fn message(list: &mut Array<'_>, turn: &Turn<'_, '_>, is_last: bool, blocks: &mu
         Role::System | Role::Developer => "system",
     };
     into.value("role", role);
+    let mut list = turn.parts.clone();
     // The API refuses an answer to be continued that ends in blanks.
-    let trimmed = match turn.parts.last() {
-        Some(Part { block: Block { content: Content::Text { text, citations }, cache, extra }, .. })
-            if is_last && !blocks.home && turn.role == Role::Assistant =>
-        {
-            let content = Content::Text { text: text.trim_end().into(), citations: citations.clone() };
-            Some(Block { content, cache: cache.clone(), extra: extra.clone() })
+    if let Some(Part { block, .. }) = list.last_mut()
+        && is_last
+        && !blocks.home
+        && turn.role == Role::Assistant
+        && let Content::Text { text, .. } = &block.content
+        && text.ends_with(char::is_whitespace)
+    {
+        let trimmed = text.trim_end().to_owned();
+        if let Content::Text { text, .. } = &mut block.to_mut().content {
+            *text = trimmed.into();
         }
-        _ => None,
-    };
-    let mut list: Vec<Part<'_, '_>> = turn
-        .parts
-        .iter()
-        .map(|part| Part { message: part.message, at: part.at, block: part.block })
-        .collect();
-    if let (Some(block), Some(last)) = (&trimmed, list.last_mut()) {
-        last.block = block;
     }
     let path = |part: &Part<'_, '_>| {
         let message = Path { parent: None, name: "messages", at: part.message };
@@ -171,7 +191,7 @@ fn parts<'p>(
     let mut array = into.array(name);
     for part in list {
         let (parent, own) = path(part);
-        blocks.block(&mut array, part.block, role, Path { parent: parent.as_ref(), ..own });
+        blocks.block(&mut array, &part.block, role, Path { parent: parent.as_ref(), ..own });
     }
 }
 
@@ -308,16 +328,9 @@ fn metadata(into: &mut Object<'_>, request: &Request<'_>, home: bool, losses: &m
     }
 }
 
-/// The tiers of OpenAI in the words of this dialect, where they mean the same.
 fn service_tier(into: &mut Object<'_>, request: &Request<'_>, home: bool, losses: &mut Losses) {
     let Some(tier) = &request.service_tier else { return };
-    let word = match &**tier {
-        tier if home => Some(tier),
-        "auto" => Some("auto"),
-        "default" | "standard" | "standard_only" => Some("standard_only"),
-        _ => None,
-    };
-    match word {
+    match tier::write(tier, home) {
         Some(word) => into.value("service_tier", word),
         None => losses.add("service_tier", "the target has no such tier"),
     }

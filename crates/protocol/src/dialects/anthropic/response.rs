@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     codec::{Encoded, Reply},
+    dialects::leftover,
     ir::{self, Choice, Content, Fault, FaultKind, Losses, Response, Role, Stop, StopReason, Text},
 };
 
@@ -175,11 +176,14 @@ pub(super) fn encode(response: &Response<'_>, reply: Reply<'_>) -> Encoded {
     if choice.logprobs.is_some() {
         losses.add("logprobs", "the target has no such field");
     }
-    for (key, value) in response.extra.iter().chain(&choice.extra) {
-        match &**key {
-            "usage" if home => {}
-            _ if home => into.json(key, value.get()),
-            _ => losses.add(&**key, "only its own dialect knows it"),
+    for members in [&response.extra, &choice.extra] {
+        if home {
+            members
+                .iter()
+                .filter(|(key, _)| *key != "usage")
+                .for_each(|(key, raw)| into.json(key, raw.get()));
+        } else {
+            leftover::lose(members, "only its own dialect knows it", &mut losses);
         }
     }
     drop(into);

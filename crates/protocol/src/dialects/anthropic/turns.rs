@@ -2,8 +2,13 @@
 //!
 //! A conversation of this dialect keeps its shape: what is wrong with it is the client's to hear from the provider.
 
+use std::borrow::Cow;
+
 use super::{NAME, model::Traits};
-use crate::ir::{Block, Content, Losses, Media, Members, Message, Request, Role, Source};
+use crate::{
+    dialects::orphan,
+    ir::{Block, Content, Losses, Media, Members, Message, Request, Role, Source},
+};
 
 /// One message as it will be written.
 #[derive(Debug)]
@@ -14,15 +19,15 @@ pub(super) struct Turn<'r, 'a> {
 }
 
 /// One block with the place it came from.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Part<'r, 'a> {
     pub(super) message: usize,
     pub(super) at: usize,
-    pub(super) block: &'r Block<'a>,
+    pub(super) block: Cow<'r, Block<'a>>,
 }
 
-impl<'r, 'a> Turn<'r, 'a> {
-    pub(super) fn blocks(&self) -> impl Iterator<Item = &'r Content<'a>> {
+impl<'a> Turn<'_, 'a> {
+    pub(super) fn blocks(&self) -> impl Iterator<Item = &Content<'a>> {
         self.parts.iter().map(|part| &part.block.content)
     }
 }
@@ -39,7 +44,7 @@ pub(super) fn as_they_stand<'r, 'a>(request: &'r Request<'a>) -> Vec<Turn<'r, 'a
 }
 
 fn parts<'r, 'a>(message: usize, from: &'r Message<'a>) -> impl Iterator<Item = Part<'r, 'a>> {
-    from.blocks.iter().enumerate().map(move |(at, block)| Part { message, at, block })
+    from.blocks.iter().enumerate().map(move |(at, block)| Part { message, at, block: Cow::Borrowed(block) })
 }
 
 /// The messages of another dialect: what cannot be said is left out as a loss, neighbours of one role are one turn, tool
@@ -61,14 +66,21 @@ pub(super) fn fitted<'r, 'a>(
             Role::Developer | Role::System => system_role(request, at, traits, &turns, losses),
             other => other,
         };
-        let sayable = parts(at, message).filter(|part| match unsayable(&part.block.content, role) {
-            Some(why) => {
-                losses.add(format!("messages[{at}].content[{}]", part.at), why);
-                false
+        let mut kept: Vec<Part<'r, 'a>> = Vec::new();
+        for part in with_calls(at, message, role, &turns, losses) {
+            let place = format!("messages[{at}].content[{}]", part.at);
+            match unsayable(&part.block.content, role) {
+                Some(why) => losses.add(&*place, why),
+                None if is_blank(&part.block) => {}
+                None => {
+                    kept.push(part);
+                    continue;
+                }
             }
-            None => !is_blank(part.block),
-        });
-        let parts: Vec<Part<'r, 'a>> = sayable.collect();
+            let before = turns.last_mut().into_iter().flat_map(|turn| &mut turn.parts);
+            move_cache(&part, before.chain(&mut kept), &place, losses);
+        }
+        let parts = kept;
         match turns.last_mut() {
             _ if parts.is_empty() => {}
             Some(last) if last.role == role => last.parts.extend(parts),
@@ -80,6 +92,56 @@ pub(super) fn fitted<'r, 'a>(
         turn.parts.sort_by_key(|part| !matches!(part.block.content, Content::ToolResult(_)));
     }
     turns
+}
+
+/// The blocks of a message, with text in place of results whose calls are not in the turn of the model before.
+fn with_calls<'r, 'a>(
+    at: usize,
+    message: &'r Message<'a>,
+    role: Role,
+    turns: &[Turn<'_, 'a>],
+    losses: &mut Losses,
+) -> Vec<Part<'r, 'a>> {
+    let calls = turns.iter().rev().find(|turn| turn.role == Role::Assistant);
+    let mut all = Vec::with_capacity(message.blocks.len());
+    for (place, block) in message.blocks.iter().enumerate() {
+        let part = |block| Part { message: at, at: place, block };
+        match &block.content {
+            Content::ToolResult(result)
+                if role == Role::User
+                    && !calls.is_some_and(|turn| orphan::is_called(turn.blocks(), result)) =>
+            {
+                losses.add(format!("messages[{at}].content[{place}]"), orphan::RESULT);
+                all.push(part(Cow::Owned(orphan::heading(result))));
+                all.extend(result.blocks.iter().map(|inner| part(Cow::Borrowed(inner))));
+                if let Some(last) = all.last_mut().filter(|_| block.cache.is_some()) {
+                    last.block.to_mut().cache.clone_from(&block.cache);
+                }
+            }
+            _ => all.push(part(Cow::Borrowed(block))),
+        }
+    }
+    all
+}
+
+/// Gives the cache hint of a block that is not sent to the one before it: the prompt up to there is the same. It is a loss
+/// if there is none.
+pub(super) fn move_cache<'p, 'r: 'p, 'a: 'r>(
+    part: &Part<'_, 'a>,
+    before: impl Iterator<Item = &'p mut Part<'r, 'a>>,
+    place: &str,
+    losses: &mut Losses,
+) {
+    let Some(hint) = &part.block.cache else { return };
+    // Reasoning takes no hint of its own.
+    let takes_it = |part: &&mut Part<'_, '_>| !matches!(part.block.content, Content::Thinking(_));
+    match before.filter(takes_it).last() {
+        Some(before) if before.block.cache.is_none() => before.block.to_mut().cache = Some(hint.clone()),
+        Some(_) => {}
+        None => {
+            losses.add(format!("{place}.cache"), "the block it stands at is not sent, nor is any before it")
+        }
+    }
 }
 
 /// The role for a system message in the middle: newer models take one right after a user's turn, if the model speaks

@@ -181,6 +181,22 @@ impl Blocks {
         extra: &Members<'_>,
         json: &mut Json<'_>,
     ) -> bool {
+        let place = match &media.source {
+            Source::File(place) | Source::Url(place) if self.own || place.starts_with("s3://") => Some(place),
+            Source::File(_) => {
+                self.lose(at, "", "a file of another provider: send its bytes");
+                return false;
+            }
+            Source::Url(_) => {
+                self.lose(at, "", "Converse takes no URLs: send the bytes");
+                return false;
+            }
+            Source::Text(_) | Source::Blocks(_) if kind != Kind::Document => {
+                self.lose(at, "", "only documents can be text");
+                return false;
+            }
+            _ => None,
+        };
         let said = media.media_type.as_deref();
         let listed = said.and_then(|said| kind.format(said));
         let unlisted = || said.filter(|_| self.own).and_then(|said| kind.unlisted(said));
@@ -195,22 +211,6 @@ impl Blocks {
             self.lose(at, "", "Converse has no such format");
             return false;
         }
-        let place = match &media.source {
-            Source::File(place) | Source::Url(place) if self.own || place.starts_with("s3://") => Some(place),
-            Source::File(_) => {
-                self.lose(at, ".source", "a file of another provider: send its bytes");
-                return false;
-            }
-            Source::Url(_) => {
-                self.lose(at, ".source", "Converse fetches nothing from URLs: send the bytes");
-                return false;
-            }
-            Source::Text(_) | Source::Blocks(_) if kind != Kind::Document => {
-                self.lose(at, ".source", "only documents can be text");
-                return false;
-            }
-            _ => None,
-        };
         if media.detail.is_some() {
             self.lose(at, ".detail", "Converse has no such choice");
         }
@@ -305,6 +305,13 @@ impl Blocks {
 
     fn tool_result(&mut self, at: At, result: &ToolResult<'_>, extra: &Members<'_>, json: &mut Json<'_>) {
         let id = self.id(&result.id);
+        let says_status = match self.toward {
+            Toward::Provider(family) => self.own || family.knows_status(),
+            Toward::Client => true,
+        };
+        if result.is_error == Some(true) && !says_status {
+            self.lose(at, ".is_error", "this model is not told whether a tool failed");
+        }
         let inner = |block| match at {
             At::Message(message, place) => At::Result(message, place, block),
             other => other,
@@ -317,7 +324,10 @@ impl Blocks {
                         self.result_block(inner(index), block, json);
                     }
                 });
-                let status = result.is_error.map(|failed| if failed { "error" } else { "success" });
+                let status = result
+                    .is_error
+                    .filter(|_| says_status)
+                    .map(|failed| if failed { "error" } else { "success" });
                 json.member_some("status", status);
                 json.members(extra);
             });

@@ -4,7 +4,13 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{content_decode::owned, wire, write::Json};
-use crate::ir::{Effort, Losses, Members, Reasoning, Request, Sampling, Text};
+use crate::{
+    dialects::anthropic::{
+        model::Traits,
+        reasoning::{self, Mode},
+    },
+    ir::{Effort, Losses, Members, Reasoning, Request, Sampling, Text},
+};
 
 /// The makers whose spelling is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,19 +26,6 @@ pub(super) enum Family {
     /// Unknown.
     Other,
 }
-
-/// Anthropic models that take a budget for thinking and know no adaptive thinking.
-const BUDGET_ONLY: &[&str] = &[
-    "claude-3",
-    "claude-sonnet-4-2",
-    "claude-sonnet-4-5",
-    "claude-opus-4-1",
-    "claude-opus-4-2",
-    "claude-opus-4-5",
-    "claude-haiku-4-5",
-];
-/// The least budget that Anthropic takes.
-const LEAST_BUDGET: u64 = 1024;
 
 impl Family {
     /// The maker, by the model's id or ARN.
@@ -53,6 +46,11 @@ impl Family {
     /// Whether a model may be one of Anthropic's.
     pub(super) fn may_be_claude(self) -> bool {
         matches!(self, Self::Anthropic | Self::Hidden)
+    }
+
+    /// Whether its models take the `status` of a tool's result (API description, `ToolResultBlock`).
+    pub(super) fn knows_status(self) -> bool {
+        matches!(self, Self::Anthropic | Self::Nova | Self::Hidden)
     }
 
     /// Whether its models have a prompt cache in Converse.
@@ -177,27 +175,30 @@ pub(super) fn ask(
         other => other,
     };
     match spelling {
-        Family::Anthropic => anthropic(&mut asked, model, own, reasoning, max_tokens, losses),
-        Family::Nova => asked.field("reasoningConfig", |json| {
-            json.member_text("type", if reasoning.is_on() { "enabled" } else { "disabled" });
-            let effort = reasoning.effort().filter(|_| reasoning.is_on());
-            json.member_some("maxReasoningEffort", effort.map(three_steps));
-        }),
-        Family::OpenAi => match reasoning.effort() {
-            Some(effort) if reasoning.is_on() => {
-                let name = if own { effort.name() } else { three_steps(effort) };
+        Family::Anthropic if own => as_it_was(&mut asked, reasoning),
+        Family::Anthropic => anthropic(&mut asked, model, reasoning, max_tokens, losses),
+        Family::Nova => {
+            let is_on = reasoning.is_on();
+            let effort = if is_on { three_steps(reasoning, own, losses) } else { None };
+            asked.field("reasoningConfig", |json| {
+                json.member_text("type", if is_on { "enabled" } else { "disabled" });
+                json.member_some("maxReasoningEffort", effort);
+            });
+        }
+        Family::OpenAi if own || reasoning.is_on() => {
+            let own_name = reasoning.effort().filter(|_| own).map(Effort::name);
+            if let Some(name) = own_name.or_else(|| three_steps(reasoning, own, losses)) {
                 asked.fields.push(("reasoning_effort".into(), crate::ir::raw(name)));
             }
-            Some(_) => losses.add("reasoning", "this model cannot be asked not to reason"),
-            None => {}
-        },
+        }
+        Family::OpenAi => losses.add("reasoning", "this model cannot be asked not to reason"),
         Family::Other | Family::Hidden if reasoning.is_on() => {
             losses.add("reasoning", "nothing is known about how this model is asked to reason");
         }
         Family::Other | Family::Hidden => {}
     }
     if spelling != Family::Anthropic && reasoning.display.as_deref() == Some("omitted") {
-        losses.add("reasoning.display", "this model always shows its reasoning");
+        losses.add("reasoning.display", "the model always shows its reasoning");
     }
     asked
 }
@@ -212,72 +213,88 @@ fn spelled(reasoning: &Reasoning<'_>) -> Family {
     }
 }
 
+/// As a request of Converse itself said it.
+fn as_it_was(asked: &mut Asked, reasoning: &Reasoning<'_>) {
+    asked.thinks = reasoning.is_on();
+    if !asked.thinks {
+        return asked.field("thinking", |json| json.member_text("type", "disabled"));
+    }
+    asked.effort = reasoning.effort.map(Effort::name);
+    if reasoning.enabled.is_none() && reasoning.budget.is_none() {
+        asked.thinks = false;
+        return;
+    }
+    let budget = reasoning.budget().filter(|_| !reasoning.adaptive);
+    asked.field("thinking", |json| {
+        json.member_text("type", if reasoning.adaptive { "adaptive" } else { "enabled" });
+        if let Some(budget) = budget {
+            json.member_number("budget_tokens", budget);
+        }
+        json.member_some("display", reasoning.display.as_deref());
+    });
+}
+
+/// As the maker's own API takes it of this model.
 fn anthropic(
     asked: &mut Asked,
     model: &str,
-    own: bool,
     reasoning: &Reasoning<'_>,
     max_tokens: Option<u64>,
     losses: &mut Losses,
 ) {
-    let knows_effort = !BUDGET_ONLY.iter().any(|known| model.contains(known));
-    asked.thinks = reasoning.is_on();
-    if !reasoning.is_on() {
-        asked.field("thinking", |json| json.member_text("type", "disabled"));
-        return;
-    }
+    let traits = Traits::of(model);
+    let mode = match reasoning::mode(reasoning, traits, losses) {
+        Mode::Budget(budget) => reasoning::within(budget, max_tokens.unwrap_or(u64::MAX), losses),
+        other => other,
+    };
+    let kind = match mode {
+        Mode::Unsaid => return,
+        Mode::Off => return asked.field("thinking", |json| json.member_text("type", "disabled")),
+        Mode::Adaptive => "adaptive",
+        Mode::Budget(_) => "enabled",
+    };
+    asked.thinks = true;
     let display = match reasoning.display.as_deref() {
-        word if own => word,
-        // Older models always show their thinking.
-        Some("omitted") if !knows_effort => {
-            losses.add("reasoning.display", "this model always shows its reasoning");
+        Some("omitted") if !traits.adaptive => {
+            losses.add("reasoning.display", "the model always shows its reasoning");
             None
         }
         Some("omitted") => Some("omitted"),
-        Some(_) if knows_effort => Some("summarized"),
-        _ => None,
+        other => other.filter(|_| traits.adaptive).map(|_| "summarized"),
     };
-    if own || knows_effort {
-        asked.effort = reasoning.effort.map(Effort::name);
-    }
-    if own && reasoning.enabled.is_none() && reasoning.budget.is_none() {
-        asked.thinks = false;
-        return;
-    }
-    let adaptive = reasoning.adaptive || (!own && reasoning.budget.is_none());
-    if adaptive && (own || knows_effort) {
-        asked.field("thinking", |json| {
-            json.member_text("type", "adaptive");
-            json.member_some("display", display);
-        });
-        return;
-    }
-    let mut budget = reasoning.budget();
-    if !own {
-        let most = max_tokens.map_or(u64::MAX, |most| most.saturating_sub(1));
-        if most < LEAST_BUDGET {
-            losses.add("reasoning", "the limit of tokens leaves no room to reason");
-            *asked = Asked::default();
-            return;
-        }
-        budget = Some(budget.unwrap_or_else(|| Effort::Medium.budget()).clamp(LEAST_BUDGET, most));
+    if mode == Mode::Adaptive {
+        asked.effort = reasoning::effort(reasoning, traits, losses).map(Effort::name);
     }
     asked.field("thinking", |json| {
-        json.member_text("type", "enabled");
-        if let Some(budget) = budget {
+        json.member_text("type", kind);
+        if let Mode::Budget(budget) = mode {
             json.member_number("budget_tokens", budget);
         }
         json.member_some("display", display);
     });
 }
 
-/// The three steps that Nova and gpt-oss know.
-fn three_steps(effort: Effort) -> &'static str {
-    match effort {
-        Effort::None | Effort::Minimal | Effort::Low => "low",
-        Effort::Medium => "medium",
-        Effort::High | Effort::XHigh | Effort::Max => "high",
+/// The nearest of the three steps that Nova and gpt-oss know; another dialect's other step or budget is a loss.
+fn three_steps(reasoning: &Reasoning<'_>, own: bool, losses: &mut Losses) -> Option<&'static str> {
+    let effort = reasoning.effort()?;
+    let (name, lost) = match effort {
+        Effort::None | Effort::Minimal => ("low", Some("`low` is the least there is")),
+        Effort::Low => ("low", None),
+        Effort::Medium => ("medium", None),
+        Effort::High => ("high", None),
+        Effort::XHigh | Effort::Max => ("high", Some("`high` is the most there is")),
+    };
+    if own {
+        return Some(name);
     }
+    match lost {
+        _ if reasoning.effort.is_none() => {
+            losses.add("reasoning.budget", "the model takes steps only: the nearest is used");
+        }
+        Some(lost) => losses.add("reasoning.effort", lost),
+        None => {}
+    }
+    Some(name)
 }
 
 /// Spells `top_k`, which Converse itself has no field for.

@@ -254,8 +254,9 @@ impl<'r> Writer<'r> {
 
     /// The members around the conversation.
     fn around(&mut self, json: &mut Json<'_>) {
-        if let Some(tier) = &self.request.service_tier {
-            match &**tier {
+        if let Some(tier) = self.request.service_tier.as_deref() {
+            // What others call standard is the default here (API description, `ServiceTierType`).
+            match if tier == "standard" && !self.own { "default" } else { tier } {
                 tier if self.own || TIERS.contains(&tier) => json.member_object("serviceTier", |json| {
                     json.member_text("type", tier);
                     json.rest(self.extra(), "serviceTier");

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     codec::Encoded,
+    dialects::leftover,
     ir::{Choice, Content, Fault, FaultKind, Losses, Members, Response, Role, Stop, StopReason, Text, Usage},
 };
 
@@ -154,9 +155,10 @@ fn around(response: &Response<'_>, own: bool, losses: &mut Losses) {
         losses.add("logprobs", "Converse has no log probabilities");
     }
     if !own {
-        let choices = response.choices.iter().flat_map(|choice| &choice.extra);
-        for (name, _) in response.extra.iter().chain(choices) {
-            losses.add(&**name, "only the provider's own dialect has it");
+        for members in
+            [&response.extra].into_iter().chain(response.choices.iter().map(|choice| &choice.extra))
+        {
+            leftover::lose(members, "only the provider's own dialect has it", losses);
         }
     }
 }

@@ -29,7 +29,9 @@ fn sent(to: &str, schema: &Value) -> (Value, Value, Value, Vec<String>) {
         Value::Null => (&tool["input_schema"], &tool["strict"]),
         _ => (&spec["inputSchema"]["json"], &spec["strict"]),
     };
-    (format, parameters.clone(), strict.clone(), losses.collect())
+    let mut losses: Vec<String> = losses.collect();
+    losses.sort();
+    (format, parameters.clone(), strict.clone(), losses)
 }
 
 #[track_caller]
@@ -46,20 +48,13 @@ fn constraints_are_not_sent_as_such() {
     let schema = json!({"type": "object", "properties": {"age": {"type": "integer", "minimum": 0}}});
     let age = json!({"type": "integer", "description": "{minimum: 0}"});
     let taken = json!({"type": "object", "properties": {"age": age}, "additionalProperties": false});
-    let mut losses =
+    let losses =
         ["response_format.schema.properties.age.minimum", "tools[0].parameters.properties.age.minimum"];
-    let mut lost = sent("anthropic", &schema).3;
-    lost.sort();
-    losses.sort_unstable();
-    assert_eq!(lost, losses);
-    for to in ["anthropic", "bedrock"] {
-        let (format, parameters, strict, _) = sent(to, &schema);
-        assert_eq!((format, parameters, strict), (taken.clone(), taken.clone(), json!(true)), "{to}");
-    }
+    check(&schema, (&taken, &taken, &json!(true)), &losses);
 }
 
 #[test]
 fn a_schema_that_refers_to_itself_is_not_held_to() {
     let schema = json!({"type": "object", "properties": {"child": {"$ref": "#"}}});
-    check(&schema, (&Value::Null, &schema, &Value::Null), &["tools[0].strict", "response_format"]);
+    check(&schema, (&Value::Null, &schema, &Value::Null), &["response_format", "tools[0].strict"]);
 }

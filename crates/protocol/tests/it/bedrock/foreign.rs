@@ -240,14 +240,14 @@ fn reasoning_in_the_spelling_of_each_maker() {
         effort(Effort::High),
         Some(2000),
         &format!(
-            r#"{{"additionalModelRequestFields":{{"thinking":{{"budget_tokens":1999,"type":"enabled"}}}},"inferenceConfig":{{"maxTokens":2000}}}} {too_hot}"#
+            r#"{{"additionalModelRequestFields":{{"thinking":{{"budget_tokens":1024,"type":"enabled"}}}},"inferenceConfig":{{"maxTokens":2000}}}} reasoning.budget: brought into the target's bounds: at least 1024, below max_tokens; {too_hot}"#
         ),
     );
     reasoning(
         CLAUDE,
         effort(Effort::High),
         Some(500),
-        r#"{"inferenceConfig":{"maxTokens":500,"temperature":0.5}} reasoning: the limit of tokens leaves no room to reason"#,
+        r#"{"inferenceConfig":{"maxTokens":500,"temperature":0.5}} reasoning: max_tokens leaves no room for it"#,
     );
     reasoning(
         CLAUDE,
@@ -267,13 +267,13 @@ fn reasoning_in_the_spelling_of_each_maker() {
         "us.amazon.nova-2-lite-v1:0",
         effort(Effort::Max),
         None,
-        r#"{"additionalModelRequestFields":{"reasoningConfig":{"maxReasoningEffort":"high","type":"enabled"}},"inferenceConfig":{"temperature":0.5}} "#,
+        r#"{"additionalModelRequestFields":{"reasoningConfig":{"maxReasoningEffort":"high","type":"enabled"}},"inferenceConfig":{"temperature":0.5}} reasoning.effort: `high` is the most there is"#,
     );
     reasoning(
         "openai.gpt-oss-120b-1:0",
         Reasoning { budget: Some(2000), ..Reasoning::default() },
         None,
-        r#"{"additionalModelRequestFields":{"reasoning_effort":"medium"},"inferenceConfig":{"temperature":0.5}} "#,
+        r#"{"additionalModelRequestFields":{"reasoning_effort":"medium"},"inferenceConfig":{"temperature":0.5}} reasoning.budget: the model takes steps only: the nearest is used"#,
     );
     reasoning(
         "meta.llama3-1-8b-instruct-v1:0",
@@ -281,7 +281,37 @@ fn reasoning_in_the_spelling_of_each_maker() {
         None,
         r#"{"inferenceConfig":{"temperature":0.5}} reasoning: nothing is known about how this model is asked to reason"#,
     );
+    reasoning(
+        "anthropic.claude-opus-4-8",
+        Reasoning { budget: Some(2000), ..Reasoning::default() },
+        Some(9000),
+        &format!(
+            r#"{{"additionalModelRequestFields":{{"thinking":{{"type":"adaptive"}}}},"inferenceConfig":{{"maxTokens":9000}},"outputConfig":{{"effort":"medium"}}}} reasoning.budget: the model takes steps only: the nearest is used; {too_hot}"#
+        ),
+    );
     reasoning("meta.llama3-1-8b-instruct-v1:0", off, None, r#"{"inferenceConfig":{"temperature":0.5}} "#);
+}
+
+#[test]
+fn models_that_are_not_told_of_failed_tools_and_classes_of_service() {
+    #[track_caller]
+    fn check(model: &str, status: Value, lost: &[&str]) {
+        let mut asked = request(vec![
+            user(vec![text("x")]),
+            assistant(vec![call("c", "look", "{}")]),
+            user(vec![result("c", vec![text("y")], Some(true))]),
+        ]);
+        asked.service_tier = Some("standard".into());
+        let encoded = codec().encode_request(&asked, target(model)).unwrap();
+        let body: Value = serde_json::from_slice(&encoded.body).unwrap();
+        assert_eq!(body["messages"][2]["content"][0]["toolResult"]["status"], status, "{model}");
+        assert_eq!(body["serviceTier"]["type"], "default", "{model}");
+        assert_eq!(losses(&encoded.losses), lost, "{model}");
+    }
+    check(CLAUDE, "error".into(), &[]);
+    check("us.amazon.nova-lite-v1:0", "error".into(), &[]);
+    let lost = "messages[2].content[0].is_error: this model is not told whether a tool failed";
+    check("mistral.mistral-large-2407-v1:0", Value::Null, &[lost]);
 }
 
 #[test]
