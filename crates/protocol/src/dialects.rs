@@ -9,6 +9,7 @@ mod ollama;
 mod openai_chat;
 mod openai_responses;
 mod orphan;
+mod place;
 
 pub use anthropic::{Host, Hosted, encode_hosted, hosted_body};
 pub use bedrock::invoke;

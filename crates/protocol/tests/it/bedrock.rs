@@ -1,5 +1,6 @@
 //! Converse: recorded traffic there and back, and hand-written cases that need no recordings.
 
+mod citations;
 mod foreign;
 mod proofs;
 mod recorded;

@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt};
 use serde_json::value::RawValue;
 
 use super::{
-    NAME, base64,
+    NAME, base64, citation,
     turns::{is_blank, unsayable},
     write::{Array, Object},
 };
@@ -159,13 +159,18 @@ impl Blocks<'_> {
             return;
         }
         let (sayable, lost): (Vec<_>, Vec<_>) =
-            citations.iter().partition(|citation| is_sayable(citation, self.to_provider));
+            citations.iter().partition(|cited| citation::is_sayable(cited, self.to_provider));
         if !lost.is_empty() {
             self.lose(path, "citations", "the target knows no such citation");
         }
         if !sayable.is_empty() {
             let mut list = into.array("citations");
-            sayable.into_iter().for_each(|citation| citation_into(list.place(), citation));
+            for cited in sayable {
+                citation::write(list.place(), cited);
+                for (member, why) in citation::lost(cited) {
+                    self.lose(path, &format!("citations.{member}"), why);
+                }
+            }
         }
     }
 
@@ -308,25 +313,6 @@ fn is_text(media_type: Option<&str>) -> bool {
 
 fn is_object(json: &str) -> bool {
     json.trim_start().starts_with('{') && serde_json::from_str::<&RawValue>(json).is_ok()
-}
-
-/// True if this dialect can say the citation. One of another dialect that names a place on the web is shown to clients as
-/// a web search result, without the index that only the API could have made; it never goes to the API.
-pub(super) fn is_sayable(citation: &Citation<'_>, to_provider: bool) -> bool {
-    citation.origin == NAME || (citation.url.is_some() && !to_provider)
-}
-
-/// Writes a citation that is sayable.
-pub(super) fn citation_into(out: &mut Vec<u8>, citation: &Citation<'_>) {
-    if citation.origin == NAME {
-        return out.extend_from_slice(citation.raw.get().as_bytes());
-    }
-    let mut into = Object::new(out);
-    into.value("type", "web_search_result_location");
-    into.value("url", &citation.url);
-    into.value("title", &citation.title);
-    into.value("cited_text", citation.text.as_deref().unwrap_or_default());
-    into.value("encrypted_index", "");
 }
 
 /// The id of a call as the API takes it, `^[a-zA-Z0-9_-]+$`: any other character becomes `_`, and a hash of the whole id

@@ -7,7 +7,8 @@
 //!   `system` in front of the conversation join `system`.
 //! - Members that are null are left out where the API takes absence for the same, and so are `stream: false`, empty
 //!   `citations`, empty `content` of a tool result, the tool type `custom`.
-//! - `output_format` is written as `output_config.format`.
+//! - `output_format` is written as `output_config.format`, the tier `default`, which the API does not know, as
+//!   `standard_only`.
 //! - `max_tokens` is filled in if it is missing; thinking that nobody signed or that another provider signed is left out
 //!   of requests, and ids of calls that the API would refuse are mapped: all but the last are named as losses.
 //! - Answers always have `stop_sequence` and all four counts of `usage`.
@@ -17,6 +18,7 @@
 mod base64;
 mod block_decode;
 mod block_encode;
+pub(super) mod citation;
 mod error;
 mod hosted;
 pub(super) mod model;

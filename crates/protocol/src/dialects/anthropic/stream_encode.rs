@@ -1,9 +1,7 @@
 //! Writes a stream of Messages events, in the order the official SDKs put an answer together from.
 
 use super::{
-    NAME,
-    block_encode::{citation_into, is_sayable},
-    error,
+    NAME, citation, error,
     response::{lose_counts, made_up_id, stop_into, thinking_tokens_into, usage_into},
     write::event,
 };
@@ -198,17 +196,20 @@ impl Encoder {
                     Some(Open::Lost) | None => {}
                 }
             }
-            Delta::Citation(citation) if !is_sayable(citation, false) => {
+            Delta::Citation(cited) if !citation::is_sayable(cited, false) => {
                 self.lose("citations", "the target knows no such citation");
             }
-            Delta::Citation(citation) => {
+            Delta::Citation(cited) => {
                 if self.begun(out) == Some(Kind::Text) {
                     event(out, "content_block_delta", |into| {
                         into.value("index", &self.index);
                         let mut delta = into.object("delta");
                         delta.value("type", "citations_delta");
-                        citation_into(delta.place("citation"), citation);
+                        citation::write(delta.place("citation"), cited);
                     });
+                    for (member, why) in citation::lost(cited) {
+                        self.lose(&format!("citations.{member}"), why);
+                    }
                 }
             }
             Delta::Audio(_) => self.lose("audio", "the target says no sound"),

@@ -2,10 +2,10 @@
 
 use serde_json::value::RawValue;
 
-use super::{NAME, media::Kind, proof, wire, write::object};
+use super::{NAME, citation, media::Kind, proof, wire, write::object};
 use crate::ir::{
-    Block, CacheHint, Citation, Content, Media, Members, Raw, Role, Source, Text, Thinking, ToolKind,
-    ToolResult, ToolUse,
+    Block, CacheHint, Content, Media, Members, Raw, Role, Source, Text, Thinking, ToolKind, ToolResult,
+    ToolUse,
 };
 
 /// Reads a JSON value that was kept raw.
@@ -201,26 +201,8 @@ fn cited<'a>(wire: wire::CitationsContent<'a>) -> Result<Block<'a>, String> {
             Some(before) => format!("{before}{text}").into(),
         });
     }
-    let citations = wire.citations.unwrap_or_default().into_iter().map(citation).collect::<Result<_, _>>()?;
+    let citations =
+        wire.citations.unwrap_or_default().into_iter().map(citation::decode).collect::<Result<_, _>>()?;
     let content = Content::Text { text: said.unwrap_or_default(), citations };
     Ok(Block { content, cache: None, extra: wire.extra })
-}
-
-/// Reads one citation of an answer.
-pub(super) fn citation<'a>(raw: &'a RawValue) -> Result<Citation<'a>, String> {
-    let wire: wire::Citation<'a> = read(raw).map_err(|error| format!("citation: {error}"))?;
-    let words: Vec<&str> = wire.content.iter().flatten().filter_map(|part| part.text.as_deref()).collect();
-    let words = match words.as_slice() {
-        [] => None,
-        [one] => Some((*one).to_owned()),
-        several => Some(several.concat()),
-    };
-    Ok(Citation {
-        text: words.map(Text::from),
-        url: wire.location.and_then(|place| place.web).and_then(|web| web.url),
-        title: wire.title,
-        range: None,
-        origin: NAME,
-        raw: Raw::Borrowed(raw),
-    })
 }

@@ -5,15 +5,14 @@ use std::{borrow::Cow, collections::HashSet, fmt};
 use serde_json::value::RawValue;
 
 use super::{
-    NAME,
+    NAME, citation,
     media::{Kind, document_name},
     model::Family,
     proof,
     write::Json,
 };
 use crate::ir::{
-    Block, CacheHint, Citation, Content, Losses, Media, Members, Source, Text, Thinking, ToolKind,
-    ToolResult, ToolUse,
+    Block, CacheHint, Content, Losses, Media, Members, Source, Text, Thinking, ToolKind, ToolResult, ToolUse,
 };
 
 /// Where a block stands, for the paths of losses.
@@ -127,14 +126,10 @@ impl Blocks {
                     json.member_array("content", |json| json.object(|json| json.member_text("text", text)));
                     json.member_array("citations", |json| {
                         for cited in citations {
-                            if cited.range.is_some() {
-                                self.lose(
-                                    at,
-                                    ".citations",
-                                    "Converse does not say where in an answer one stands",
-                                );
+                            for (member, reason) in citation::lost(cited) {
+                                self.lose(at, &format!(".citations.{member}"), reason);
                             }
-                            citation(cited, json);
+                            citation::write(cited, json);
                         }
                     });
                     json.members(extra);
@@ -419,23 +414,4 @@ fn arguments<'t>(tool: &'t ToolUse<'_>) -> Result<&'t str, &'t str> {
         ToolKind::Function if serde_json::from_str::<&RawValue>(text).is_ok() => Ok(text),
         ToolKind::Function => Err(&tool.input),
     }
-}
-
-/// Writes a citation as Converse has it.
-pub(super) fn citation(cited: &Citation<'_>, json: &mut Json<'_>) {
-    if cited.origin == NAME {
-        json.item(cited.raw.get());
-        return;
-    }
-    json.object(|json| {
-        json.member_some("title", cited.title.as_deref());
-        if let Some(text) = &cited.text {
-            json.member_array("sourceContent", |json| json.object(|json| json.member_text("text", text)));
-        }
-        if let Some(url) = &cited.url {
-            json.member_object("location", |json| {
-                json.member_object("web", |json| json.member_text("url", url));
-            });
-        }
-    });
 }

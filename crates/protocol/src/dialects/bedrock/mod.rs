@@ -14,6 +14,7 @@
 //! - In streams, `end_turn` of a turn that calls tools is written `tool_use`, blocks in which nothing is said are left out, padding (`p`) and what `metadata` has beside usage are
 //!   dropped, and `metrics.latencyMs` is 0.
 
+pub(super) mod citation;
 mod content_decode;
 mod content_encode;
 mod error;
@@ -45,7 +46,8 @@ use crate::{
     splice::Edits,
 };
 
-const NAME: &str = "bedrock";
+/// The name in config, records and the tables.
+pub(super) const NAME: &str = "bedrock";
 
 /// Passes Converse on as it is.
 #[derive(Debug)]

@@ -3,8 +3,8 @@
 use serde_json::value::RawValue;
 
 use super::{
-    NAME,
-    content_decode::{citation, owned, read},
+    NAME, citation,
+    content_decode::{owned, read},
     frame::{Frame, failure},
     proof::{unseal, unsign},
     response::{sequence, stop, usage},
@@ -171,7 +171,7 @@ impl Decoder {
             wire::Delta { text: Some(text), .. } => self.text(index, text, sink),
             wire::Delta { reasoning: Some(reasoning), .. } => self.reasoning(index, reasoning, sink),
             wire::Delta { citation: Some(raw), .. } => {
-                let cited = citation(raw)?;
+                let cited = citation::decode(raw)?;
                 self.text_block(index, sink)?;
                 self.add(Delta::Citation(cited), sink);
                 Ok(())

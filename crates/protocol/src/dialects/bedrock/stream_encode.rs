@@ -1,9 +1,8 @@
 //! Writes a Converse stream.
 
 use super::{
-    NAME,
+    NAME, citation,
     content_decode::read,
-    content_encode::citation,
     error,
     frame::{event, exception},
     proof::{seal, sign},
@@ -167,9 +166,12 @@ impl Encoder {
             }
             (Delta::Citation(cited), Kind::Text) => {
                 let mut raw = Vec::new();
-                citation(cited, &mut super::write::Json::new(&mut raw));
+                citation::write(cited, &mut super::write::Json::new(&mut raw));
                 let raw = String::from_utf8_lossy(&raw);
                 send(&|json| json.member("citation", &raw));
+                for (member, reason) in citation::lost(cited) {
+                    self.losses.add(format!("citations.{member}"), reason);
+                }
             }
             (Delta::Signature(_), _) => {
                 self.losses.add("signature", NO_PROOF);

@@ -202,6 +202,7 @@ object! {
     /// What backs a text.
     Citation {
         title / "title": Text<'a>,
+        source / "source": Text<'a>,
         content / "sourceContent": Vec<SourceText<'a>>,
         location / "location": Location<'a>,
     }
@@ -216,6 +217,7 @@ object! {
     /// A page.
     Web {
         url / "url": Text<'a>,
+        domain / "domain": Text<'a>,
     }
     /// A whole answer.
     Response {
