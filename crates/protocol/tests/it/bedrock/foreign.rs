@@ -295,7 +295,7 @@ fn reasoning_in_the_spelling_of_each_maker() {
 #[test]
 fn models_that_are_not_told_of_failed_tools_and_classes_of_service() {
     #[track_caller]
-    fn check(model: &str, status: Value, lost: &[&str]) {
+    fn check(model: &str, status: Option<&str>, lost: &[&str]) {
         let mut asked = request(vec![
             user(vec![text("x")]),
             assistant(vec![call("c", "look", "{}")]),
@@ -304,14 +304,14 @@ fn models_that_are_not_told_of_failed_tools_and_classes_of_service() {
         asked.service_tier = Some("standard".into());
         let encoded = codec().encode_request(&asked, target(model)).unwrap();
         let body: Value = serde_json::from_slice(&encoded.body).unwrap();
-        assert_eq!(body["messages"][2]["content"][0]["toolResult"]["status"], status, "{model}");
+        assert_eq!(body["messages"][2]["content"][0]["toolResult"]["status"].as_str(), status, "{model}");
         assert_eq!(body["serviceTier"]["type"], "default", "{model}");
         assert_eq!(losses(&encoded.losses), lost, "{model}");
     }
-    check(CLAUDE, "error".into(), &[]);
-    check("us.amazon.nova-lite-v1:0", "error".into(), &[]);
+    check(CLAUDE, Some("error"), &[]);
+    check("us.amazon.nova-lite-v1:0", Some("error"), &[]);
     let lost = "messages[2].content[0].is_error: this model is not told whether a tool failed";
-    check("mistral.mistral-large-2407-v1:0", Value::Null, &[lost]);
+    check("mistral.mistral-large-2407-v1:0", None, &[lost]);
 }
 
 #[test]
