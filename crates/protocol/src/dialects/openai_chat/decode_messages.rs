@@ -71,17 +71,15 @@ impl<'a> Conversation<'a> {
         Ok(())
     }
 
-    /// Leading instructions of one role are apart from the conversation; a message with a name or members of its own
-    /// stays a message, and so do those behind it.
+    /// Leading instructions, of either role, are apart from the conversation; a message with a name or members of its own
+    /// stays a message, and so do those behind it. Written back they are one message, in the role of the first.
     fn instructions(&mut self, wire: MessageWire<'a>, role: Role) -> Result<(), String> {
         let is_developer = role == Role::Developer;
         let message = plain(wire, role)?;
-        let leads = self.messages.is_empty()
-            && message.name.is_none()
-            && message.extra.is_empty()
-            && (self.system.is_empty() || is_developer == self.leads_with_developer);
-        if leads {
-            self.leads_with_developer = is_developer;
+        if self.messages.is_empty() && message.name.is_none() && message.extra.is_empty() {
+            if self.system.is_empty() {
+                self.leads_with_developer = is_developer;
+            }
             self.system.extend(message.blocks);
         } else {
             self.messages.push(message);

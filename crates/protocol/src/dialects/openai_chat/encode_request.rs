@@ -20,7 +20,7 @@ const MAX_STOPS: usize = 4;
 /// The longest name of an end user that OpenAI takes, in characters.
 const MAX_USER: usize = 64;
 /// The classes of service of this dialect. Source: the OpenAI API description, schema `ServiceTier`.
-const TIERS: &[&str] = &["auto", "default", "flex", "scale", "priority", "fast"];
+pub(super) const TIERS: &[&str] = &["auto", "default", "flex", "scale", "priority", "fast"];
 /// The inner objects of which members may be kept.
 const INNER: &[&str] = &["stream_options", "json_schema", "audio", "reasoning", "thinking"];
 
@@ -220,18 +220,13 @@ impl Body<'_> {
         if self.home {
             return self.own_reasoning(object, reasoning);
         }
-        match reasoning.effort_that_switches_on() {
-            // Not to reason is what it does.
-            Some(effort) if gpt::reasons(model) == Some(false) => {
-                if effort != Effort::None {
-                    self.losses.add("reasoning", gpt::DOES_NOT_REASON);
-                }
-            }
-            None if reasoning.enabled == Some(true) => {
-                self.losses
-                    .add("reasoning", "only steps can be said: the model reasons as it does by itself");
-            }
-            effort => object.put_some("reasoning_effort", effort.map(Effort::name).as_ref()),
+        let (effort, lost) = gpt::effort(model, Some(reasoning));
+        object.put_some("reasoning_effort", effort.map(Effort::name).as_ref());
+        if let Some(lost) = lost {
+            self.losses.add("reasoning", lost);
+        }
+        if reasoning.budget.is_some() && reasoning.is_on() && effort.is_some() {
+            self.losses.add("reasoning.budget", "said as the nearest effort");
         }
         if reasoning.display.is_some() {
             self.losses.add("reasoning.display", "how much reasoning is shown is the server's choice");
@@ -322,9 +317,11 @@ impl Body<'_> {
         let request = self.request;
         match request.service_tier.as_deref() {
             None => {}
-            Some(tier) if self.home || TIERS.contains(&tier) => object.put("service_tier", tier),
-            Some("standard" | "standard_only") => object.put("service_tier", "default"),
-            Some(_) => self.losses.add("service_tier", "no such tier here"),
+            Some(tier) if self.home => object.put("service_tier", tier),
+            Some(tier) => match gpt::tier(tier, TIERS) {
+                Some(tier) => object.put("service_tier", tier),
+                None => self.losses.add("service_tier", "no such tier here"),
+            },
         }
         let name =
             if self.spelled(Spelling::SAFETY_IDENTIFIER) { Spelling::SAFETY_IDENTIFIER } else { "user" };

@@ -6,12 +6,14 @@ use super::{
     NAME, Spelling,
     encode_assistant::tool_call,
     encode_parts::Url,
+    encode_request::TIERS,
     object::{DataUrl, Writer, inner, list_into, object_into, put},
     reasoning,
     wire::write_usage,
 };
 use crate::{
     codec::{Encoded, Reply},
+    dialects::gpt,
     ir::{
         Block, Choice, Citation, Content, Losses, Media, Response, Source, Stop, StopReason, Thinking,
         ToolUse,
@@ -62,8 +64,14 @@ pub(super) fn encode(response: &Response<'_>, reply: Reply<'_>) -> Encoded {
         if let Some(usage) = &response.usage {
             write_usage(object, usage);
         }
-        let tier = response.service_tier.as_deref();
-        object.put_some("service_tier", if home { tier } else { tier.and_then(answer_tier) }.as_ref());
+        match response.service_tier.as_deref() {
+            None => {}
+            Some(tier) if home => object.put("service_tier", tier),
+            Some(tier) => match gpt::tier(tier, TIERS) {
+                Some(tier) => object.put("service_tier", tier),
+                None => answer.losses.add("service_tier", "no such tier here"),
+            },
+        }
         if home {
             object.extra(&response.extra, &[]);
         }
@@ -140,10 +148,11 @@ impl Answer<'_> {
                     let start = length;
                     length += if counts { text.chars().count() as u64 } else { 0 };
                     for citation in citations {
+                        if let Some(lost) = unsaid(citation) {
+                            self.losses.add(format!("{}.citations", path()), lost);
+                        }
                         if is_sayable(citation) {
                             said.citations.push((citation, (start, length)));
-                        } else {
-                            self.losses.add(format!("{}.citations", path()), "only URLs can be cited here");
                         }
                     }
                     said.texts.push(text);
@@ -277,6 +286,14 @@ pub(super) fn is_sayable(citation: &Citation<'_>) -> bool {
     citation.origin == NAME || citation.url.is_some()
 }
 
+/// What of a citation this dialect has no form for.
+pub(super) fn unsaid(citation: &Citation<'_>) -> Option<&'static str> {
+    if !is_sayable(citation) {
+        return Some("only URLs can be cited here");
+    }
+    (citation.origin != NAME && citation.text.is_some()).then_some(gpt::CITED_WORDS)
+}
+
 /// Appends one annotation; `range` is the text that a citation without a range of its own backs.
 pub(super) fn annotation(out: &mut Vec<u8>, citation: &Citation<'_>, range: (u64, u64)) {
     if citation.origin == NAME {
@@ -359,13 +376,4 @@ fn finish_word(object: &mut Writer<'_>, word: &str, stop: &Stop<'_>) {
 pub(super) fn shown(word: &str) -> Cow<'_, str> {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-' | '.');
     if word.len() <= 40 && word.chars().all(is_plain) { word.into() } else { "?".into() }
-}
-/// The class of service of an answer in OpenAI's words (schema `ServiceTier`): what others call standard is the default
-/// here, and a word that is not in the list is left out.
-pub(in crate::dialects) fn answer_tier(tier: &str) -> Option<&str> {
-    match tier {
-        "standard" => Some("default"),
-        "auto" | "default" | "flex" | "scale" | "priority" => Some(tier),
-        _ => None,
-    }
 }

@@ -3,7 +3,7 @@
 use super::{
     NAME,
     encode_assistant::extra_content,
-    encode_response::{Has, Manner, annotation, finish, is_sayable, shown, write_details},
+    encode_response::{Has, Manner, annotation, finish, is_sayable, shown, unsaid, write_details},
     error,
     object::{Writer, list_into, object_into, put},
     reasoning,
@@ -220,13 +220,14 @@ impl Encoder {
             }
             (Open::Text { citations, .. }, Delta::Citation(citation)) => {
                 let held: usize = citations.iter().map(|citation| citation.raw.get().len()).sum();
-                if !is_sayable(citation) {
-                    self.losses
-                        .add(format!("choices[{choice}].content.citations"), "only URLs can be cited here");
-                } else if held < MAX_HELD {
+                let path = || format!("choices[{choice}].content.citations");
+                if let Some(lost) = unsaid(citation) {
+                    self.losses.add(path(), lost);
+                }
+                if held >= MAX_HELD {
+                    self.losses.add(path(), "too many to hold back");
+                } else if is_sayable(citation) {
                     citations.push(own(citation));
-                } else {
-                    self.losses.add(format!("choices[{choice}].content.citations"), "too many to hold back");
                 }
             }
             (Open::Thinking(thinking, has_text), Delta::Text(text)) => {

@@ -6,8 +6,8 @@
 //! Requests
 //! - Members that are null are left out; so are `logprobs: false`, `top_logprobs: 0` and an empty `annotations`.
 //! - Empty content is `null` beside calls and `""` elsewhere; content of one plain text is a string; a bare string in a
-//!   list of parts is a text part. Several leading system messages without names become one with several parts, and
-//!   so do developer messages.
+//!   list of parts is a text part. Several leading system and developer messages without names become one with several
+//!   parts, in the role of the first.
 //! - A refusal is the member `refusal`, not a part; a URL that stood alone is the member `url`.
 //! - `include_usage` is always asked for in a stream: [`crate::ir::Usage`] is what the call is billed by.
 //! - A tool message has a `name` only if its call is unknown. Blank arguments are `{}`; arguments that came as an
@@ -56,7 +56,6 @@ use bytes::Bytes;
 use http::Method;
 
 use codec::OpenAiChatCodec;
-pub(super) use encode_response::answer_tier;
 pub(super) use error::{body as error_body, object as error_object};
 pub(super) use wire::{Usage as WireUsage, failure};
 

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     codec::Reply,
+    dialects::gpt,
     ir::{BlockKind, Delta, Losses, Signature, Tool, ToolKind},
 };
 
@@ -131,6 +132,8 @@ impl Output {
                 let is_said = message.citation(citation, place, &mut self.frames, out);
                 if !is_said {
                     self.lose("citations", "only citations of web pages can be said");
+                } else if citation.origin != HERE && citation.text.is_some() {
+                    self.lose("citations", gpt::CITED_WORDS);
                 }
             }
             _ => {}

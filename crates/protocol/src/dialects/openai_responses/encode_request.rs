@@ -17,7 +17,7 @@ const LEAST_TOKENS: u64 = 16;
 /// The longest end user that the API takes.
 const LONGEST_USER: usize = 64;
 /// The classes of service that the API knows (schemas `ServiceTierResponses`).
-const TIERS: &[&str] = &["auto", "default", "flex", "scale", "priority", "fast", "ultrafast"];
+pub(super) const TIERS: &[&str] = &["auto", "default", "flex", "scale", "priority", "fast", "ultrafast"];
 /// How much of the reasoning may be shown (schema `Reasoning`).
 const SUMMARIES: &[&str] = &["auto", "concise", "detailed"];
 
@@ -78,13 +78,16 @@ fn text(request: &Request<'_>, o: &mut Object<'_>) {
 
 fn reasoning(request: &Request<'_>, model: &str, losses: &mut Losses, o: &mut Object<'_>) {
     let asked = request.reasoning.as_ref();
+    let (effort, lost) = match request.origin {
+        HERE => (asked.and_then(|asked| asked.effort), None),
+        _ => gpt::effort(model, asked),
+    };
+    if let Some(lost) = lost {
+        losses.add("reasoning", lost);
+    }
     if request.origin != HERE && gpt::reasons(model) == Some(false) {
-        if asked.is_some_and(Reasoning::is_on) {
-            losses.add("reasoning", gpt::DOES_NOT_REASON);
-        }
         return;
     }
-    let effort = asked.and_then(Reasoning::effort_that_switches_on);
     let summary = match asked.and_then(|reasoning| reasoning.display.as_deref()) {
         Some("summarized") => Some("auto"),
         Some("omitted") | None => None,
@@ -94,11 +97,8 @@ fn reasoning(request: &Request<'_>, model: &str, losses: &mut Losses, o: &mut Ob
             None
         }
     };
-    if asked.is_some_and(|reasoning| reasoning.budget.is_some() && reasoning.is_on()) {
+    if asked.is_some_and(|reasoning| reasoning.budget.is_some() && reasoning.is_on()) && effort.is_some() {
         losses.add("reasoning.budget", "said as the nearest effort");
-    }
-    if effort.is_none() && asked.is_some_and(|reasoning| reasoning.enabled == Some(true)) {
-        losses.add("reasoning", "only steps can be said: the model reasons as it does by itself");
     }
     if effort.is_none() && summary.is_none() && !settings::has_inner(request, "reasoning") {
         return;
@@ -189,10 +189,13 @@ fn include(request: &Request<'_>, model: &str, o: &mut Object<'_>) {
 
 fn names(request: &Request<'_>, losses: &mut Losses, o: &mut Object<'_>) {
     let home = request.origin == HERE;
-    match &request.service_tier {
-        Some(tier) if home || TIERS.contains(&&**tier) => o.put("service_tier", tier),
-        Some(_) => losses.add("service_tier", "no such class of service"),
+    match request.service_tier.as_deref() {
         None => {}
+        Some(tier) if home => o.put("service_tier", tier),
+        Some(tier) => match gpt::tier(tier, TIERS) {
+            Some(tier) => o.put("service_tier", tier),
+            None => losses.add("service_tier", "no such class of service"),
+        },
     }
     match &request.user {
         Some(user) if home || user.len() <= LONGEST_USER => o.put("user", user),

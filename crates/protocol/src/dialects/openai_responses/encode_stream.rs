@@ -4,6 +4,7 @@ use super::{
     HERE,
     echo::{Echo, Moment},
     encode_output::Output,
+    encode_request::TIERS,
     items::{append_logprobs, is_part},
     openai_chat,
     settings::foreign_members,
@@ -12,6 +13,7 @@ use super::{
 };
 use crate::{
     codec::{Encoded, Reply, StreamEncoder},
+    dialects::gpt,
     ir::{Block, BlockKind, Content, Delta, Event, Fault, Losses, Raw, Response, Stop, StopReason, Usage},
 };
 
@@ -245,7 +247,13 @@ pub(super) fn encode(response: &Response<'_>, reply: Reply<'_>) -> Encoded {
     let mut encoder = ResponseEncoder::with(reply, true);
     let home = response.origin == HERE;
     encoder.begin(response.id.as_deref(), response.model.as_deref(), response.created);
-    encoder.tier = response.service_tier.as_deref().and_then(openai_chat::answer_tier).map(str::to_owned);
+    if let Some(word) = response.service_tier.as_deref() {
+        let tier = if home { Some(word) } else { gpt::tier(word, TIERS) };
+        if tier.is_none() {
+            encoder.output.losses.add("service_tier", "no such class of service");
+        }
+        encoder.tier = tier.map(str::to_owned);
+    }
     if let Some(usage) = response.usage {
         encoder.count(usage);
     }
