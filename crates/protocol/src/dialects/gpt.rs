@@ -158,9 +158,8 @@ fn nearest(efforts: &[Effort], wanted: Effort) -> Effort {
 
 /// True if `model` will reason about `request` and then refuses settings that steer the choice of words.
 pub(super) fn refuses_sampling(model: &str, request: &Request<'_>) -> bool {
-    family_of(model).is_some_and(|family| {
-        effort(model, request.reasoning.as_ref()).0.unwrap_or(family.default) != Off
-    })
+    family_of(model)
+        .is_some_and(|family| effort(model, request.reasoning.as_ref()).0.unwrap_or(family.default) != Off)
 }
 
 #[cfg(test)]

@@ -1,5 +1,12 @@
 //! Messages and what they consist of.
 
+use std::borrow::Cow;
+
+use base64::{
+    Engine, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+
 use super::{Members, Raw, Text, ToolKind};
 
 /// Who speaks.
@@ -94,12 +101,36 @@ pub struct Media<'a> {
     pub media_type: Option<Text<'a>>,
     /// The file's name or title.
     pub name: Option<Text<'a>>,
-    /// What the client says about a document, for the model to read.
+    /// What the client says about a document, for the model to read; of sound, the words it says.
     pub context: Option<Text<'a>>,
     /// How closely to look at a picture: `low`, `high`, `auto`.
     pub detail: Option<Text<'a>>,
     /// Whether the answer shall cite this document.
     pub cite: Option<bool>,
+}
+
+/// Base64 as RFC 4648 has it, with its padding or without.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+impl Media<'_> {
+    /// The text of a document that is one: as it came, or out of base64 whose media type says text. `None` for any other
+    /// document, and for what is not UTF-8. For dialects that take documents as text only.
+    pub fn plain_text(&self) -> Option<Cow<'_, str>> {
+        match &self.source {
+            Source::Text(text) => Some(Cow::Borrowed(text)),
+            Source::Base64(data) => {
+                let kind = self.media_type.as_deref()?;
+                if !(kind.starts_with("text/") || kind.starts_with("application/json")) {
+                    return None;
+                }
+                String::from_utf8(BASE64.decode(&**data).ok()?).ok().map(Cow::Owned)
+            }
+            Source::Blocks(_) | Source::Url(_) | Source::File(_) => None,
+        }
+    }
 }
 
 /// Where the bytes of a medium are.
@@ -253,6 +284,25 @@ impl<'a> Message<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[track_caller]
+    fn check_text(media_type: &'static str, source: Source<'static>, expect: Option<&str>) {
+        let media = Media { source, media_type: Some(media_type.into()), ..Media::default() };
+        assert_eq!(media.plain_text().as_deref(), expect);
+    }
+
+    #[test]
+    fn a_text_that_came_as_a_file_is_text() {
+        let base64 = |data: &'static str| Source::Base64(data.into());
+        check_text("text/plain", base64("w6k="), Some("é"));
+        check_text("text/markdown; charset=utf-8", base64("w6k"), Some("é"));
+        check_text("application/json", base64("e30="), Some("{}"));
+        check_text("application/pdf", base64("w6k="), None);
+        check_text("text/plain", base64("/w=="), None);
+        check_text("text/plain", base64("?"), None);
+        check_text("application/pdf", Source::Text("as it is".into()), Some("as it is"));
+        check_text("text/plain", Source::Url("https://x/y.txt".into()), None);
+    }
 
     #[test]
     fn a_signature_finds_home_through_another_dialect() {

@@ -10,4 +10,5 @@ mod matrix;
 mod ollama;
 mod openai_chat;
 mod openai_responses;
+mod said;
 mod watch;

@@ -20,8 +20,8 @@ pub(super) type Member<'a> = (Text<'a>, Raw<'a>);
 /// The content of one message.
 #[derive(Default)]
 pub(super) struct Said<'b> {
-    texts: Vec<&'b str>,
-    thoughts: Vec<&'b str>,
+    texts: Vec<Cow<'b, str>>,
+    thoughts: Vec<Cow<'b, str>>,
     images: Vec<&'b str>,
     /// The calls, with the members of their blocks that only their dialect knows.
     pub(super) calls: Vec<(&'b ToolUse<'b>, &'b [Member<'b>])>,
@@ -42,18 +42,18 @@ impl<'b> Said<'b> {
             };
             match &block.content {
                 Content::Text { text, citations } => {
-                    self.texts.push(text);
+                    self.texts.push(Cow::Borrowed(text));
                     if !citations.is_empty() {
                         lose(".citations", NO_PLACE);
                     }
                 }
                 Content::Refusal(text) => {
-                    self.texts.push(text);
+                    self.texts.push(Cow::Borrowed(text));
                     lose(".refusal", "ollama has no refusals: it is said as text");
                 }
                 Content::Thinking(thinking) => {
                     if !thinking.text.is_empty() {
-                        self.thoughts.push(&thinking.text);
+                        self.thoughts.push(Cow::Borrowed(&thinking.text));
                     }
                     if thinking.signature.is_some() {
                         lose(".signature", PROOF);
@@ -80,7 +80,10 @@ impl<'b> Said<'b> {
                 {
                     self.images.push(data);
                 }
-                Content::Audio(_) => lose("", "ollama takes sound in base64 as wav or mp3 only"),
+                Content::Audio(media) => {
+                    lose("", "ollama takes sound in base64 as wav or mp3 only");
+                    self.texts.extend(media.context.as_deref().map(Cow::Borrowed));
+                }
                 Content::Video(_) => lose("", "ollama takes no video"),
                 Content::Document(media) => {
                     let said = [
@@ -89,9 +92,9 @@ impl<'b> Said<'b> {
                         (".cite", media.cite == Some(true)),
                     ];
                     said.iter().filter(|(_, is_said)| *is_said).for_each(|(field, _)| lose(field, NO_PLACE));
-                    match &media.source {
-                        Source::Text(text) => self.texts.push(text),
-                        Source::Blocks(blocks) => {
+                    match (media.plain_text(), &media.source) {
+                        (Some(text), _) => self.texts.push(text),
+                        (None, Source::Blocks(blocks)) => {
                             self.gather(blocks, &format!("{path}.content[{place}]"), losses);
                         }
                         _ => lose("", "ollama takes documents as text only"),
@@ -107,13 +110,20 @@ impl<'b> Said<'b> {
         }
     }
 
+    /// True if nothing is left to say.
+    pub(super) fn is_empty(&self) -> bool {
+        self.calls.is_empty()
+            && self.images.is_empty()
+            && [&self.texts, &self.thoughts].into_iter().flatten().all(|text| text.is_empty())
+    }
+
     /// The text, its pieces joined by `glue`.
-    pub(super) fn text(&self, glue: &str) -> Cow<'b, str> {
+    pub(super) fn text(&self, glue: &str) -> Cow<'_, str> {
         joined(&self.texts, glue)
     }
 
     /// The reasoning.
-    pub(super) fn thinking(&self) -> Cow<'b, str> {
+    pub(super) fn thinking(&self) -> Cow<'_, str> {
         joined(&self.thoughts, BETWEEN_THOUGHTS)
     }
 
@@ -128,7 +138,7 @@ impl<'b> Said<'b> {
     }
 }
 
-fn joined<'b>(pieces: &[&'b str], glue: &str) -> Cow<'b, str> {
+fn joined<'p>(pieces: &'p [Cow<'_, str>], glue: &str) -> Cow<'p, str> {
     match pieces {
         [] => Cow::Borrowed(""),
         [one] => Cow::Borrowed(one),

@@ -32,6 +32,7 @@ object! {
 object! {
     AudioId<'a> {
         id = "id": Text<'a>,
+        transcript = "transcript": Text<'a>,
     }
 }
 
@@ -110,7 +111,8 @@ impl<'a> Conversation<'a> {
         if let Some(audio) = audio {
             keep_inner(&mut message.extra, "audio", audio.extra);
             let source = Source::File(audio.id.ok_or("`audio.id` is missing")?);
-            blocks.push(Content::Audio(Media { source, ..Media::default() }).into());
+            let media = Media { source, context: audio.transcript, ..Media::default() };
+            blocks.push(Content::Audio(media).into());
         }
         let number = self.count;
         for (place, wire) in calls.into_iter().enumerate() {

@@ -15,13 +15,23 @@ use crate::ir::{Block, Citation, Members, Text, Thinking, ToolKind, ToolUse};
 #[derive(Default)]
 pub(super) struct Assistant<'r> {
     pub(super) refusal: Option<&'r Text<'r>>,
-    pub(super) audio: Option<&'r Text<'r>>,
+    /// The id of sound, and the words it says.
+    pub(super) audio: Option<(&'r Text<'r>, Option<&'r Text<'r>>)>,
     pub(super) annotations: Vec<&'r Citation<'r>>,
     pub(super) reasoning: Reasoning<'r>,
     pub(super) calls: Vec<(&'r Block<'r>, &'r ToolUse<'r>)>,
 }
 
 impl Assistant<'_> {
+    /// True if there is nothing beside the content.
+    pub(super) fn is_empty(&self) -> bool {
+        self.refusal.is_none()
+            && self.audio.is_none()
+            && self.annotations.is_empty()
+            && self.reasoning.is_empty()
+            && self.calls.is_empty()
+    }
+
     /// Writes it; kept members are those of this dialect, or none.
     pub(super) fn write(
         &self,
@@ -32,9 +42,10 @@ impl Assistant<'_> {
     ) {
         object.put_some("refusal", self.refusal.as_ref());
         self.reasoning.write(object);
-        if let Some(id) = self.audio {
+        if let Some((id, transcript)) = self.audio {
             object.object("audio", |object| {
                 object.put("id", id);
+                object.put_some("transcript", transcript.as_ref());
                 object.inner_extra(extra, "audio");
             });
         }
@@ -120,6 +131,11 @@ impl<'r> Reasoning<'r> {
             }
         }
         Ok(())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.details.is_empty()
+            && [&self.content, &self.plain].into_iter().flatten().all(|text| text.is_empty())
     }
 
     fn write(&self, object: &mut Writer<'_>) {

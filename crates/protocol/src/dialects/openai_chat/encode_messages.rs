@@ -56,6 +56,9 @@ impl<'o, 'r> Conversation<'o, 'r> {
         let parts = self.parts(blocks, |place| format!("system[{place}]"));
         let texts: Vec<Part<'r>> =
             parts.into_iter().filter(|(path, part)| self.is_text(path, part)).map(|(_, part)| part).collect();
+        if texts.is_empty() && !self.home {
+            return;
+        }
         self.message(role, |object| content(object, &texts, "\"\""));
     }
 
@@ -95,6 +98,9 @@ impl<'o, 'r> Conversation<'o, 'r> {
         let parts = self.parts(&message.blocks, |place| format!("{path}.content[{place}]"));
         let parts: Vec<Part<'r>> =
             parts.into_iter().filter(|(path, part)| self.is_text(path, part)).map(|(_, part)| part).collect();
+        if parts.is_empty() && self.is_used_up(message) {
+            return;
+        }
         let (name, extra) = (&message.name, self.own(&message.extra));
         self.message(role, |object| {
             content(object, &parts, "\"\"");
@@ -128,6 +134,11 @@ impl<'o, 'r> Conversation<'o, 'r> {
         });
     }
 
+    /// True for a message of another dialect that said something: when nothing of it is left, it is left out.
+    fn is_used_up(&self, message: &Message<'_>) -> bool {
+        !self.home && !message.blocks.is_empty()
+    }
+
     fn assistant(&mut self, path: &str, message: &'r Message<'r>) {
         self.flush_moved();
         let mut parts = Vec::new();
@@ -147,8 +158,13 @@ impl<'o, 'r> Conversation<'o, 'r> {
                 Content::ToolResult(result) => self.result(&path, block, result),
                 Content::Refusal(text) => said.refusal = Some(text),
                 Content::Audio(media) => match &media.source {
-                    Source::File(id) if self.home => said.audio = Some(id),
-                    _ => self.losses.add(path, "sound of earlier answers is known by its id only"),
+                    Source::File(id) if self.home => said.audio = Some((id, media.context.as_ref())),
+                    _ => {
+                        self.losses.add(path, "sound of earlier answers is known by its id only");
+                        if let Some(words) = &media.context {
+                            parts.push(Part { what: What::Text(Cow::Borrowed(words)), block: None });
+                        }
+                    }
                 },
                 Content::Thinking(thinking) if is_part(thinking) => {
                     parts.push(Part {
@@ -191,6 +207,9 @@ impl<'o, 'r> Conversation<'o, 'r> {
         }
         if !self.home {
             join(&mut parts);
+        }
+        if parts.is_empty() && said.is_empty() && self.is_used_up(message) {
+            return;
         }
         let name = &message.name;
         let extra = self.own(&message.extra);

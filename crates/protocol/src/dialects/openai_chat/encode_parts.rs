@@ -133,7 +133,7 @@ fn document_limits(media: &Media<'_>, path: &str, losses: &mut Losses) {
     if media.cite == Some(true) {
         losses.add(format!("{path}.citations"), "documents cannot be cited here");
     }
-    if media.context.is_some() && !matches!(media.source, Source::Text(_)) {
+    if media.context.is_some() && media.plain_text().is_none() {
         losses.add(format!("{path}.context"), "files have no context here");
     }
 }
@@ -194,6 +194,16 @@ fn audio<'r>(media: &'r Media<'r>) -> Result<What<'r>, &'static str> {
 /// OpenAI takes bytes only with a name, and text only as text: then name and context stand before it.
 fn document<'r>(media: &'r Media<'r>, home: bool) -> Result<What<'r>, &'static str> {
     let name = media.name.as_deref().map(Cow::Borrowed);
+    // At home a file goes back as the file that it was.
+    let text = media.plain_text().filter(|_| !home || matches!(media.source, Source::Text(_)));
+    if let Some(text) = text {
+        let head = [media.name.as_deref(), media.context.as_deref()];
+        if head.iter().all(Option::is_none) {
+            return Ok(What::Text(text));
+        }
+        let all: Vec<&str> = head.into_iter().flatten().chain([&*text]).collect();
+        return Ok(What::Text(all.join("\n\n").into()));
+    }
     let content = match &media.source {
         Source::Base64(data) => {
             let media_type = media.media_type.as_deref().unwrap_or("application/pdf");
@@ -212,15 +222,7 @@ fn document<'r>(media: &'r Media<'r>, home: bool) -> Result<What<'r>, &'static s
         Source::Url(_) => return Err("documents by URL are not taken"),
         Source::File(id) if is_our_file(id, home) => FileContent::Id(id),
         Source::File(_) => return Err("it lies in another provider's store"),
-        Source::Text(text) if name.is_none() && media.context.is_none() => {
-            return Ok(What::Text(Cow::Borrowed(text)));
-        }
-        Source::Text(text) => {
-            let head = [media.name.as_deref(), media.context.as_deref()];
-            let all: Vec<&str> = head.into_iter().flatten().chain([&**text]).collect();
-            return Ok(What::Text(all.join("\n\n").into()));
-        }
-        Source::Blocks(_) => return Err("a document of blocks"),
+        Source::Text(_) | Source::Blocks(_) => return Err("a document of blocks"),
     };
     Ok(What::File { content, name })
 }

@@ -206,6 +206,16 @@ impl Writer<'_> {
                 close(o);
             }),
             Content::Foreign { origin, raw, .. } if *origin == HERE => array.put(raw),
+            Content::Audio(Media { context: Some(words), .. }) if is_answer => {
+                self.lose(path, "the API takes only text in the model's turns: the words are said");
+                array.object(|o| {
+                    o.put("type", "output_text");
+                    o.put("text", words);
+                    if is_whole {
+                        o.list("annotations", &[]);
+                    }
+                });
+            }
             _ if is_answer => self.lose(path, "the API takes only text in the model's turns"),
             Content::Image(media) => self.image(path, media, array, close),
             Content::Document(media) => self.document(path, media, array, close),

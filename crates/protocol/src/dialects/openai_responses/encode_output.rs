@@ -107,17 +107,20 @@ impl Output {
             }
             BlockKind::Audio { .. } => {
                 self.close("completed", out);
-                self.lose("audio", "the dialect answers in text only");
+                self.lose("audio", "the dialect answers in text only: the words are said");
             }
         }
     }
 
     /// Continues the block that is open.
     pub(super) fn delta(&mut self, delta: &Delta<'_>, out: &mut Vec<u8>) {
+        if matches!(delta, Delta::Transcript(_)) && self.open.is_none() {
+            self.begin_part(false, out);
+        }
         let Some(item) = &mut self.open else { return };
         let place = (&*item.id, item.index);
         match (delta, &mut item.kind) {
-            (Delta::Text(text), Kind::Message(message)) => {
+            (Delta::Text(text) | Delta::Transcript(text), Kind::Message(message)) => {
                 message.text(text, self.wants_logprobs, place, &mut self.frames, out);
             }
             (Delta::Text(text), Kind::Reasoning(reasoning)) => {

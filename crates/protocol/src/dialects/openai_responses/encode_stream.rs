@@ -325,6 +325,7 @@ impl ResponseEncoder {
             Content::Foreign { origin, kind, raw } if !is_part(kind) => {
                 BlockKind::Foreign { origin, kind: kind.borrowed(), raw: raw.clone() }
             }
+            Content::Audio(_) => BlockKind::Audio { id: None },
             _ => {
                 output.losses.add(path, "the dialect answers in text only");
                 return;
@@ -351,6 +352,11 @@ impl ResponseEncoder {
                 }
             }
             Content::ToolUse(call) => output.delta(&Delta::Input(call.input.borrowed()), none),
+            Content::Audio(media) => {
+                if let Some(words) = &media.context {
+                    output.delta(&Delta::Transcript(words.borrowed()), none);
+                }
+            }
             _ => {}
         }
         output.block_stop(none);

@@ -109,6 +109,9 @@ impl<'r> Encoder<'r> {
         } else if !system.is_empty() {
             let said = Said::of(system, "system", &mut self.losses);
             self.foreign_blocks("system", system);
+            if said.is_empty() {
+                return;
+            }
             out.object(|out| {
                 out.member("role", "system");
                 out.member("content", &*said.text(PARAGRAPH));
@@ -143,6 +146,10 @@ impl<'r> Encoder<'r> {
             Role::Assistant => ("assistant", ""),
         };
         let said = Said::of(&message.blocks, path, &mut self.losses);
+        // What another dialect's message said may all be lost; the user's turn stays, as a turn.
+        if role != "user" && !self.is_home && !message.blocks.is_empty() && said.is_empty() {
+            return;
+        }
         out.object(|out| {
             out.member("role", role);
             out.member("content", &*said.text(glue));

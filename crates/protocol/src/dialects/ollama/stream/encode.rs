@@ -111,8 +111,8 @@ impl Encoder {
                 Open::Text
             }
             BlockKind::Audio { .. } => {
-                self.losses.add("choices[0].audio", NO_PLACE);
-                Open::Lost
+                self.losses.add("choices[0].audio", "ollama answers in text only: the words are said");
+                Open::Text
             }
             BlockKind::Foreign { origin, kind, raw } => {
                 if *origin == super::super::NAME && *kind == "image" {
@@ -129,7 +129,7 @@ impl Encoder {
     fn delta(&mut self, delta: &Delta<'_>, out: &mut Vec<u8>) {
         match (delta, &mut self.open) {
             (Delta::Text(text), _) if text.is_empty() => {}
-            (Delta::Text(text), Some(Open::Text)) => self.chunk(text, out, |_| {}),
+            (Delta::Text(text) | Delta::Transcript(text), Some(Open::Text)) => self.chunk(text, out, |_| {}),
             (Delta::Text(text), Some(Open::Thinking)) => {
                 self.chunk("", out, |out| out.member("thinking", text));
             }
