@@ -21,7 +21,9 @@ pub(in crate::dialects) struct Object<'a> {
     code: Option<&'a str>,
 }
 
-/// The error object for `fault`: the provider's own words where the client may read them, else the gateway's.
+/// The error object for `fault`: the provider's sentence and field where the client may read them, else the gateway's
+/// words. Classes are always OpenAI's own; a provider's code stays where there is no word of OpenAI's for what happened
+/// and it looks like one.
 pub(in crate::dialects) fn object(fault: &Fault) -> Object<'_> {
     let complaint = fault.complaint.as_ref();
     let said = |part: fn(&crate::ir::Complaint) -> &Option<String>| {
@@ -29,9 +31,11 @@ pub(in crate::dialects) fn object(fault: &Fault) -> Object<'_> {
     };
     Object {
         message: said(|complaint| &complaint.message).unwrap_or(&fault.public),
-        r#type: said(|complaint| &complaint.kind).unwrap_or_else(|| class(fault.kind)),
+        r#type: class(fault.kind),
         param: said(|complaint| &complaint.param),
-        code: said(|complaint| &complaint.code).or_else(|| Some(fault.kind.name())),
+        code: said(|complaint| &complaint.code)
+            .filter(|code| !has_code(fault.kind) && is_code(code))
+            .or_else(|| Some(fault.kind.name())),
     }
 }
 
@@ -39,15 +43,13 @@ pub(in crate::dialects) fn object(fault: &Fault) -> Object<'_> {
 pub(in crate::dialects) fn body(fault: &Fault) -> Bytes {
     match &fault.body {
         Some(body) => body.clone(),
-        None => serde_json::to_vec(&Body { error: object(fault) }).map_or_else(|_| Bytes::new(), Bytes::from),
+        None => translated(fault),
     }
 }
 
-/// The error answer for a client whose provider speaks another dialect: the provider's body and its class names stay
-/// behind, its sentence, code and field come along.
-pub(super) fn translated(fault: &Fault) -> Bytes {
-    let error = Object { r#type: class(fault.kind), ..object(fault) };
-    serde_json::to_vec(&Body { error }).map_or_else(|_| Bytes::new(), Bytes::from)
+/// The error answer for a client whose provider speaks another dialect: the provider's body stays behind.
+pub(in crate::dialects) fn translated(fault: &Fault) -> Bytes {
+    serde_json::to_vec(&Body { error: object(fault) }).map_or_else(|_| Bytes::new(), Bytes::from)
 }
 
 /// Reads an error body. The clones differ: an `error` that is an object or a sentence, Mistral's `detail`, vLLM's
@@ -97,6 +99,18 @@ fn spelled(raw: &RawValue) -> Option<String> {
     )
 }
 
+/// Whether the kind's name is OpenAI's code for it, which its SDKs' users match on.
+fn has_code(kind: FaultKind) -> bool {
+    use FaultKind::{ContextLength, QuotaExhausted, RateLimited};
+    matches!(kind, ContextLength | QuotaExhausted | RateLimited)
+}
+
+/// Whether a code is spelled as OpenAI spells codes; others have numbers or capitals.
+fn is_code(code: &str) -> bool {
+    code.starts_with(|first: char| first.is_ascii_lowercase())
+        && code.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}
+
 /// The class names OpenAI uses.
 fn class(kind: FaultKind) -> &'static str {
     match (kind, kind.blame()) {
@@ -136,6 +150,27 @@ mod tests {
             Some(Box::new(Complaint { kind: Some("other_error".into()), ..Complaint::default() }));
         let expect = r#"{"error":{"message":"no model `x`","type":"invalid_request_error","param":null,"code":"model_not_found"}}"#;
         assert_eq!(translated(&fault), expect, "no words of another dialect");
+    }
+
+    #[test]
+    fn classes_and_codes_are_openais() {
+        let check = |kind, code: &str, expect: [&str; 2]| {
+            let mut fault = Fault::new(kind, "m");
+            let words = Complaint {
+                kind: Some("overloaded_error".into()),
+                code: Some(code.into()),
+                ..Complaint::default()
+            };
+            fault.complaint = Some(Box::new(words));
+            let error = serde_json::to_value(object(&fault)).unwrap();
+            assert_eq!([&error["type"], &error["code"]], expect, "{kind:?}");
+        };
+        check(FaultKind::Refused, "unsupported_value", ["invalid_request_error", "unsupported_value"]);
+        check(FaultKind::Refused, "INVALID_ARGUMENT", ["invalid_request_error", "invalid_request"]);
+        check(FaultKind::Refused, "400", ["invalid_request_error", "invalid_request"]);
+        check(FaultKind::ContextLength, "too_long", ["invalid_request_error", "context_length_exceeded"]);
+        check(FaultKind::RateLimited, "1302", ["rate_limit_error", "rate_limit_exceeded"]);
+        check(FaultKind::Overloaded, "", ["server_error", "upstream_overloaded"]);
     }
 
     #[test]

@@ -56,7 +56,7 @@ use bytes::Bytes;
 use http::Method;
 
 use codec::OpenAiChatCodec;
-pub(super) use error::{body as error_body, object as error_object};
+pub(super) use error::{body as error_body, object as error_object, translated as translated_error};
 pub(super) use wire::{Usage as WireUsage, failure};
 
 use crate::{

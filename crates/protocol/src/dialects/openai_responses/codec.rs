@@ -56,6 +56,6 @@ impl Codec for OpenAiResponsesCodec {
     }
 
     fn encode_error(&self, fault: &Fault) -> Bytes {
-        openai_chat::error_body(fault)
+        openai_chat::translated_error(fault)
     }
 }
