@@ -7,7 +7,8 @@ use crate::ir;
 
 /// Usage in either OpenAI spelling. Chat counts `prompt_tokens` and `completion_tokens`, Responses and the audio
 /// endpoints `input_tokens` and `output_tokens`; cached tokens are inside the total, reasoning inside the output.
-/// Source: the OpenAI API description, schemas `CompletionUsage` and `ResponseUsage`.
+/// Source: the OpenAI API description, schemas `CompletionUsage` and `ResponseUsage`. xAI counts reasoning beside the
+/// completion, which only the total tells, and some hosts name more cached tokens than the prompt has.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(in crate::dialects) struct Usage {
@@ -15,6 +16,7 @@ pub(in crate::dialects) struct Usage {
     input_tokens: Option<u64>,
     completion_tokens: Option<u64>,
     output_tokens: Option<u64>,
+    total_tokens: Option<u64>,
     prompt_tokens_details: Option<Details>,
     input_tokens_details: Option<Details>,
     completion_tokens_details: Option<Details>,
@@ -41,14 +43,19 @@ impl Usage {
         }
         let of_input = wire.prompt_tokens_details.or(wire.input_tokens_details).unwrap_or_default();
         let of_output = wire.completion_tokens_details.or(wire.output_tokens_details).unwrap_or_default();
-        let cache_read = of_input.cached_tokens.unwrap_or(0);
-        let cache_write = of_input.cache_write_tokens.unwrap_or(0);
+        let (input, output) = (input.unwrap_or(0), output.unwrap_or(0));
+        let cache_read = of_input.cached_tokens.unwrap_or(0).min(input);
+        let cache_write = of_input.cache_write_tokens.unwrap_or(0).min(input - cache_read);
+        let reasoning = of_output.reasoning_tokens.unwrap_or(0);
+        let is_beside =
+            input.checked_add(output).and_then(|sum| sum.checked_add(reasoning)) == wire.total_tokens;
+        let output = if is_beside { output.saturating_add(reasoning) } else { output };
         Some(ir::Usage {
-            input: input.unwrap_or(0).saturating_sub(cache_read).saturating_sub(cache_write),
+            input: input - cache_read - cache_write,
             cache_read,
             cache_write,
-            output: output.unwrap_or(0),
-            reasoning: of_output.reasoning_tokens.unwrap_or(0),
+            output,
+            reasoning: reasoning.min(output),
             audio_input: of_input.audio_tokens.unwrap_or(0),
             audio_output: of_output.audio_tokens.unwrap_or(0),
         })
@@ -112,4 +119,38 @@ pub(in crate::dialects) fn failure(data: &[u8]) -> bool {
         error: Option<&'a RawValue>,
     }
     serde_json::from_slice::<Failure<'_>>(data).is_ok_and(|data| data.error.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(usage: &str, [input, cache_read, output, reasoning]: [u64; 4]) {
+        let expect = ir::Usage { input, cache_read, output, reasoning, ..ir::Usage::default() };
+        assert_eq!(Usage::read(usage.as_bytes()), Some(expect), "{usage}");
+    }
+
+    #[test]
+    fn reasoning_is_counted_once() {
+        let inside = r#"{"prompt_tokens":10,"completion_tokens":30,"total_tokens":40,"completion_tokens_details":{"reasoning_tokens":20}}"#;
+        check(inside, [10, 0, 30, 20]);
+        let beside = r#"{"prompt_tokens":10,"completion_tokens":9,"total_tokens":39,"completion_tokens_details":{"reasoning_tokens":20}}"#;
+        check(beside, [10, 0, 29, 20]);
+        let unsaid =
+            r#"{"input_tokens":10,"output_tokens":9,"output_tokens_details":{"reasoning_tokens":20}}"#;
+        check(unsaid, [10, 0, 9, 9]);
+    }
+
+    #[test]
+    fn no_more_is_cached_than_there_is() {
+        // As recorded of Grok at Azure.
+        let usage = r#"{"prompt_tokens":7,"completion_tokens":1,"total_tokens":8,"prompt_tokens_details":{"cached_tokens":163}}"#;
+        check(usage, [0, 7, 1, 0]);
+        let most = u64::MAX;
+        check(
+            &format!(r#"{{"prompt_tokens":{most},"completion_tokens":{most},"total_tokens":1}}"#),
+            [most, 0, most, 0],
+        );
+    }
 }

@@ -56,8 +56,7 @@ fn normal_response(body: &mut Value) {
         let (input, output) =
             (usage["prompt_tokens"].as_u64().unwrap(), usage["completion_tokens"].as_u64().unwrap());
         // One server counts more cached tokens than prompt tokens.
-        let cached = detail(usage, "prompt_tokens_details", "cached_tokens");
-        let input = input.max(cached);
+        let cached = detail(usage, "prompt_tokens_details", "cached_tokens").min(input);
         body["usage"] = json!({
             "prompt_tokens": input,
             "completion_tokens": output,
