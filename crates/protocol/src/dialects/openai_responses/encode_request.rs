@@ -204,7 +204,8 @@ fn names(request: &Request<'_>, losses: &mut Losses, o: &mut Object<'_>) {
     }
     o.some("metadata", request.metadata.as_ref());
     o.some("prompt_cache_key", request.cache_key.as_ref());
-    o.some("store", request.store.as_ref());
+    // Left out, it means yes here: a client of another dialect has not asked for that.
+    o.some("store", request.store.or((!home).then_some(false)).as_ref());
     match &request.previous {
         Some(previous) if home => o.put("previous_response_id", previous),
         Some(_) => losses.add("previous", "an answer kept by another provider"),

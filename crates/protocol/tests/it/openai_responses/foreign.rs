@@ -206,8 +206,11 @@ fn little_is_asked_of_a_provider_that_the_client_did_not_ask() {
     let encoded = codec().encode_request(&request, target("t")).unwrap();
     assert_eq!(
         String::from_utf8(encoded.body).unwrap(),
-        r#"{"model":"t","input":[{"role":"user","content":"hi"}]}"#
+        r#"{"model":"t","input":[{"role":"user","content":"hi"}],"store":false}"#
     );
+    request.store = Some(true);
+    let encoded = codec().encode_request(&request, target("t")).unwrap();
+    assert_eq!(json(&encoded.body)["store"], true, "the client asked for it");
     request.reasoning = Some(Reasoning { effort: Some(Effort::None), ..Reasoning::default() });
     let encoded = codec().encode_request(&request, target("t")).unwrap();
     assert_eq!(json(&encoded.body)["include"], Value::Null, "no proof of reasoning there is none of");
