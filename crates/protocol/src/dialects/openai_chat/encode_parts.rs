@@ -86,7 +86,7 @@ pub(super) fn say<'r>(
             if let Source::Blocks(blocks) = &media.source {
                 document_limits(media, path, losses);
                 for (place, block) in blocks.iter().enumerate() {
-                    say(block, home, &format!("{path}.source.content[{place}]"), losses, parts);
+                    say(block, home, &format!("{path}.content[{place}]"), losses, parts);
                 }
                 return;
             }
@@ -122,7 +122,7 @@ pub(super) fn only_at_home(block: &Block<'_>, home: bool, path: &str, losses: &m
         return;
     }
     if block.cache.is_some() {
-        losses.add(format!("{path}.cache_control"), "caching is not steered by marks here");
+        losses.add(format!("{path}.cache"), "caching is not steered by marks here");
     }
     for (name, _) in &block.extra {
         losses.add(format!("{path}.{name}"), "no such member here");
@@ -131,7 +131,7 @@ pub(super) fn only_at_home(block: &Block<'_>, home: bool, path: &str, losses: &m
 
 fn document_limits(media: &Media<'_>, path: &str, losses: &mut Losses) {
     if media.cite == Some(true) {
-        losses.add(format!("{path}.citations"), "documents cannot be cited here");
+        losses.add(format!("{path}.cite"), "documents cannot be cited here");
     }
     if media.context.is_some() && media.plain_text().is_none() {
         losses.add(format!("{path}.context"), "files have no context here");

@@ -141,7 +141,7 @@ impl Body<'_> {
             let Tool::Client { cache, extra, .. } = tool else { continue };
             if !home {
                 if cache.is_some() {
-                    let path = format!("tools[{place}].cache_control");
+                    let path = format!("tools[{place}].cache");
                     self.losses.add(path, "caching is not steered by marks here");
                 }
                 for (name, _) in extra {
@@ -345,7 +345,7 @@ impl Body<'_> {
             None => {}
         }
         if request.previous.is_some() {
-            self.losses.add("previous_response_id", "a request holds its whole conversation here");
+            self.losses.add("previous", "a request holds its whole conversation here");
         }
     }
 }

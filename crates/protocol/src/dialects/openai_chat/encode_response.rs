@@ -356,13 +356,13 @@ pub(super) fn finish(
         (_, StopReason::Refusal) => "content_filter",
         (_, reason @ (StopReason::Pause | StopReason::Malformed | StopReason::Other)) => {
             let word = stop.word.as_deref().map(shown).unwrap_or_default();
-            losses.add(format!("{path}.finish_reason"), format!("no such reason here: {word}"));
+            losses.add(format!("{path}.stop.reason"), format!("no such reason here: {word}"));
             // What is to be continued must not look whole.
             if reason == StopReason::Pause { "length" } else { "stop" }
         }
     };
     if stop.details.is_some() {
-        losses.add(format!("{path}.stop_details"), "no such member here");
+        losses.add(format!("{path}.stop.details"), "no such member here");
     }
     finish_word(object, word, stop);
 }

@@ -180,19 +180,19 @@ impl ResponseEncoder {
     fn stop(&mut self, stop: &Stop<'_>) {
         let word = stop.word.as_deref();
         if stop.sequence.is_some() {
-            self.output.losses.add("stop_sequence", "no such member here");
+            self.output.losses.add("stop.sequence", "no such member here");
         }
         if stop.details.as_ref().is_some_and(|details| !is_reason(details)) {
-            self.output.losses.add("stop_details", "no such member here");
+            self.output.losses.add("stop.details", "no such member here");
         }
         self.pending = PENDING.iter().copied().find(|status| word == Some(status));
         match stop.reason {
             StopReason::Other if self.pending.is_some() => {}
             StopReason::Pause => {
-                self.output.losses.add("stop", "the provider paused; the dialect has no such end")
+                self.output.losses.add("stop.reason", "the provider paused; the dialect has no such end")
             }
             StopReason::Other => {
-                self.output.losses.add("stop", "an end that only the provider's dialect has")
+                self.output.losses.add("stop.reason", "an end that only the provider's dialect has")
             }
             _ => {}
         }

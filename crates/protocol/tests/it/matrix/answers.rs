@@ -138,7 +138,7 @@ fn class(reason: Option<StopReason>) -> Option<StopReason> {
 
 fn is_stop_named(losses: &Losses, choice: &str) -> bool {
     let names = ["stop", "stop_reason", "finish_reason", "refusal", "stop.reason"];
-    is_any_named(losses, &names) || is_any_named(losses, &[&format!("{choice}.finish_reason")])
+    is_any_named(losses, &names) || is_any_named(losses, &[&format!("{choice}.stop.reason")])
 }
 
 fn is_any_named(losses: &Losses, names: &[&str]) -> bool {

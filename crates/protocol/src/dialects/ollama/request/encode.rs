@@ -385,7 +385,7 @@ impl<'r> Encoder<'r> {
         let request = self.request;
         let is_text = |kind: &Text<'_>| *kind == "text";
         let fields = [
-            ("n", request.choices.is_some_and(|count| count != 1)),
+            ("choices", request.choices.is_some_and(|count| count != 1)),
             ("logit_bias", request.sampling.logit_bias.is_some()),
             ("audio", request.audio.is_some()),
             ("modalities", !request.modalities.iter().all(is_text)),
