@@ -1,6 +1,9 @@
 //! The answers that clients may continue by their id: kept here, or known to be kept by the provider that gave them.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use lockgate_protocol::conversations::{Conversations, Turn};
@@ -15,12 +18,16 @@ use crate::{
 /// A day without a turn ends a conversation; the bytes hold some hundred long ones. A conversation that goes on uses all
 /// of its turns.
 const BOUNDS: Bounds = Bounds { entries: 50_000, bytes: 128 << 20, age: Duration::from_secs(24 * 3600) };
+/// The items of answers, by which requests refer to them: no more than a few per answer, and small.
+const ITEM_BOUNDS: Bounds = Bounds { entries: 100_000, bytes: 32 << 20, ..BOUNDS };
 /// Most turns of one conversation. More do not fit any model, and the walk along them stays short.
 const MAX_TURNS: usize = 4096;
 
 /// All answers.
 pub(crate) struct Answers {
     kept: Keep<Kept>,
+    /// The turn in whose answer an item is, as long as that is kept.
+    items: Keep<Weak<KeptTurn>>,
 }
 
 /// Where an answer is.
@@ -48,7 +55,7 @@ pub(crate) struct OwnAnswers {
 
 impl Answers {
     pub(crate) fn new() -> Self {
-        Self { kept: Keep::new(BOUNDS) }
+        Self { kept: Keep::new(BOUNDS), items: Keep::new(ITEM_BOUNDS) }
     }
 
     /// The answers of `caller`; clients without a key are one.
@@ -88,6 +95,22 @@ impl OwnAnswers {
         self.answers.kept.put(&key(&self.owner, id), kept, size, clock::now())
     }
 
+    /// The item `id` of an answer that is kept here.
+    pub(crate) fn item(&self, conversations: &dyn Conversations, id: &str) -> Option<Bytes> {
+        let turn = self.answers.items.get(&key(&self.owner, id), clock::now())?;
+        conversations.item(&turn.upgrade()?.answer, id)
+    }
+
+    /// Keeps a turn whose answer has the id `id`; false if it is too large.
+    fn keep_turn(&self, conversations: &dyn Conversations, id: &str, turn: KeptTurn) -> bool {
+        let turn = Arc::new(turn);
+        let is_kept = self.keep(id, Kept::Here(Arc::clone(&turn)));
+        for item in conversations.item_ids(&turn.answer).iter().filter(|_| is_kept) {
+            self.answers.items.put(&key(&self.owner, item), Arc::downgrade(&turn), 0, clock::now());
+        }
+        is_kept
+    }
+
     /// Forgets the answer `id`.
     pub(crate) fn forget(&self, id: &str) {
         self.answers.kept.remove(&key(&self.owner, id));
@@ -118,11 +141,13 @@ impl Note {
     /// Keeps `answer`, which is whole.
     pub(crate) fn keep(self, answer: Bytes) {
         let Some(id) = self.conversations.id_of(&answer) else { return };
-        let kept = match self.place {
-            NotePlace::Here { previous, said } => Kept::Here(Arc::new(KeptTurn { previous, said, answer })),
-            NotePlace::At(deployment) => Kept::At(deployment),
+        let is_kept = match self.place {
+            NotePlace::Here { previous, said } => {
+                self.answers.keep_turn(self.conversations, &id, KeptTurn { previous, said, answer })
+            }
+            NotePlace::At(deployment) => self.answers.keep(&id, Kept::At(deployment)),
         };
-        if !self.answers.keep(&id, kept) {
+        if !is_kept {
             tracing::warn!(answer = id, "answer too large to be kept: it cannot be continued by its id");
         }
     }

@@ -11,6 +11,8 @@ pub struct Wish {
     pub previous: Option<String>,
     /// Whether its own answer may be continued.
     pub keeps: bool,
+    /// Whether it belongs to a conversation that only a provider can keep.
+    pub is_in_conversation: bool,
 }
 
 /// One turn of a kept conversation.
@@ -33,6 +35,19 @@ pub trait Conversations: Sync {
     /// The request with the turns that it continues, oldest first, in place of the id of the last.
     fn unrolled(&self, request: &Envelope, turns: &[Turn<'_>]) -> Bytes;
 
+    /// The ids of the items that a whole answer consists of, by which later requests may refer to them.
+    fn item_ids(&self, answer: &[u8]) -> Vec<String>;
+
+    /// The item `id` of a whole answer.
+    fn item(&self, answer: &[u8], id: &str) -> Option<Bytes>;
+
+    /// The request with the items that it refers to in place of their ids, as far as `find` knows them; `None` if it
+    /// knows none.
+    fn resolved(&self, request: &Envelope, find: &mut dyn FnMut(&str) -> Option<Bytes>) -> Option<Bytes>;
+
+    /// The refusal of a request that belongs to a conversation, where no provider keeps any.
+    fn no_conversation(&self) -> Fault;
+
     /// The whole answer that the last event of a stream carries, given the event's payload; `None` for other events.
     fn answer_of(&self, payload: &[u8]) -> Option<Bytes>;
 
@@ -48,6 +63,9 @@ pub trait Conversations: Sync {
     /// The refusal to show or forget an answer nobody knows.
     fn unknown(&self, id: &str) -> Fault;
 
+    /// The refusal to cancel an answer that is whole.
+    fn not_under_way(&self) -> Fault;
+
     /// What all turns up to and with the answer `id` said, oldest first, as a client asks for it with `query`.
     fn input(&self, id: &str, turns: &[Turn<'_>], query: &str) -> Bytes;
 
@@ -62,6 +80,8 @@ pub enum Part {
     Answer,
     /// What it answered.
     Input,
+    /// That it be given up.
+    Cancel,
     /// Something that is not kept.
     Other,
 }

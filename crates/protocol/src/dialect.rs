@@ -38,7 +38,7 @@ pub enum Operation {
     GetModel,
     /// What a server of the dialect says about itself.
     About,
-    /// Show or forget an answer that was kept.
+    /// Show, forget or give up an answer that was kept.
     Kept,
     /// Any other endpoint of a provider: routed by its model, passed through.
     Other,
@@ -50,7 +50,8 @@ pub struct Endpoint {
     /// The method; any other on the same path is refused.
     pub method: Method,
     /// The whole path. One `*` stands for any text that is not empty: at the end for one or more further segments, before
-    /// that for the model's name, percent-encoded. [`Endpoint::matched`] says how.
+    /// that for the model's name, percent-encoded, or for the id of an answer that was kept. [`Endpoint::matched`] says
+    /// how.
     pub path: &'static str,
     /// How much of the front of the path is the gateway's own version segment, e.g. `/v1`: what follows is the tail
     /// that is put behind a provider's base URL.
@@ -74,7 +75,8 @@ impl Endpoint {
 impl Endpoint {
     /// Whether `*` stands for the model's name.
     pub fn names_model(&self) -> bool {
-        self.path.find('*').is_some_and(|place| place + 1 < self.path.len())
+        self.operation != Operation::Kept
+            && self.path.find('*').is_some_and(|place| place + 1 < self.path.len())
     }
 
     /// Whether `tail` is what stands behind the version in one of this endpoint's paths.
@@ -221,6 +223,13 @@ pub trait Dialect: Sync + fmt::Debug {
 
     /// What a server of the dialect says about itself at this tail; `None` if nothing.
     fn about(&self, _tail: &str) -> Option<Bytes> {
+        None
+    }
+
+    /// The whole answer to a request that asks the model for nothing, where the dialect has such requests: a provider of
+    /// another dialect would be asked, and paid, for something. `path` is the one that was called, `now` in seconds since
+    /// 1970.
+    fn idle_answer(&self, _path: &str, _body: &[u8], _now: u64) -> Option<Bytes> {
         None
     }
 

@@ -34,6 +34,10 @@ pub(crate) struct Chain {
     /// The answer it continues.
     previous: Option<String>,
     before: Before,
+    /// Whether the request holds items of answers that are kept here.
+    has_items: bool,
+    /// Whether it belongs to a conversation that only a provider can keep.
+    is_in_conversation: bool,
     /// What the client adds to the conversation; absent if nothing is to be kept.
     said: Option<Bytes>,
 }
@@ -58,6 +62,14 @@ pub(crate) fn find(gateway: &Gateway, call: &Call, asked: &mut Asked) -> Result<
     }
     let wish = conversations.wish(&asked.envelope);
     let answers = gateway.answers.of(call.caller.as_deref());
+    let resolved = conversations.resolved(&asked.envelope, &mut |id| answers.item(conversations, id));
+    let has_items = resolved.is_some();
+    if let Some(body) = resolved {
+        if body.len() > gateway.max_body {
+            return Err(too_long(gateway.max_body));
+        }
+        asked.envelope = Envelope::read(None, body)?;
+    }
     let said = wish.keeps.then(|| conversations.said(&asked.envelope));
     let before = match &wish.previous {
         None => Before::Nothing,
@@ -80,7 +92,8 @@ pub(crate) fn find(gateway: &Gateway, call: &Call, asked: &mut Asked) -> Result<
         },
     };
     asked.is_kept = said.is_some();
-    Ok(Some(Chain { conversations, answers, previous: wish.previous, before, said }))
+    let (previous, is_in_conversation) = (wish.previous, wish.is_in_conversation);
+    Ok(Some(Chain { conversations, answers, previous, before, has_items, is_in_conversation, said }))
 }
 
 fn too_long(limit: usize) -> Fault {
@@ -90,8 +103,9 @@ fn too_long(limit: usize) -> Fault {
 }
 
 impl Chain {
-    /// Leaves only the deployments that can know the answer that the request continues. One that is kept here is
-    /// translated: its ids and proofs would mean nothing to a provider of its own dialect.
+    /// Leaves only the deployments that can know what the request continues. An answer that is kept here is translated:
+    /// its ids and proofs would mean nothing to a provider of its own dialect. The same goes for its items, which such a
+    /// provider may yet read if there is no other.
     pub(crate) fn narrow(&self, asked: &Asked, mut plan: Plan) -> Result<Plan, Fault> {
         let keeps_itself = |deployment: &Arc<Deployment>| keeps_itself(asked, &deployment.provider);
         match &self.before {
@@ -102,6 +116,14 @@ impl Chain {
                 Arc::ptr_eq(&deployment.provider, &known.provider)
                     && deployment.credential == known.credential
             }),
+        }
+        if self.is_in_conversation {
+            plan.deployments.retain(keeps_itself);
+            if plan.deployments.is_empty() {
+                return Err(self.conversations.no_conversation());
+            }
+        } else if self.has_items && !plan.deployments.iter().all(keeps_itself) {
+            plan.deployments.retain(|deployment| !keeps_itself(deployment));
         }
         match &self.previous {
             Some(id) if plan.deployments.is_empty() => Err(self.conversations.no_previous(id)),
@@ -141,7 +163,7 @@ fn keeps_itself(asked: &Asked, provider: &Provider) -> bool {
     provider.dialect_for(asked.dialect).name() == asked.dialect.name()
 }
 
-/// Shows or forgets an answer: here, or at the provider that gave it.
+/// Shows, forgets or gives up an answer: here, or at the provider that gave it.
 pub(crate) async fn kept(
     gateway: &Gateway,
     call: &mut Call,
@@ -167,7 +189,8 @@ pub(crate) async fn kept(
                     let turns = answers.turns(last).ok_or_else(|| conversations.unknown(&id))?;
                     conversations.input(&id, &views(&turns), head.uri.query().unwrap_or_default())
                 }
-                Part::Input | Part::Other => return Err(conversations.unknown(&id)),
+                Part::Cancel if head.method == Method::POST => return Err(conversations.not_under_way()),
+                Part::Input | Part::Cancel | Part::Other => return Err(conversations.unknown(&id)),
             };
             Ok(Outcome::Local(json(body)))
         }

@@ -209,3 +209,60 @@ async fn a_provider_that_keeps_answers_is_asked_for_its_own() {
         assert_eq!(create(&house, "ann", &body).await.json(), not_found(&id));
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn items_of_kept_answers_are_referred_to_by_their_ids() {
+    let (mock, other) = (mock().await, mock().await);
+    let house = house(&mock, [&other, &other]).await;
+    for stream in [false, true] {
+        let first =
+            create(&house, "ann", &json!({ "model": "claude", "stream": stream, "input": "ahoi" })).await;
+        let item = response(&first)["output"][0].clone();
+        let reference = json!({ "type": "item_reference", "id": item["id"] });
+        let body = json!({ "model": "claude", "input": [
+            { "role": "user", "content": "ahoi" }, reference, { "role": "user", "content": "again" },
+        ] });
+        let next = create(&house, "ann", &body).await;
+        assert_eq!(next.status, 200, "{}", next.text);
+        assert!(!next.header("x-lockgate-loss").contains("messages"), "{:?}", next.headers);
+        let sent = latest(&mock)["messages"].clone();
+        assert_eq!((&sent[1]["role"], &sent[2]["content"]), (&json!("assistant"), &json!("again")), "{sent}");
+        assert_eq!(sent[1]["content"], item["content"][0]["text"]);
+
+        // Another key's items are nobody's, and so are those of an answer that was forgotten.
+        let next = create(&house, "bob", &body).await;
+        assert!(next.header("x-lockgate-loss").contains("messages[1]"), "{:?}", next.headers);
+        assert!(!latest(&mock)["messages"].to_string().contains("assistant"));
+        let path = format!("/v1/responses/{}", id(&first));
+        assert_eq!(ask(&house, "ann", Method::DELETE, &path, &Value::Null).await.status, 200);
+        let next = create(&house, "ann", &body).await;
+        assert!(next.header("x-lockgate-loss").contains("messages[1]"), "{:?}", next.headers);
+        assert!(!latest(&mock)["messages"].to_string().contains("assistant"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_only_a_provider_can_keep_is_refused_with_the_remedy() {
+    let (mock, other) = (mock().await, mock().await);
+    let house = house(&mock, [&other, &other]).await;
+    let body = |model: &str| json!({ "model": model, "input": "x", "conversation": { "id": "conv_1" } });
+    let refused = create(&house, "ann", &body("claude")).await;
+    assert_eq!(refused.status, 400);
+    let error = refused.json()["error"].clone();
+    assert_eq!((&error["param"], &error["code"]), (&json!("conversation"), &json!("unsupported_parameter")));
+    assert!(error["message"].as_str().unwrap().contains("`previous_response_id`"), "{error}");
+    assert_eq!(create(&house, "ann", &body("gpt")).await.status, 200);
+    assert_eq!(latest(&other)["conversation"], json!({ "id": "conv_1" }));
+
+    let kept = id(&create(&house, "ann", &json!({ "model": "claude", "input": "x" })).await);
+    let cancel = async |id: &str| {
+        ask(&house, "ann", Method::POST, &format!("/v1/responses/{id}/cancel"), &Value::Null).await
+    };
+    let cancelled = cancel(&kept).await;
+    assert_eq!(cancelled.status, 400);
+    let error = cancelled.json()["error"].clone();
+    assert_eq!(error["message"], "Cannot cancel a synchronous response.");
+    assert_eq!(error["type"], "invalid_request_error");
+    assert_eq!(cancel("resp_unknown").await.status, 404);
+    assert_eq!(get(&house, "ann", &format!("/v1/responses/{kept}/cancel")).await.status, 404);
+}

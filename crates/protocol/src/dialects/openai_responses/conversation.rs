@@ -4,6 +4,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
+use super::references;
 use crate::{
     conversations::{Conversations, Part, Turn, Wish},
     envelope::Envelope,
@@ -23,7 +24,35 @@ impl Conversations for KeptResponses {
     fn wish(&self, request: &Envelope) -> Wish {
         let previous = member(request, "previous_response_id").and_then(json::text);
         let keeps = member(request, "store") != Some(b"false");
-        Wish { previous: previous.map(std::borrow::Cow::into_owned).filter(|id| !id.is_empty()), keeps }
+        Wish {
+            previous: previous.map(std::borrow::Cow::into_owned).filter(|id| !id.is_empty()),
+            keeps,
+            is_in_conversation: member(request, "conversation").is_some_and(|value| value != b"null"),
+        }
+    }
+
+    fn item_ids(&self, answer: &[u8]) -> Vec<String> {
+        references::ids(answer)
+    }
+
+    fn item(&self, answer: &[u8], id: &str) -> Option<Bytes> {
+        references::item(answer, id)
+    }
+
+    fn resolved(&self, request: &Envelope, find: &mut dyn FnMut(&str) -> Option<Bytes>) -> Option<Bytes> {
+        references::resolved(request, find)
+    }
+
+    fn no_conversation(&self) -> Fault {
+        let text = "the model's provider keeps no conversations: leave `conversation` out and continue an answer by \
+                    `previous_response_id`";
+        let mut fault = Fault::new(FaultKind::BadRequest, text);
+        fault.complaint = Some(Box::new(Complaint {
+            code: Some("unsupported_parameter".to_owned()),
+            param: Some("conversation".to_owned()),
+            ..Complaint::default()
+        }));
+        fault
     }
 
     fn said(&self, request: &Envelope) -> Bytes {
@@ -89,12 +118,18 @@ impl Conversations for KeptResponses {
         match rest.split_once('/') {
             None => (rest, Part::Answer),
             Some((id, "input_items")) => (id, Part::Input),
+            Some((id, "cancel")) => (id, Part::Cancel),
             Some((id, _)) => (id, Part::Other),
         }
     }
 
     fn unknown(&self, id: &str) -> Fault {
         Fault::new(FaultKind::UpstreamNotFound, format!("Response with id '{}' not found.", shown(id)))
+    }
+
+    /// OpenAI's own words. What is kept here was answered while the client waited.
+    fn not_under_way(&self) -> Fault {
+        Fault::new(FaultKind::BadRequest, "Cannot cancel a synchronous response.")
     }
 
     /// A list as `listInputItems` has it: the newest first unless asked otherwise, a page at a time.
@@ -248,6 +283,18 @@ mod tests {
     }
 
     #[test]
+    fn a_request_may_belong_to_a_conversation() {
+        for (body, expect) in [
+            (r#"{"conversation":"conv_1"}"#, true),
+            (r#"{"conversation":{"id":"conv_1"}}"#, true),
+            (r#"{"conversation":null}"#, false),
+            ("{}", false),
+        ] {
+            assert_eq!(KeptResponses.wish(&envelope(body)).is_in_conversation, expect, "{body}");
+        }
+    }
+
+    #[test]
     fn only_the_last_event_carries_an_answer() {
         let payload = |kind: &str| format!(r#"{{"type":"{kind}","response":{ANSWER}}}"#);
         for kind in ["response.completed", "response.incomplete"] {
@@ -268,6 +315,7 @@ mod tests {
             ("/responses/resp_1", ("resp_1", Part::Answer)),
             ("/responses/resp_1/input_items", ("resp_1", Part::Input)),
             ("/responses/resp_1/input_items/x", ("resp_1", Part::Other)),
+            ("/responses/resp_1/cancel", ("resp_1", Part::Cancel)),
         ] {
             assert_eq!(KeptResponses.asked(tail), asked);
         }

@@ -38,6 +38,7 @@ mod encode_stream;
 mod error;
 mod items;
 mod media;
+mod references;
 mod settings;
 mod stream;
 mod wire;
@@ -73,6 +74,7 @@ const ENDPOINTS: &[Endpoint] = &[
     endpoint(Method::POST, "/v1/responses", Operation::Generate),
     endpoint(Method::GET, "/v1/responses/*", Operation::Kept),
     endpoint(Method::DELETE, "/v1/responses/*", Operation::Kept),
+    endpoint(Method::POST, "/v1/responses/*/cancel", Operation::Kept),
     // Counting and compacting, which name a model.
     endpoint(Method::POST, "/v1/responses/*", Operation::Other),
 ];
