@@ -6,6 +6,7 @@ mod call;
 mod chain;
 mod count;
 mod identify;
+mod idle;
 mod passage;
 mod relay;
 mod reply;
@@ -84,6 +85,12 @@ async fn live(gateway: &Arc<Gateway>, call: &mut Call, request: Request<Incoming
     if asked.operation == Operation::CountTokens && count::is_ours(&asked, &plan) {
         return count::estimated(call, &asked).map(Outcome::Local);
     }
+
+    // A request that asks the model for nothing is no call, unless the provider has such requests too.
+    let plan = match idle::take(call, &asked, plan) {
+        idle::Taken::Answered(response) => return Ok(Outcome::Local(response)),
+        idle::Taken::Left(plan) => plan,
+    };
 
     // attempt: one deployment after the other, until one has begun to answer. The commit is the return.
     let committed = attempt::until_commit(gateway, call, &head, &asked, plan).await?;

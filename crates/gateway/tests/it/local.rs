@@ -136,3 +136,42 @@ async fn providers_of_every_dialect_are_asked_for_their_lists() {
         assert!(names.text.contains(model), "{kind}: {}", names.text);
     }
 }
+
+#[tokio::test]
+async fn loading_a_model_asks_no_provider_that_cannot() {
+    let mock = mock().await;
+    let host = format!("http://{}", mock.addr());
+    let house = House::new(&format!(
+        "server: {{ listen: \"127.0.0.1:0\" }}
+providers:
+  paid: {{ kind: openai, base_url: \"{}\", api_key: key }}
+  local: {{ kind: ollama, base_url: \"{host}\" }}
+models:
+  paid: {{ targets: [paid/gpt-4o-mini] }}
+  both: {{ targets: [paid/gpt-4o-mini, local/llama3.2] }}
+",
+        mock.base_url()
+    ))
+    .await;
+    for (path, body, member, reason) in [
+        ("/api/generate", r#"{"model":"paid","keep_alive":"10m"}"#, "response", "load"),
+        ("/api/generate", r#"{"model":"paid","prompt":"","keep_alive":0}"#, "response", "unload"),
+        ("/ollama/api/chat", r#"{"model":"paid","messages":[],"keep_alive":0}"#, "message", "unload"),
+    ] {
+        let answer = house.post(path, body).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        let said = answer.json();
+        assert_eq!((&said["done"], &said["done_reason"]), (&true.into(), &reason.into()), "{said}");
+        assert!(said["model"] == "paid" && !said[member].is_null(), "{said}");
+    }
+    assert_eq!(mock.counts().requests, 0);
+    assert_eq!(house.records(3).await.len(), 3);
+
+    // Where one of the providers has such requests, that one is asked.
+    for _ in 0..4 {
+        let answer = house.post("/api/generate", r#"{"model":"both","keep_alive":0}"#).await;
+        assert_eq!(answer.header("x-lockgate-deployment"), "local/llama3.2#1", "{}", answer.text);
+        assert_eq!(answer.json()["done_reason"], "unload");
+    }
+    assert!(mock.ledger().iter().all(|entry| entry.path == "/api/generate"));
+}

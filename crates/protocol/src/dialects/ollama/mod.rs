@@ -29,6 +29,7 @@
 //! `function.NAME`.
 
 mod error;
+mod idle;
 mod ids;
 mod logprobs;
 mod media;
@@ -155,6 +156,10 @@ impl Dialect for Ollama {
 
     fn model(&self, _: &str) -> Option<Bytes> {
         Some(models::one())
+    }
+
+    fn idle_answer(&self, path: &str, body: &[u8], now: u64) -> Option<Bytes> {
+        idle::answer(path, body, now)
     }
 
     fn about(&self, tail: &str) -> Option<Bytes> {
