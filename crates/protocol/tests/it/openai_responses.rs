@@ -4,6 +4,7 @@ mod foreign;
 mod goldens;
 mod recorded;
 mod robust;
+mod stream_items;
 
 use bytes::Bytes;
 use lockgate_protocol::{

@@ -1,5 +1,7 @@
 //! Builds the items of an answer block by block, and tells each step in the order that the official SDKs need.
 
+use std::borrow::Cow;
+
 use super::{
     HERE,
     encode_parts::{Call, Frames, Message, Part, Reasoning, place},
@@ -22,6 +24,8 @@ pub(super) struct Output {
     pub(super) message_extra: Vec<u8>,
     /// How many items were begun.
     count: u64,
+    /// The number of the block that came last, by which losses are named.
+    block: u64,
     open: Option<Item>,
     seed: String,
     /// Tools that take plain text: a provider that does not know such tools calls them with JSON.
@@ -56,6 +60,7 @@ impl Output {
             items: Vec::new(),
             message_extra: Vec::new(),
             count: 0,
+            block: 0,
             open: None,
             seed: reply.seed.to_owned(),
             custom_tools: custom.collect(),
@@ -64,8 +69,9 @@ impl Output {
         }
     }
 
-    /// Begins a block.
-    pub(super) fn block_start(&mut self, kind: &BlockKind<'_>, out: &mut Vec<u8>) {
+    /// Begins the block of that number.
+    pub(super) fn block_start(&mut self, block: u64, kind: &BlockKind<'_>, out: &mut Vec<u8>) {
+        self.block = block;
         match kind {
             BlockKind::Text => self.begin_part(false, out),
             BlockKind::Refusal => self.begin_part(true, out),
@@ -75,7 +81,7 @@ impl Output {
             BlockKind::ToolUse { id, name, kind, signature, item } => {
                 self.close("completed", out);
                 if signature.is_some() {
-                    self.lose("signature", "reasoning proof at a call");
+                    self.lose(".signature", "reasoning proof at a call");
                 }
                 let is_wrapped =
                     *kind == ToolKind::Function && self.custom_tools.iter().any(|tool| *name == **tool);
@@ -102,12 +108,11 @@ impl Output {
             }
             BlockKind::Foreign { kind, .. } => {
                 self.close("completed", out);
-                let path = format!("output[{}]", self.count);
-                self.losses.add(path, format!("block of another provider: {kind}"));
+                self.lose("", format!("block of another provider: {kind}"));
             }
             BlockKind::Audio { .. } => {
                 self.close("completed", out);
-                self.lose("audio", "the dialect answers in text only: the words are said");
+                self.lose("", "the dialect answers in text only: the words are said");
             }
         }
     }
@@ -130,13 +135,13 @@ impl Output {
             (Delta::Signature(signature), Kind::Reasoning(reasoning)) => {
                 reasoning.proof = Some(written(signature, reasoning.is_redacted));
             }
-            (Delta::Signature(_), _) => self.lose("signature", "reasoning proof at a text"),
+            (Delta::Signature(_), _) => self.lose(".signature", "reasoning proof at a text"),
             (Delta::Citation(citation), Kind::Message(message)) => {
                 let is_said = message.citation(citation, place, &mut self.frames, out);
                 if !is_said {
-                    self.lose("citations", "only citations of web pages can be said");
+                    self.lose(".citations", "only citations of web pages can be said");
                 } else if citation.origin != HERE && citation.text.is_some() {
-                    self.lose("citations", gpt::CITED_WORDS);
+                    self.lose(".citations", gpt::CITED_WORDS);
                 }
             }
             _ => {}
@@ -186,8 +191,9 @@ impl Output {
         Array::onto(&mut self.items).json(&json);
     }
 
-    fn lose(&mut self, what: &str, reason: &'static str) {
-        self.losses.add(format!("output[{}].{what}", self.count.saturating_sub(1)), reason);
+    /// Names what is lost of the block that came last: `what` of it, with a dot, or all of it.
+    fn lose(&mut self, what: &str, reason: impl Into<Cow<'static, str>>) {
+        self.losses.add(format!("choices[0].content[{}]{what}", self.block), reason);
     }
 
     /// Begins an item; its id is the provider's, or one made from the seed.

@@ -47,9 +47,9 @@ impl StreamEncoder for ResponseEncoder {
                 self.begin(id.as_deref(), model.as_deref(), *created);
                 self.tell_begin(out);
             }
-            Event::BlockStart { choice: 0, kind, .. } => {
+            Event::BlockStart { choice: 0, block, kind } => {
                 self.tell_begin(out);
-                self.output.block_start(kind, out);
+                self.output.block_start(*block, kind, out);
             }
             Event::Delta { choice: 0, delta, .. } => self.output.delta(delta, out),
             Event::BlockStop { choice: 0, .. } => self.output.block_stop(out),
@@ -331,7 +331,7 @@ impl ResponseEncoder {
                 return;
             }
         };
-        output.block_start(&kind, none);
+        output.block_start(at as u64, &kind, none);
         match &block.content {
             Content::Text { text, citations } => {
                 output.delta(&Delta::Text(text.borrowed()), none);

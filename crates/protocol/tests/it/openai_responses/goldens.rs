@@ -192,7 +192,7 @@ fn a_stream_of_another_dialect() {
     assert_eq!(
         losses,
         [
-            "output[6] (block of another provider: server_tool)",
+            "choices[0].content[7] (block of another provider: server_tool)",
             "choices[1] (the dialect has one answer only)"
         ]
     );
