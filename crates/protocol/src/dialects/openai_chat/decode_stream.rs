@@ -10,7 +10,7 @@ use super::{
     decode_parts::{Call, Function, citation, part},
     decode_response::{seconds, stop},
     interleave::{Blocks, CallDelta, Key, ThinkingState},
-    object::{TextOr, arguments, lax},
+    object::{Few, TextOr, arguments, lax},
     reasoning::{self, Detail},
     wire::Usage,
 };
@@ -36,7 +36,7 @@ struct Chunk<'a> {
     #[serde(borrow, default)]
     created: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    choices: Option<Vec<ChoiceChunk<'a>>>,
+    choices: Option<Few<ChoiceChunk<'a>>>,
     #[serde(borrow, default)]
     usage: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -76,7 +76,7 @@ struct DeltaChunk<'a> {
     #[serde(borrow, default)]
     images: Option<Vec<&'a RawValue>>,
     #[serde(borrow, default)]
-    tool_calls: Option<Vec<Call<'a>>>,
+    tool_calls: Option<Few<Call<'a>>>,
     #[serde(borrow, default)]
     function_call: Option<Function<'a>>,
 }

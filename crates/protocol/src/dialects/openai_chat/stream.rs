@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::{
     error,
+    object::Few,
     wire::{Chunk, Usage, says_something},
 };
 use crate::{
@@ -48,9 +49,8 @@ impl ChunkWatch {
         }
         let usage = chunk.usage.and_then(|raw| Usage::read(raw.get().as_bytes()));
         self.usage = usage.or(self.usage);
-        let choices = chunk.choices.as_deref().unwrap_or_default();
         let mut meaning = Meaning::Lifecycle;
-        for choice in choices {
+        for choice in chunk.choices.iter().flat_map(Few::iter) {
             let finished = choice.finish_reason.is_some();
             self.choice(choice.index.unwrap_or(0), finished);
             let says = choice.text.is_some_and(|text| says_something(text.get().as_bytes()))
@@ -61,7 +61,8 @@ impl ChunkWatch {
         }
         self.has_output |= meaning == Meaning::Output;
         // Azure's first chunk has no choices either, but it has no usage.
-        let only_usage = choices.is_empty() && usage.is_some();
+        let has_choices = chunk.choices.as_ref().is_some_and(|choices| !choices.is_empty());
+        let only_usage = !has_choices && usage.is_some();
         if only_usage && self.spare_usage { Meaning::Withheld } else { meaning }
     }
 }

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::object::Few;
 use crate::ir;
 
 /// Usage in either OpenAI spelling. Chat counts `prompt_tokens` and `completion_tokens`, Responses and the audio
@@ -86,7 +87,7 @@ pub(super) fn write_usage(object: &mut super::object::Writer<'_>, usage: &ir::Us
 #[derive(Debug, Deserialize)]
 pub(super) struct Chunk<'a> {
     #[serde(borrow, default)]
-    pub(super) choices: Option<Vec<Choice<'a>>>,
+    pub(super) choices: Option<Few<Choice<'a>>>,
     #[serde(borrow, default)]
     pub(super) usage: Option<&'a RawValue>,
     #[serde(borrow, default)]
