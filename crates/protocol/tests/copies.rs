@@ -8,6 +8,10 @@ use lockgate_protocol::dialects::DIALECTS;
 
 /// Bytes of base64 of the picture.
 const IMAGE: usize = 1 << 20;
+/// Pieces of a streamed answer.
+const EVENTS: u64 = 1000;
+/// Most bytes that reading one of them may allocate, and writing it for a client of the same dialect.
+const PER_EVENT: u64 = 400;
 
 /// Large base64 is borrowed where it came in and written once, into the outgoing body: whatever the pair of dialects,
 /// all allocations together are little more than that body. (The counting allocator never grows in place, so that a
@@ -29,4 +33,16 @@ fn a_picture_is_copied_once() {
         }
     }
     assert!(problems.is_empty(), "\n{}\n", problems.join("\n"));
+}
+
+/// What an event of a stream allocates is paid a thousand times per answer.
+#[test]
+fn a_chunk_of_a_stream_needs_little_memory() {
+    let chat = load::dialect("openai-chat");
+    let (chunks, request) = (load::stream(chat, EVENTS), load::stream_request());
+    let allocated = allocation_counter::measure(|| {
+        load::translate_stream((chat, chat), &chunks, &request);
+    });
+    let each = allocated.bytes_total / chunks.len() as u64;
+    assert!(each <= PER_EVENT, "{each} bytes per event, in {} allocations", allocated.count_total);
 }
