@@ -9,8 +9,9 @@ use serde_json::value::RawValue;
 use super::{
     decode_parts::{Call, Function, citation, part},
     decode_response::{seconds, stop},
+    few::Few,
     interleave::{Blocks, CallDelta, Key, ThinkingState},
-    object::{Few, TextOr, arguments, lax},
+    object::{TextOr, arguments, lax},
     reasoning::{self, Detail},
     wire::Usage,
 };

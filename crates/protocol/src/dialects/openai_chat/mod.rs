@@ -26,9 +26,9 @@
 //!
 //! Mappings from other dialects that are not losses: several texts of the assistant are joined; media of a tool result
 //! go into the next message of the user behind a text that names the call; a failed tool result begins with `Error`; a
-//! document of plain text is a text part, with its name and context before it; a file without a name gets one; the
-//! developer's role is the system's; long ids of calls are shortened; ids of items are names of their own dialect only;
-//! a budget of reasoning is the nearest effort. Proofs of reasoning are kept by the gateway, not by the client.
+//! document of plain text, in base64 or not, is a text part, with its name and context before it; a file without a name
+//! gets one; the developer's role is the system's; long ids of calls are shortened; ids of items are names of their own
+//! dialect only. Proofs of reasoning are kept by the gateway, not by the client.
 
 mod codec;
 mod decode_messages;
@@ -43,6 +43,7 @@ mod encode_request;
 mod encode_response;
 mod encode_stream;
 mod error;
+mod few;
 mod interleave;
 mod media;
 mod models;

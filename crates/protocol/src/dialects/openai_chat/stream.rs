@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{
     error,
-    object::Few,
+    few::Few,
     wire::{Chunk, Usage, says_something},
 };
 use crate::{

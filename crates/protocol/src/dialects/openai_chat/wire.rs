@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::object::Few;
+use super::few::Few;
 use crate::ir;
 
 /// Usage in either OpenAI spelling. Chat counts `prompt_tokens` and `completion_tokens`, Responses and the audio
