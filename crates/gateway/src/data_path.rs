@@ -83,7 +83,7 @@ async fn live(gateway: &Arc<Gateway>, call: &mut Call, request: Request<Incoming
     };
 
     if asked.operation == Operation::CountTokens && count::is_ours(&asked, &plan) {
-        return count::estimated(call, &asked).map(Outcome::Local);
+        return count::estimated(call, &asked, &plan).await.map(Outcome::Local);
     }
 
     // A request that asks the model for nothing is no call, unless the provider has such requests too.

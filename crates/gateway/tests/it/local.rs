@@ -100,15 +100,15 @@ async fn each_dialect_lists_models_and_counts_tokens_in_its_own_words() {
             "/v1/messages/count_tokens",
             bearer,
             r#"{"model":"fast","messages":[{"role":"user","content":"one two three four"}]}"#,
-            r#"{"input_tokens":9}"#,
+            r#"{"input_tokens":11}"#,
         ),
-        (&post, "/v1beta/models/fast:countTokens", bearer, &format!("{{{prompt}}}"), r#"{"totalTokens":9}"#),
+        (&post, "/v1beta/models/fast:countTokens", bearer, &format!("{{{prompt}}}"), r#"{"totalTokens":11}"#),
         (
             &post,
             "/v1/models/fast:countTokens?key=client-key-0123456789",
             ("accept", "*/*"),
             &format!("{{\"generateContentRequest\":{{\"model\":\"models/fast\",{prompt}}}}}"),
-            r#"{"totalTokens":9}"#,
+            r#"{"totalTokens":11}"#,
         ),
     ] {
         let answer = ask(method.clone(), path, header, body).await;

@@ -1,0 +1,89 @@
+//! Counts the tokens of a text along a published vocabulary, loaded when it is first needed.
+
+use tiktoken_rs::{CoreBPE, cl100k_base_singleton, o200k_base_singleton};
+
+/// Most bytes that the tokenizer gets at once. It takes more than linear time for a word that does not end, and refuses one
+/// of a million blanks altogether; slices bound both, and change a count by a token a slice at most.
+const SLICE: usize = 8 << 10;
+
+/// A vocabulary that OpenAI published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Vocabulary {
+    /// Of GPT-3.5 and GPT-4.
+    Cl100k,
+    /// Of everything since GPT-4o.
+    O200k,
+}
+
+impl Vocabulary {
+    /// How many tokens `text` is.
+    pub(super) fn count(self, text: &str) -> u64 {
+        if text.is_empty() {
+            return 0;
+        }
+        let tokenizer = self.tokenizer();
+        slices(text).map(|slice| tokenizer.encode_ordinary(slice).len() as u64).sum()
+    }
+
+    fn tokenizer(self) -> &'static CoreBPE {
+        match self {
+            Self::Cl100k => cl100k_base_singleton(),
+            Self::O200k => o200k_base_singleton(),
+        }
+    }
+}
+
+/// `text` in slices, cut in front of a blank if there is one in the slice's second half: words begin with their blank.
+fn slices(mut text: &str) -> impl Iterator<Item = &str> {
+    std::iter::from_fn(move || {
+        let mut end = text.len();
+        if end > SLICE {
+            end = (SLICE - 3..=SLICE).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(end);
+            end = text[..end].rfind(' ').filter(|blank| *blank > SLICE / 2).unwrap_or(end);
+        }
+        let (slice, rest) = text.split_at(end);
+        text = rest;
+        (!slice.is_empty()).then_some(slice)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(vocabulary: Vocabulary, text: &str, expect: u64) {
+        assert_eq!(vocabulary.count(text), expect, "{vocabulary:?}: {text:.40}");
+    }
+
+    #[test]
+    fn counts_are_those_of_the_published_tokenizers() {
+        check(Vocabulary::O200k, "", 0);
+        check(Vocabulary::O200k, "The quick brown fox jumps over the lazy dog.", 10);
+        check(Vocabulary::Cl100k, "The quick brown fox jumps over the lazy dog.", 10);
+        check(Vocabulary::O200k, "\u{6c34}\u{95f8}\u{8ba9}\u{8239}\u{901a}\u{8fc7}\u{9ad8}\u{5ea6}", 7);
+        check(Vocabulary::Cl100k, "\u{6c34}\u{95f8}\u{8ba9}\u{8239}\u{901a}\u{8fc7}\u{9ad8}\u{5ea6}", 10);
+        check(Vocabulary::O200k, "<|endoftext|>", 7);
+    }
+
+    #[test]
+    fn long_texts_are_cut_between_words() {
+        let text = "lorem ipsum ".repeat(10_000);
+        assert_eq!(slices(&text).collect::<String>(), text);
+        assert!(slices(&text).all(|slice| slice.len() <= SLICE));
+        assert!(slices(&text).skip(1).all(|slice| slice.starts_with(' ')));
+        check(Vocabulary::O200k, &text, 20_002);
+    }
+
+    #[test]
+    fn a_word_that_does_not_end_takes_linear_time_and_no_more_tokens_than_bytes() {
+        for word in ["a", " ", "\n", "!", "'", "\u{301}", "\u{6c34}", "ab", " \n", "\t ", "9"] {
+            let text = word.repeat(300_000 / word.len());
+            let slices = (text.len() / SLICE + 1) as u64;
+            let half = Vocabulary::O200k.count(&word.repeat(150_000 / word.len()));
+            let whole = Vocabulary::O200k.count(&text);
+            assert!(whole.abs_diff(2 * half) <= slices, "{word:?}: {half} for a half, {whole} for the whole");
+            assert!(whole <= text.len() as u64, "{word:?}: {whole}");
+        }
+    }
+}
