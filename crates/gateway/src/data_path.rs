@@ -11,6 +11,7 @@ mod passage;
 mod relay;
 mod reply;
 mod settle;
+mod vectors;
 mod way;
 
 use std::sync::Arc;
@@ -82,8 +83,9 @@ async fn live(gateway: &Arc<Gateway>, call: &mut Call, request: Request<Incoming
         None => plan,
     };
 
-    if asked.operation == Operation::CountTokens && count::is_ours(&asked, &plan) {
-        return count::estimated(call, &asked, &plan).await.map(Outcome::Local);
+    let fallback = count::Fallback::of(&asked, &plan);
+    if let Some(fallback) = fallback.as_ref().filter(|fallback| fallback.is_at_once()) {
+        return count::estimated(call, &asked, fallback).await.map(Outcome::Local);
     }
 
     // A request that asks the model for nothing is no call, unless the provider has such requests too.
@@ -93,7 +95,13 @@ async fn live(gateway: &Arc<Gateway>, call: &mut Call, request: Request<Incoming
     };
 
     // attempt: one deployment after the other, until one has begun to answer. The commit is the return.
-    let committed = attempt::until_commit(gateway, call, &head, &asked, plan).await?;
+    let committed = match attempt::until_commit(gateway, call, &head, &asked, plan).await {
+        Ok(committed) => committed,
+        Err(fault) => match fallback.filter(|fallback| fallback.is_after(&fault)) {
+            Some(fallback) => return count::estimated(call, &asked, &fallback).await.map(Outcome::Local),
+            None => return Err(fault),
+        },
+    };
     let committed = match chain {
         Some(chain) => chain.note(&asked, committed),
         None => committed,

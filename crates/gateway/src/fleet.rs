@@ -324,10 +324,16 @@ impl Provider {
         })
     }
 
-    /// The dialect to speak to it on behalf of a client of `client`: the same if it can.
-    pub(crate) fn dialect_for(&self, client: &'static dyn Dialect) -> &'static dyn Dialect {
+    /// The dialect to ask it for `operation` in on behalf of a client of `client`: the same if it can, else the first that
+    /// has a translation.
+    pub(crate) fn dialect_for(
+        &self,
+        client: &'static dyn Dialect,
+        operation: Operation,
+    ) -> &'static dyn Dialect {
         let same = self.speaks.iter().find(|dialect| dialect.name() == client.name());
-        same.or(self.speaks.first()).copied().unwrap_or(DEFAULT)
+        let able = || self.speaks.iter().find(|dialect| dialect.takes(operation));
+        same.or_else(able).or(self.speaks.first()).copied().unwrap_or(DEFAULT)
     }
 
     fn serves(&self, name: &str) -> bool {

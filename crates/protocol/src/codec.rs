@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 pub use crate::framing::Framing;
 use crate::ir::{Complaint, Event, Fault, Losses, Request, Response};
+use crate::{counting::Counting, embedding::Embedding};
 
 /// What a request says outside its body.
 #[derive(Debug, Clone, Copy, Default)]
@@ -92,6 +93,16 @@ pub trait Codec: Sync {
     /// Writes the answer to such a request.
     fn encode_count(&self, tokens: u64) -> Bytes {
         format!("{{\"input_tokens\":{tokens}}}").into()
+    }
+
+    /// How its providers are asked to count, if they can be.
+    fn counting(&self) -> Option<&'static dyn Counting> {
+        None
+    }
+
+    /// How texts become vectors in this dialect, if they do.
+    fn embedding(&self) -> Option<&'static dyn Embedding> {
+        None
     }
 
     /// Starts to read a provider's stream.

@@ -243,6 +243,19 @@ pub trait Dialect: Sync + fmt::Debug {
         &[]
     }
 
+    /// Whether its providers can be asked `operation` on behalf of clients of other dialects.
+    fn takes(&self, operation: Operation) -> bool {
+        match operation {
+            Operation::Generate => true,
+            Operation::CountTokens => self.codec().counting().is_some(),
+            Operation::Embed => self.codec().embedding().is_some(),
+            _ => false,
+        }
+    }
+
+    /// Notes in `edits` where else than in the path a body names its model, to be `model` there too.
+    fn rename_model(&self, _envelope: &Envelope, _model: &str, _edits: &mut Edits) {}
+
     /// Reads and writes the dialect's conversations.
     fn codec(&self) -> &'static dyn Codec;
 }

@@ -5,8 +5,10 @@
 pub mod codec;
 pub mod continuity;
 pub mod conversations;
+pub mod counting;
 pub mod dialect;
 pub mod dialects;
+pub mod embedding;
 pub mod envelope;
 pub mod estimate;
 pub mod framing;

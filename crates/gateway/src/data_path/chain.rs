@@ -57,7 +57,7 @@ enum Before {
 /// Finds the answer that the request continues, and puts the conversation into the request if it is kept here.
 pub(crate) fn find(gateway: &Gateway, call: &Call, asked: &mut Asked) -> Result<Option<Chain>, Fault> {
     let Some(conversations) = asked.dialect.conversations() else { return Ok(None) };
-    if asked.operation != Operation::Generate {
+    if !matches!(asked.operation, Operation::Generate | Operation::CountTokens) {
         return Ok(None);
     }
     let wish = conversations.wish(&asked.envelope);
@@ -70,7 +70,9 @@ pub(crate) fn find(gateway: &Gateway, call: &Call, asked: &mut Asked) -> Result<
         }
         asked.envelope = Envelope::read(None, body)?;
     }
-    let said = wish.keeps.then(|| conversations.said(&asked.envelope));
+    // A count is no answer, so there is nothing to keep.
+    let said =
+        (wish.keeps && asked.operation == Operation::Generate).then(|| conversations.said(&asked.envelope));
     let before = match &wish.previous {
         None => Before::Nothing,
         Some(id) => match answers.find(id) {
@@ -160,7 +162,7 @@ impl Chain {
 
 /// Whether `provider` speaks the client's dialect, so that it keeps answers itself.
 fn keeps_itself(asked: &Asked, provider: &Provider) -> bool {
-    provider.dialect_for(asked.dialect).name() == asked.dialect.name()
+    provider.dialect_for(asked.dialect, asked.operation).name() == asked.dialect.name()
 }
 
 /// Shows, forgets or gives up an answer: here, or at the provider that gave it.

@@ -28,8 +28,9 @@ pub(crate) fn take(call: &mut Call, asked: &Asked, mut plan: Plan) -> Taken {
     let Some(body) = asked.dialect.idle_answer(&asked.path, asked.envelope.body(), now) else {
         return Taken::Left(plan);
     };
-    plan.deployments
-        .retain(|deployment| deployment.provider.dialect_for(asked.dialect).name() == asked.dialect.name());
+    plan.deployments.retain(|deployment| {
+        deployment.provider.dialect_for(asked.dialect, asked.operation).name() == asked.dialect.name()
+    });
     if !plan.deployments.is_empty() {
         return Taken::Left(plan);
     }

@@ -63,7 +63,10 @@ pub(crate) async fn judge(
         return Err(refused(attempt, head.status, &head.headers, body).await);
     }
     let content = match Kind::of(&head.headers, attempt.asked.operation)? {
-        Kind::Events => events(attempt, way.passage(), &head.headers, body).await?,
+        Kind::Events => {
+            let passage = way.passage().ok_or_else(unexpected)?;
+            events(attempt, passage, &head.headers, body).await?
+        }
         Kind::Json => match way.array_passage() {
             Some(passage) => events(attempt, passage, &head.headers, body).await?,
             None => json(attempt, way, &head.headers, body).await?,
@@ -128,6 +131,11 @@ async fn opaque(attempt: &mut Attempt<'_>, mut body: Incoming) -> Result<Content
         Some(first) => Content::Bytes { first, rest: body, length },
         None => Content::Whole(Bytes::new()),
     })
+}
+
+/// The provider answers a request that asked for no answer of a model: a count, vectors.
+fn unexpected() -> Fault {
+    Fault::new(FaultKind::Garbled, "the provider answers with a stream where there is none to expect")
 }
 
 /// Holds a stream back until something of the answer is there.

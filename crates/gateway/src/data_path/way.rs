@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::Method;
 use lockgate_protocol::{
     codec::{Codec, Reply, RequestHead, Target},
+    counting::{self, Counting},
     dialect::{Answer, Operation},
     framing::Framing,
     ir::{Fault, FaultKind, Losses, Request, Text, Usage},
@@ -19,6 +20,7 @@ use crate::{
     data_path::{
         identify::Asked,
         passage::{Passage, Translated, Watched},
+        vectors::Vectors,
     },
     fleet::Deployment,
     proofs::OwnProofs,
@@ -30,6 +32,8 @@ pub(crate) enum Way<'a> {
     Same(Same<'a>),
     /// It speaks another one.
     Across(Box<Across<'a>>),
+    /// It speaks another one, and is asked for vectors.
+    Vectors(Box<Vectors<'a>>),
 }
 
 /// The client's bytes with the gateway's edits.
@@ -43,6 +47,8 @@ pub(crate) struct Same<'a> {
 pub(crate) struct Across<'a> {
     client: &'static dyn Codec,
     upstream: &'static dyn Codec,
+    /// How the provider is asked, if it shall count the request and not answer it.
+    counting: Option<&'static dyn Counting>,
     request: Request<'a>,
     proofs: OwnProofs,
     losses: Losses,
@@ -78,12 +84,12 @@ impl<'a> Way<'a> {
         seed: &'a str,
         now: u64,
     ) -> Result<Self, Fault> {
-        let dialect = deployment.provider.dialect_for(asked.dialect);
+        let dialect = deployment.provider.dialect_for(asked.dialect, asked.operation);
         if dialect.name() == asked.dialect.name() || asked.operation == Operation::Other {
             return Ok(Self::Same(Same { asked, spare_usage: false }));
         }
         let (client, upstream) = (asked.dialect.codec(), dialect.codec());
-        if asked.operation != Operation::Generate {
+        if !dialect.takes(asked.operation) {
             let text = format!(
                 "this endpoint cannot be translated to the dialect {} of the model's provider",
                 dialect.name()
@@ -91,14 +97,27 @@ impl<'a> Way<'a> {
             return Err(Fault::new(FaultKind::Unsupported, text));
         }
         let head = RequestHead { model: Some(&asked.model), stream: asked.stream_in_path, path: &asked.path };
-        let mut request = client.decode_request(head, asked.envelope.body())?;
+        if let (Operation::Embed, Some(client), Some(upstream)) =
+            (asked.operation, client.embedding(), upstream.embedding())
+        {
+            let vectors = Vectors::new(client, upstream, head, asked.envelope.body())?;
+            return Ok(Self::Vectors(Box::new(vectors)));
+        }
+        let (mut request, counting) = match asked.operation {
+            Operation::CountTokens => {
+                let mut request = client.decode_count(head, asked.envelope.body())?;
+                counting::strip(&mut request);
+                (request, upstream.counting())
+            }
+            _ => (client.decode_request(head, asked.envelope.body())?, None),
+        };
         proofs.restore(&mut request, client, dialect.name());
         let path = match &asked.query {
             Some(query) => Cow::Owned(format!("{}?{query}", asked.path)),
             None => Cow::Borrowed(asked.path.as_str()),
         };
         let losses = Losses::default();
-        let across = Across { client, upstream, request, proofs, losses, asked, path, seed, now };
+        let across = Across { client, upstream, counting, request, proofs, losses, asked, path, seed, now };
         Ok(Self::Across(Box::new(across)))
     }
 
@@ -107,6 +126,7 @@ impl<'a> Way<'a> {
         match self {
             Self::Same(same) => same.outgoing(deployment),
             Self::Across(across) => across.outgoing(deployment),
+            Self::Vectors(vectors) => Ok(vectors.outgoing(deployment)),
         }
     }
 
@@ -119,21 +139,25 @@ impl<'a> Way<'a> {
                 Answer::Garbled(why) => Err(not_whole().with_detail(why)),
             },
             Self::Across(across) => across.answer(&body),
+            Self::Vectors(vectors) => vectors.answer(&body),
         }
     }
 
-    /// How a stream of the provider becomes the client's.
-    pub(crate) fn passage(&self) -> Box<dyn Passage> {
+    /// How a stream of the provider becomes the client's; `None` where there is no stream to expect.
+    pub(crate) fn passage(&self) -> Option<Box<dyn Passage>> {
         match self {
             Self::Same(Same { asked, spare_usage }) => {
                 let framing = asked.dialect.codec().framing();
-                Box::new(Watched::new(framing, asked.dialect.watch(asked.operation, *spare_usage)))
+                let watch = asked.dialect.watch(asked.operation, *spare_usage);
+                Some(Box::new(Watched::new(framing, watch)))
             }
-            Self::Across(across) => {
+            Self::Across(across) if across.counting.is_none() => {
                 let collector = OwnProofs::collector(across.client, &across.request);
                 let encoder = across.client.encoder(across.reply());
-                Box::new(Translated::new(across.upstream, encoder, collector, across.proofs.clone()))
+                let proofs = across.proofs.clone();
+                Some(Box::new(Translated::new(across.upstream, encoder, collector, proofs)))
             }
+            Self::Across(_) | Self::Vectors(_) => None,
         }
     }
 
@@ -155,20 +179,21 @@ impl<'a> Way<'a> {
         match self {
             Self::Same(_) => None,
             Self::Across(across) => Some(&across.losses),
+            Self::Vectors(vectors) => Some(&vectors.losses),
         }
     }
 
     /// The media type of the client's streams, where it is not the provider's own header that says it.
     pub(crate) fn stream_type(&self) -> Option<&'static str> {
         match self {
-            Self::Same(_) => None,
+            Self::Same(_) | Self::Vectors(_) => None,
             Self::Across(across) => Some(across.client.stream_type(&across.path)),
         }
     }
 
     /// True if the answer is translated, so that the provider's headers about its body do not fit it.
     pub(crate) fn is_across(&self) -> bool {
-        matches!(self, Self::Across(_))
+        !matches!(self, Self::Same(_))
     }
 }
 
@@ -184,6 +209,7 @@ impl<'a> Same<'a> {
                 let mut tail = asked.tail.clone();
                 let model = utf8_percent_encode(&deployment.model, IN_PATH).to_string();
                 tail.replace_range(place.clone(), &model);
+                asked.dialect.rename_model(&asked.envelope, &deployment.model, &mut edits);
                 Cow::Owned(tail)
             }
             None => {
@@ -209,13 +235,19 @@ impl<'a> Across<'a> {
         let target = Target { model: &deployment.model, max_output: None, version: None };
         // What the gateway keeps is not the provider's to keep; the answer repeats what the client said about it.
         let store = self.request.store.take_if(|store| *store && self.asked.is_kept);
-        let encoded = self.upstream.encode_request(&self.request, target);
+        let encoded = match self.counting {
+            Some(counting) => counting.encode(&self.request, target),
+            None => self.upstream.encode_request(&self.request, target),
+        };
         self.request.store = store.or(self.request.store);
         self.request.previous =
             self.asked.continues.as_deref().map(Text::from).or(self.request.previous.take());
         let encoded = encoded?;
         self.losses = encoded.losses;
-        let call = self.upstream.call(&deployment.model, self.request.stream);
+        let call = match self.counting {
+            Some(counting) => counting.call(&deployment.model),
+            None => self.upstream.call(&deployment.model, self.request.stream),
+        };
         Ok(Outgoing {
             method: Method::POST,
             tail: Cow::Owned(call.tail),
@@ -227,6 +259,10 @@ impl<'a> Across<'a> {
     fn answer(&mut self, body: &Bytes) -> Result<Option<WholeAnswer>, Fault> {
         if self.upstream.decode_error(body).is_some() {
             return Ok(None);
+        }
+        if let Some(counting) = self.counting {
+            let body = self.client.encode_count(counting.decode(body)?);
+            return Ok(Some(WholeAnswer { body, usage: None }));
         }
         let response = self.upstream.decode_response(body)?;
         let mut encoded = self.client.encode_response(&response, self.reply());

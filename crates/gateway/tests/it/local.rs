@@ -66,7 +66,7 @@ async fn without_configured_models_the_providers_lists_count() {
 }
 
 #[tokio::test]
-async fn each_dialect_lists_models_and_counts_tokens_in_its_own_words() {
+async fn each_dialect_lists_models_in_its_own_words() {
     let mock = mock().await;
     let rest = "access: { keys: [{ name: a, key: client-key-0123456789 }] }\n";
     let house = House::new(&config(&[&mock.base_url()], rest)).await;
@@ -79,7 +79,6 @@ async fn each_dialect_lists_models_and_counts_tokens_in_its_own_words() {
     };
     let bearer = ("authorization", "Bearer client-key-0123456789");
     let (get, post) = (http::Method::GET, http::Method::POST);
-    let prompt = r#""contents":[{"role":"user","parts":[{"text":"one two three four"}]}]"#;
     for (method, path, header, body, expect) in [
         (&get, "/v1/models", bearer, "", r#""type":"model","id":"fast""#),
         (&get, "/v1/models/fast", bearer, "", r#""type":"model","id":"fast""#),
@@ -95,28 +94,10 @@ async fn each_dialect_lists_models_and_counts_tokens_in_its_own_words() {
         (&get, "/ollama/api/version", bearer, "", r#"{"version":"#),
         (&get, "/api/ps", bearer, "", r#"{"models":[]}"#),
         (&post, "/api/show", bearer, r#"{"model":"fast"}"#, r#""capabilities":["completion""#),
-        (
-            &post,
-            "/v1/messages/count_tokens",
-            bearer,
-            r#"{"model":"fast","messages":[{"role":"user","content":"one two three four"}]}"#,
-            r#"{"input_tokens":11}"#,
-        ),
-        (&post, "/v1beta/models/fast:countTokens", bearer, &format!("{{{prompt}}}"), r#"{"totalTokens":11}"#),
-        (
-            &post,
-            "/v1/models/fast:countTokens?key=client-key-0123456789",
-            ("accept", "*/*"),
-            &format!("{{\"generateContentRequest\":{{\"model\":\"models/fast\",{prompt}}}}}"),
-            r#"{"totalTokens":11}"#,
-        ),
     ] {
         let answer = ask(method.clone(), path, header, body).await;
         assert_eq!(answer.status, 200, "{path}: {}", answer.text);
         assert!(answer.text.contains(expect), "{path}: {}", answer.text);
-        if path.to_lowercase().contains("count") {
-            assert!(answer.header("x-lockgate-loss").contains("estimated"), "{path}: {:?}", answer.headers);
-        }
     }
     assert_eq!(mock.counts().requests, 0);
 }

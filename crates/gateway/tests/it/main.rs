@@ -11,7 +11,9 @@
 mod aborts;
 mod arrays;
 mod conversations;
+mod counts;
 mod drain;
+mod embeddings;
 mod errors;
 mod failover;
 mod house;

@@ -28,6 +28,14 @@ pub(super) struct Bedrock;
 /// What a handler gives back.
 type Answered = Result<Reply, ApiError>;
 
+/// What is asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verb {
+    Converse,
+    Stream,
+    CountTokens,
+}
+
 /// A JSON object.
 type Object = Map<String, Value>;
 
@@ -56,9 +64,10 @@ impl Dialect for Bedrock {
 /// Address, key, model, body: the refusals come in this order.
 fn answer(call: &Call<'_>) -> Answered {
     let tail = call.path.strip_prefix("/model/").unwrap_or_default();
-    let (id, streams) = match tail.rsplit_once('/') {
-        Some((id, "converse")) => (id, false),
-        Some((id, "converse-stream")) => (id, true),
+    let (id, verb) = match tail.rsplit_once('/') {
+        Some((id, "converse")) => (id, Verb::Converse),
+        Some((id, "converse-stream")) => (id, Verb::Stream),
+        Some((id, "count-tokens")) => (id, Verb::CountTokens),
         _ => return Err(ApiError::unknown_operation()),
     };
     if call.method != Method::POST {
@@ -75,6 +84,9 @@ fn answer(call: &Call<'_>) -> Answered {
         Err(refused) => return Err(refused),
     };
     let body = json(call)?;
+    if verb == Verb::CountTokens {
+        return count(call, &id, &model, &body);
+    }
     if call.strict {
         tables::check(&body)?;
         content::check(&body, &model)?;
@@ -87,8 +99,30 @@ fn answer(call: &Call<'_>) -> Answered {
     let prompt = prompt::of(&id, &body, schema.as_ref());
     let message = Message::new(call, &model, &body, &prompt);
     let usage = Some(message.usage);
-    let reply = if streams { stream::reply(message) } else { message.reply() };
+    let reply = if verb == Verb::Stream { stream::reply(message) } else { message.reply() };
     Ok(reply.noting(&id, usage))
+}
+
+/// CountTokens: a conversation, or the body of InvokeModel, whose dialect is its maker's and is counted by its length.
+fn count(call: &Call<'_>, id: &str, model: &models::Model, body: &Object) -> Answered {
+    if call.strict {
+        tables::check_count(body)?;
+    }
+    let input = body.get("input");
+    let tokens = match input.and_then(|input| input.get("converse")).and_then(Value::as_object) {
+        Some(conversation) => {
+            if call.strict {
+                content::check(conversation, model)?;
+            }
+            prompt::cost(conversation).total
+        }
+        None => {
+            let inner = input.and_then(|input| input.pointer("/invokeModel/body")).and_then(Value::as_str);
+            text::input_tokens(inner.unwrap_or_default())
+        }
+    };
+    Ok(Reply::json(200, crate::reply::json_bytes(&serde_json::json!({ "inputTokens": tokens })))
+        .noting(id, None))
 }
 
 fn json(call: &Call<'_>) -> Result<Object, ApiError> {

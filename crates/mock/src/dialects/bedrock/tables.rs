@@ -39,22 +39,46 @@ const REQUEST: &[Member] = &[
         "serviceTier",
         Kind::Structure(&[required("type", Kind::OneOf(&["priority", "default", "flex", "reserved"]))]),
     ),
-    optional(
-        "system",
-        Kind::List(
-            &Kind::Union(
-                "SystemContentBlock",
-                &[
-                    optional("text", NON_EMPTY),
-                    optional("guardContent", GUARDED),
-                    optional("cachePoint", CACHE_POINT),
-                ],
-            ),
-            ANY,
-        ),
-    ),
+    optional("system", SYSTEM),
     optional("toolConfig", TOOLS),
 ];
+
+/// The form of a body that is to be counted.
+pub(super) fn check_count(body: &Object) -> Result<(), ApiError> {
+    rules::check(COUNT, body)
+}
+
+/// `CountTokensRequest` without what is in the path.
+const COUNT: &[Member] = &[required(
+    "input",
+    Kind::Union(
+        "CountTokensInput",
+        &[
+            optional("invokeModel", Kind::Structure(&[required("body", STRING)])),
+            optional(
+                "converse",
+                Kind::Structure(&[
+                    optional("additionalModelRequestFields", Kind::Document),
+                    optional("messages", Kind::List(&MESSAGE, ANY)),
+                    optional("system", SYSTEM),
+                    optional("toolConfig", TOOLS),
+                ]),
+            ),
+        ],
+    ),
+)];
+
+const SYSTEM: Kind = Kind::List(
+    &Kind::Union(
+        "SystemContentBlock",
+        &[
+            optional("text", NON_EMPTY),
+            optional("guardContent", GUARDED),
+            optional("cachePoint", CACHE_POINT),
+        ],
+    ),
+    ANY,
+);
 
 const NON_EMPTY: Kind = Kind::Text(1, usize::MAX);
 

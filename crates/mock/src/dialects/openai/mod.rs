@@ -62,6 +62,7 @@ const ROUTES: &[Route] = &[
     Route(Method::POST, "completions", Handler::Json(completions::create)),
     Route(Method::POST, "embeddings", Handler::Json(embeddings::create)),
     Route(Method::POST, "responses", Handler::Json(responses::create)),
+    Route(Method::POST, "responses/input_tokens", Handler::Json(responses::count)),
     Route(Method::GET, "responses/{}", Handler::Path(responses::not_stored)),
     Route(Method::DELETE, "responses/{}", Handler::Path(responses::not_stored)),
     Route(Method::POST, "images/generations", Handler::Json(images::generate)),

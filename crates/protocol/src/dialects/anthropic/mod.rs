@@ -19,6 +19,7 @@ mod base64;
 mod block_decode;
 mod block_encode;
 pub(super) mod citation;
+mod count;
 mod error;
 mod hosted;
 pub(super) mod model;
@@ -45,6 +46,7 @@ use http::{HeaderMap, Method};
 
 use crate::{
     codec::{Call, Codec, Encoded, Framing, Reply, RequestHead, StreamDecoder, StreamEncoder, Target},
+    counting::Counting,
     dialect::{Answer, Dialect, Endpoint, Operation, Watch},
     envelope::Envelope,
     ir::{Complaint, Fault, Request, Response},
@@ -164,6 +166,10 @@ impl Codec for AnthropicCodec {
 
     fn encode_response(&self, response: &Response<'_>, reply: Reply<'_>) -> Encoded {
         response::encode(response, reply)
+    }
+
+    fn counting(&self) -> Option<&'static dyn Counting> {
+        Some(&count::CountTokens)
     }
 
     fn decoder(&self) -> Box<dyn StreamDecoder> {

@@ -17,6 +17,7 @@
 pub(super) mod citation;
 mod content_decode;
 mod content_encode;
+mod count;
 mod error;
 mod frame;
 pub mod invoke;
@@ -40,6 +41,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::{
     codec::{Call, Codec, Encoded, Framing, Reply, RequestHead, StreamDecoder, StreamEncoder, Target},
+    counting::Counting,
     dialect::{Answer, Dialect, Endpoint, Operation, Watch},
     envelope::Envelope,
     ir::{Complaint, Fault, Request, Response},
@@ -53,13 +55,17 @@ pub(super) const NAME: &str = "bedrock";
 #[derive(Debug)]
 pub(super) struct Bedrock;
 
-const fn endpoint(path: &'static str) -> Endpoint {
-    Endpoint { method: Method::POST, path, version: "", operation: Operation::Generate }
+const fn endpoint(path: &'static str, operation: Operation) -> Endpoint {
+    Endpoint { method: Method::POST, path, version: "", operation }
 }
 
 /// The path that streams; nothing in a body asks for a stream.
 const STREAM: &str = "/model/*/converse-stream";
-const ENDPOINTS: &[Endpoint] = &[endpoint("/model/*/converse"), endpoint(STREAM)];
+const ENDPOINTS: &[Endpoint] = &[
+    endpoint("/model/*/converse", Operation::Generate),
+    endpoint(STREAM, Operation::Generate),
+    endpoint("/model/*/count-tokens", Operation::CountTokens),
+];
 
 impl Dialect for Bedrock {
     fn name(&self) -> &'static str {
@@ -91,7 +97,10 @@ impl Dialect for Bedrock {
         Ok(false)
     }
 
-    fn read_answer(&self, _: Operation, body: &[u8]) -> Answer {
+    fn read_answer(&self, operation: Operation, body: &[u8]) -> Answer {
+        if operation == Operation::CountTokens {
+            return count::read_answer(body);
+        }
         match serde_json::from_slice::<wire::Response<'_>>(body) {
             Ok(answer) if answer.output.is_some() => {
                 Answer::Whole(answer.usage.as_ref().map(response::usage))
@@ -146,6 +155,18 @@ impl Codec for BedrockCodec {
 
     fn encode_response(&self, response: &Response<'_>, _: Reply<'_>) -> Encoded {
         response::encode(response)
+    }
+
+    fn decode_count<'a>(&self, head: RequestHead<'_>, body: &'a [u8]) -> Result<Request<'a>, Fault> {
+        count::read(head, body)
+    }
+
+    fn encode_count(&self, tokens: u64) -> Bytes {
+        format!("{{\"inputTokens\":{tokens}}}").into()
+    }
+
+    fn counting(&self) -> Option<&'static dyn Counting> {
+        Some(&count::CountTokens)
     }
 
     fn decoder(&self) -> Box<dyn StreamDecoder> {

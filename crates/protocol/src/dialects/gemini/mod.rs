@@ -20,11 +20,14 @@
 //! Losses by design, towards Gemini: see [`request`] and [`part`]; each is named with its path. The form of a stream
 //! follows the path: server-sent events with `alt=sse` in its query, else one JSON array.
 
+mod count;
+mod embed;
 mod error;
 mod finish;
 mod grounding;
 mod logprobs;
 mod models;
+mod names;
 mod part;
 mod proof;
 mod request;
@@ -42,7 +45,9 @@ use http::{HeaderMap, Method};
 
 use crate::{
     codec::{Call, Codec, Encoded, Framing, Reply, RequestHead, StreamDecoder, StreamEncoder, Target},
+    counting::Counting,
     dialect::{Answer, Dialect, Endpoint, Operation, Watch},
+    embedding::Embedding,
     envelope::Envelope,
     ir::{Complaint, Fault, Request, Response},
     splice::Edits,
@@ -70,11 +75,15 @@ const ENDPOINTS: &[Endpoint] = &[
     endpoint(Method::POST, "/v1beta/models/*:generateContent", "/v1beta", Operation::Generate),
     endpoint(Method::POST, "/v1beta/models/*:streamGenerateContent", "/v1beta", Operation::Generate),
     endpoint(Method::POST, "/v1beta/models/*:countTokens", "/v1beta", Operation::CountTokens),
+    endpoint(Method::POST, "/v1beta/models/*:embedContent", "/v1beta", Operation::Embed),
+    endpoint(Method::POST, "/v1beta/models/*:batchEmbedContents", "/v1beta", Operation::Embed),
     endpoint(Method::GET, "/v1beta/models", "/v1beta", Operation::ListModels),
     endpoint(Method::GET, "/v1beta/models/*", "/v1beta", Operation::GetModel),
     endpoint(Method::POST, "/v1/models/*:generateContent", "/v1", Operation::Generate),
     endpoint(Method::POST, "/v1/models/*:streamGenerateContent", "/v1", Operation::Generate),
     endpoint(Method::POST, "/v1/models/*:countTokens", "/v1", Operation::CountTokens),
+    endpoint(Method::POST, "/v1/models/*:embedContent", "/v1", Operation::Embed),
+    endpoint(Method::POST, "/v1/models/*:batchEmbedContents", "/v1", Operation::Embed),
     endpoint(Method::GET, "/v1/models", "/v1", Operation::ListModels),
     endpoint(Method::GET, "/v1/models/*", "/v1", Operation::GetModel),
 ];
@@ -122,6 +131,10 @@ impl Dialect for Gemini {
         &["x-gemini-*"]
     }
 
+    fn rename_model(&self, envelope: &Envelope, model: &str, edits: &mut Edits) {
+        names::rename(envelope, model, edits);
+    }
+
     fn ask_usage(&self, _: Operation, _: &Envelope, _: &mut Edits) -> Result<bool, Fault> {
         // Every event of a Gemini stream has the usage so far.
         Ok(false)
@@ -166,18 +179,23 @@ impl Codec for GeminiCodec {
     }
 
     fn decode_count<'a>(&self, head: RequestHead<'_>, body: &'a [u8]) -> Result<Request<'a>, Fault> {
-        request::decode_count(head, body)
+        count::read(head, body)
     }
 
     fn encode_count(&self, tokens: u64) -> Bytes {
         format!("{{\"totalTokens\":{tokens}}}").into()
     }
 
+    fn counting(&self) -> Option<&'static dyn Counting> {
+        Some(&count::CountTokens)
+    }
+
     fn call(&self, model: &str, stream: bool) -> Call {
-        let front = if model.contains('/') { "/" } else { "/models/" };
-        let (operation, query) =
-            if stream { ("streamGenerateContent", Some("alt=sse")) } else { ("generateContent", None) };
-        Call { tail: format!("{front}{}:{operation}", percent_encoded(model)), query }
+        if stream {
+            Call { tail: tail(model, "streamGenerateContent"), query: Some("alt=sse") }
+        } else {
+            Call { tail: tail(model, "generateContent"), query: None }
+        }
     }
 
     fn decode_request<'a>(&self, head: RequestHead<'_>, body: &'a [u8]) -> Result<Request<'a>, Fault> {
@@ -194,6 +212,10 @@ impl Codec for GeminiCodec {
 
     fn encode_response(&self, response: &Response<'_>, reply: Reply<'_>) -> Encoded {
         response::write(response, reply)
+    }
+
+    fn embedding(&self) -> Option<&'static dyn Embedding> {
+        Some(&embed::EmbedContents)
     }
 
     fn decoder(&self) -> Box<dyn StreamDecoder> {
@@ -216,6 +238,16 @@ impl Codec for GeminiCodec {
     fn encode_error(&self, fault: &Fault) -> Bytes {
         error::body(fault)
     }
+}
+
+/// The name of a model as a resource: most are in one collection, others name theirs.
+fn resource(model: &str) -> String {
+    if model.contains('/') { model.to_owned() } else { format!("models/{model}") }
+}
+
+/// Where `operation` on `model` is asked for.
+fn tail(model: &str, operation: &str) -> String {
+    format!("/{}:{operation}", percent_encoded(&resource(model)))
 }
 
 /// The model's name for a path; slashes stay, because names such as `tunedModels/x` have them.

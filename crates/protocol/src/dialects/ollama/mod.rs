@@ -28,6 +28,7 @@
 //! [`crate::ir::Request::extra`] as `options.NAME`, unknown members of `function` in the block's or tool's `extra` as
 //! `function.NAME`.
 
+mod embed;
 mod error;
 mod idle;
 mod ids;
@@ -49,6 +50,7 @@ use serde::Deserialize;
 use crate::{
     codec::{Call, Codec, Encoded, Reply, RequestHead, StreamDecoder, StreamEncoder, Target},
     dialect::{Answer, Dialect, Endpoint, Operation, Watch},
+    embedding::Embedding,
     envelope::Envelope,
     framing::Framing,
     ir::{Complaint, Fault, Request, Response},
@@ -90,6 +92,10 @@ impl Codec for OllamaCodec {
 
     fn encode_response(&self, response: &Response<'_>, reply: Reply<'_>) -> Encoded {
         response::encode(response, reply)
+    }
+
+    fn embedding(&self) -> Option<&'static dyn Embedding> {
+        Some(&embed::Embed)
     }
 
     fn decoder(&self) -> Box<dyn StreamDecoder> {

@@ -3,10 +3,12 @@
 use bytes::Bytes;
 
 use super::{
-    decode_request, decode_response, decode_stream, encode_request, encode_response, encode_stream, error,
+    decode_request, decode_response, decode_stream, embed, encode_request, encode_response, encode_stream,
+    error,
 };
 use crate::{
     codec::{Call, Codec, Encoded, Framing, Reply, RequestHead, StreamDecoder, StreamEncoder, Target},
+    embedding::Embedding,
     ir::{Complaint, Fault, Request, Response},
 };
 
@@ -37,6 +39,10 @@ impl Codec for OpenAiChatCodec {
 
     fn encode_response(&self, response: &Response<'_>, reply: Reply<'_>) -> Encoded {
         encode_response::encode(response, reply)
+    }
+
+    fn embedding(&self) -> Option<&'static dyn Embedding> {
+        Some(&embed::Embeddings)
     }
 
     fn decoder(&self) -> Box<dyn StreamDecoder> {

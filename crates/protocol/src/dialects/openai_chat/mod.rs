@@ -36,6 +36,7 @@ mod decode_parts;
 mod decode_request;
 mod decode_response;
 mod decode_stream;
+mod embed;
 mod encode_assistant;
 mod encode_messages;
 mod encode_parts;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{
-    decode_request, decode_response,
+    count, decode_request, decode_response,
     decode_stream::ResponseDecoder,
     encode_request,
     encode_stream::{self, ResponseEncoder},
@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     codec::{Call, Codec, Encoded, Framing, Reply, RequestHead, StreamDecoder, StreamEncoder, Target},
+    counting::Counting,
     ir::{Complaint, Fault, Request, Response},
 };
 
@@ -41,6 +42,14 @@ impl Codec for OpenAiResponsesCodec {
 
     fn encode_response(&self, response: &Response<'_>, reply: Reply<'_>) -> Encoded {
         encode_stream::encode(response, reply)
+    }
+
+    fn encode_count(&self, tokens: u64) -> Bytes {
+        count::answer(tokens)
+    }
+
+    fn counting(&self) -> Option<&'static dyn Counting> {
+        Some(&count::InputTokens)
     }
 
     fn decoder(&self) -> Box<dyn StreamDecoder> {

@@ -26,6 +26,7 @@
 
 mod codec;
 mod conversation;
+mod count;
 mod decode_request;
 mod decode_response;
 mod decode_stream;
@@ -75,7 +76,8 @@ const ENDPOINTS: &[Endpoint] = &[
     endpoint(Method::GET, "/v1/responses/*", Operation::Kept),
     endpoint(Method::DELETE, "/v1/responses/*", Operation::Kept),
     endpoint(Method::POST, "/v1/responses/*/cancel", Operation::Kept),
-    // Counting and compacting, which name a model.
+    endpoint(Method::POST, "/v1/responses/input_tokens", Operation::CountTokens),
+    // Compacting, which names a model.
     endpoint(Method::POST, "/v1/responses/*", Operation::Other),
 ];
 

@@ -4,9 +4,21 @@ mod prompt;
 mod render;
 mod rules;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Answered, ApiError, Ask, Object, models};
+use crate::reply::{Reply, json_bytes};
+
+/// `POST /responses/input_tokens`.
+pub(super) fn count(ask: &Ask<'_>, body: &Object) -> Answered {
+    let model = ask.json_model(body, models::Use::Chat)?;
+    if ask.call.strict {
+        rules::check_count(body, models::find(&model).and_then(|model| model.reasons))?;
+    }
+    let counted =
+        json!({ "object": "response.input_tokens", "input_tokens": prompt::of(&model, body).tokens });
+    Ok(Reply::json(200, json_bytes(&counted)).noting(&model, None))
+}
 
 /// Checks, answers, and writes the answer whole or as a stream of typed events.
 pub(super) fn create(ask: &Ask<'_>, body: &Object) -> Answered {

@@ -58,6 +58,29 @@ fn check_reasoning(items: &[Value]) -> Result<(), ApiError> {
     Ok(())
 }
 
+/// What counting takes of that (`TokenCountsBody`).
+const COUNTED: &[&str] = &[
+    "conversation",
+    "input",
+    "instructions",
+    "model",
+    "parallel_tool_calls",
+    "previous_response_id",
+    "reasoning",
+    "text",
+    "tool_choice",
+    "tools",
+    "truncation",
+];
+
+/// Checks a request to count.
+pub(super) fn check_count(body: &Object, reasons: Option<bool>) -> Result<(), ApiError> {
+    match body.keys().find(|name| !COUNTED.contains(&name.as_str())) {
+        Some(unknown) => Err(ApiError::unknown(unknown)),
+        None => check(body, reasons),
+    }
+}
+
 /// Checks the whole request.
 pub(super) fn check(body: &Object, reasons: Option<bool>) -> Result<(), ApiError> {
     rules::check(PARAMS, body, "")?;
