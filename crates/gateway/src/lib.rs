@@ -18,6 +18,7 @@ mod proofs;
 mod query;
 mod route;
 mod server;
+mod slow_head;
 mod upstream;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};

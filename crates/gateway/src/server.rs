@@ -19,11 +19,15 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{Gateway, data_path};
+use crate::{
+    Gateway, data_path,
+    slow_head::{Lasting, Requests, Timed},
+};
 
-/// How long a connection may take to send a request's head, and how long it may idle between requests: hyper has one
-/// timer for both, and clients' pools keep connections for a minute.
-const HEAD: Duration = Duration::from_secs(75);
+/// How long a connection may idle between requests: clients' pools keep connections for a minute.
+const IDLE: Duration = Duration::from_secs(75);
+/// How long a request's head may take from its first byte on.
+const HEAD: Duration = Duration::from_secs(10);
 /// Most headers of one request.
 const MAX_HEADERS: usize = 100;
 /// Room for a request's head.
@@ -100,14 +104,20 @@ fn connection(
         tracing::debug!(%peer, %error, "cannot set TCP_NODELAY");
     }
     let gateway = Arc::clone(gateway);
+    let requests = Requests::default();
+    let stream = Timed::new(stream, HEAD, requests.clone());
     let service = service_fn(move |request| {
         let gateway = Arc::clone(&gateway);
-        async move { Ok::<_, Infallible>(data_path::answer(&gateway, request).await) }
+        let answering = requests.begin();
+        async move {
+            let answer = data_path::answer(&gateway, request).await;
+            Ok::<_, Infallible>(answer.map(|body| Lasting::new(body, answering)))
+        }
     });
     let connection = http1::Builder::new()
-        // Without a timer hyper's header timeout is silently off.
+        // Without a timer hyper's header timeout is silently off. It runs from the end of the request before.
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
+        .header_read_timeout(IDLE)
         .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_HEAD)
         .serve_connection(TokioIo::new(stream), service);
