@@ -23,6 +23,10 @@ MODELS = {
     "moderations": ("guard", "omni-moderation-latest"),
 }
 
+# Providers of other dialects, by kind: vectors for the SDK come from them too. The model is one that every mock knows.
+FOREIGN = ["gemini", "ollama"]
+FOREIGN_MODEL = "mock-1"
+
 
 @contextlib.contextmanager
 def mock(name, *flags):
@@ -37,12 +41,16 @@ def gateway(providers):
     """The gateway in front of these providers (name to base URL); yields base URL and client key."""
     keys = {"SDK_CLIENT_KEY": processes.secret(), "SDK_UPSTREAM_KEY": processes.secret()}
     (RUN / "secrets.json").write_text(json.dumps({name: key.removeprefix("sk-") for name, key in keys.items()}))
+    # The mock speaks all dialects; these take the host without a version.
+    host = providers["up"].removesuffix("/v1")
+    foreign = {kind: {"kind": kind, "base_url": host, "api_key": "${SDK_UPSTREAM_KEY}"} for kind in FOREIGN}
     config = {
         "access": {"keys": [{"name": "sdk", "key": "${SDK_CLIENT_KEY}"}]},
         "providers": {
             name: {"kind": "openai-compatible", "base_url": url, "api_key": "${SDK_UPSTREAM_KEY}"}
             for name, url in providers.items()
-        },
+        }
+        | foreign,
         "models": {
             name: {"targets": [("limited/" if operation == "limited" else "up/") + upstream]}
             for operation, (name, upstream) in MODELS.items()

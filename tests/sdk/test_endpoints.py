@@ -38,6 +38,22 @@ def test_embeddings_as_numbers_are_the_same(clients, model):
     assert ask() == pytest.approx(ask(encoding_format="float"), rel=1e-5)
 
 
+@pytest.mark.gateway
+@pytest.mark.parametrize("kind", servers.FOREIGN)
+def test_embeddings_of_providers_of_other_dialects(client, kind):
+    """Packed by the gateway, because the SDK asks for base64 by itself."""
+
+    def ask(**settings):
+        answer = client.embeddings.create(model=f"{kind}/{servers.FOREIGN_MODEL}", input=["a lock", "a canal"], **settings)
+        return [row.embedding for row in answer.data]
+
+    packed = ask(dimensions=6)
+    assert [len(vector) for vector in packed] == [6, 6]
+    assert packed[0] != packed[1]
+    for vector, numbers in zip(packed, ask(dimensions=6, encoding_format="float"), strict=True):
+        assert vector == pytest.approx(numbers, rel=1e-5)
+
+
 def test_transcription(clients, model):
     answer = clients["transcription"].audio.transcriptions.create(
         model=model["transcription"], file=("silence.wav", silence(), "audio/wav"), language="en"

@@ -253,6 +253,11 @@ pub trait Dialect: Sync + fmt::Debug {
         }
     }
 
+    /// The model that a body names elsewhere than in `model`, where the dialect has such a place.
+    fn model_elsewhere(&self, _operation: Operation, _envelope: &Envelope) -> Option<String> {
+        None
+    }
+
     /// Notes in `edits` where else than in the path a body names its model, to be `model` there too.
     fn rename_model(&self, _envelope: &Envelope, _model: &str, _edits: &mut Edits) {}
 

@@ -88,7 +88,15 @@ pub(crate) async fn read(
     };
     let (model, called) = match in_path {
         Some((model, called)) => (model, called),
-        None => (envelope.model().ok_or_else(|| no_model(called.operation))?.to_owned(), called),
+        None => {
+            let model = envelope.model().map(str::to_owned);
+            let model = match model.or_else(|| called.dialect.model_elsewhere(called.operation, &envelope)) {
+                Some(model) => model,
+                None => return Err(no_model(called.operation)),
+            };
+            check_model(&model)?;
+            (model, called)
+        }
     };
     call.dialect = called.dialect;
     call.model = Some(model.clone());

@@ -94,6 +94,9 @@ async fn each_dialect_lists_models_in_its_own_words() {
         (&get, "/ollama/api/version", bearer, "", r#"{"version":"#),
         (&get, "/api/ps", bearer, "", r#"{"models":[]}"#),
         (&post, "/api/show", bearer, r#"{"model":"fast"}"#, r#""capabilities":["completion""#),
+        (&post, "/api/show", bearer, r#"{"name":"fast"}"#, r#""general.basename":"fast""#),
+        (&get, "/api/tags", bearer, "", r#""digest":"000000000000"#),
+        (&get, "/v1/models?limit=1000", bearer, "", r#""max_input_tokens":null"#),
     ] {
         let answer = ask(method.clone(), path, header, body).await;
         assert_eq!(answer.status, 200, "{path}: {}", answer.text);

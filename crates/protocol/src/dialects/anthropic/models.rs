@@ -3,7 +3,9 @@
 use bytes::Bytes;
 use serde::Serialize;
 
-/// The stubs require a time, which is not known and so is the same for all, and since 2.12 a stage of life.
+/// The stubs require a time, which is not known and so is the same for all ("an epoch value if the release date is
+/// unknown"), and since 2.12 a stage of life. Members that may be null are there all the same: clients of typed languages
+/// look for them.
 #[derive(Serialize)]
 struct Model<'a> {
     r#type: &'static str,
@@ -11,7 +13,16 @@ struct Model<'a> {
     display_name: &'a str,
     created_at: &'static str,
     lifecycle: &'static str,
+    capabilities: Unknown,
+    deprecated_at: Unknown,
+    line: Unknown,
+    max_input_tokens: Unknown,
+    max_tokens: Unknown,
+    retires_at: Unknown,
 }
+
+/// What the provider may know, written null.
+type Unknown = ();
 
 #[derive(Serialize)]
 struct List<'a> {
@@ -22,7 +33,19 @@ struct List<'a> {
 }
 
 fn row(id: &str) -> Model<'_> {
-    Model { r#type: "model", id, display_name: id, created_at: "1970-01-01T00:00:00Z", lifecycle: "active" }
+    Model {
+        r#type: "model",
+        id,
+        display_name: id,
+        created_at: "1970-01-01T00:00:00Z",
+        lifecycle: "active",
+        capabilities: (),
+        deprecated_at: (),
+        line: (),
+        max_input_tokens: (),
+        max_tokens: (),
+        retires_at: (),
+    }
 }
 
 /// All of them, on one page.

@@ -56,6 +56,8 @@ pub(super) fn kind(fault: &Fault) -> Text<'_> {
         K::QuotaExhausted => "ServiceQuotaExceededException",
         K::Overloaded | K::NoDeployment => "ServiceUnavailableException",
         K::Timeout => "ModelTimeoutException",
+        // A 400 whose cause is the config: asked again it would be the same.
+        K::Unsupported => "ValidationException",
         other if other.blame() == Blame::Client => "ValidationException",
         _ => "InternalServerException",
     };

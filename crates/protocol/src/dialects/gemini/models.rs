@@ -20,7 +20,14 @@ fn row(name: &str) -> Model<'_> {
     Model {
         name: format!("models/{name}"),
         display_name: name,
-        supported_generation_methods: &["generateContent", "streamGenerateContent", "countTokens"],
+        // What a model does not do is its provider's to refuse: clients hide models that say too little here.
+        supported_generation_methods: &[
+            "generateContent",
+            "streamGenerateContent",
+            "countTokens",
+            "embedContent",
+            "batchEmbedContents",
+        ],
     }
 }
 

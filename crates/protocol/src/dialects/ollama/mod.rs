@@ -43,6 +43,8 @@ mod time;
 mod wire;
 mod write;
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::Method;
 use serde::Deserialize;
@@ -54,6 +56,7 @@ use crate::{
     envelope::Envelope,
     framing::Framing,
     ir::{Complaint, Fault, Request, Response},
+    json,
     splice::Edits,
 };
 
@@ -160,8 +163,15 @@ impl Dialect for Ollama {
         Some(models::list(names))
     }
 
-    fn model(&self, _: &str) -> Option<Bytes> {
-        Some(models::one())
+    fn model(&self, name: &str) -> Option<Bytes> {
+        Some(models::one(name))
+    }
+
+    /// `/api/show` once took `name`, which editors' extensions still send.
+    fn model_elsewhere(&self, operation: Operation, envelope: &Envelope) -> Option<String> {
+        let (object, body) = envelope.json().filter(|_| operation == Operation::GetModel)?;
+        let name = object.get(body, "name").ok().flatten()?;
+        json::text(&body[name]).map(Cow::into_owned)
     }
 
     fn idle_answer(&self, path: &str, body: &[u8], now: u64) -> Option<Bytes> {

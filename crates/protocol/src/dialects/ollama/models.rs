@@ -7,6 +7,8 @@ use serde::Serialize;
 const VERSION: &str = "0.13.0";
 /// Nothing of a model's file is known here.
 const UNKNOWN_TIME: &str = "1970-01-01T00:00:00Z";
+/// As long as a digest is: the command line of Ollama shows the first twelve digits, and falls over if there are fewer.
+const UNKNOWN_DIGEST: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 #[derive(Serialize, Default)]
 struct Details {
@@ -34,14 +36,25 @@ struct List<'a> {
 }
 
 #[derive(Serialize)]
-struct Shown {
+struct Shown<'a> {
     modelfile: &'static str,
     parameters: &'static str,
     template: &'static str,
     modified_at: &'static str,
     details: Details,
-    model_info: serde_json::Map<String, serde_json::Value>,
+    model_info: Info<'a>,
     capabilities: &'static [&'static str],
+}
+
+/// Of the facts in a model's file those that clients read without a look whether they are there. How long a context may be
+/// is not known, and clients have a number of their own for that.
+#[derive(Serialize)]
+struct Info<'a> {
+    #[serde(rename = "general.architecture")]
+    architecture: &'static str,
+    /// The name that editors show.
+    #[serde(rename = "general.basename")]
+    basename: &'a str,
 }
 
 /// `/api/tags`.
@@ -51,21 +64,21 @@ pub(super) fn list(names: &[&str]) -> Bytes {
         model: name,
         modified_at: UNKNOWN_TIME,
         size: 0,
-        digest: "",
+        digest: UNKNOWN_DIGEST,
         details: Details::default(),
     });
     crate::json::bytes(&List { models: models.collect() })
 }
 
 /// `/api/show`: what a model can do is its provider's to refuse, so that no client hides a button for nothing.
-pub(super) fn one() -> Bytes {
+pub(super) fn one(name: &str) -> Bytes {
     crate::json::bytes(&Shown {
         modelfile: "",
         parameters: "",
         template: "",
         modified_at: UNKNOWN_TIME,
         details: Details::default(),
-        model_info: serde_json::Map::new(),
+        model_info: Info { architecture: "unknown", basename: name },
         capabilities: &["completion", "tools", "vision", "thinking"],
     })
 }
