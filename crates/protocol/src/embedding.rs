@@ -79,6 +79,9 @@ impl EmbedRequest<'_> {
     }
 }
 
+/// Most members that are noted as the dialect's own; fewer than that are named as losses.
+const MAX_OWN: usize = 256;
+
 /// The members of a JSON object, taken one by one; what is left is the dialect's own.
 pub(crate) struct Fields<'a>(Vec<(Text<'a>, &'a RawValue)>);
 
@@ -97,10 +100,10 @@ impl<'a> Fields<'a> {
         serde_json::from_str(raw.get()).map_err(|error| bad(format!("`{name}`: {error}")))
     }
 
-    /// Notes the members that are left in `own`, as members of `front`. Null says nothing.
+    /// Notes the members that are left in `own`, as members of `front`, as far as anybody would read. Null says nothing.
     pub(crate) fn rest(self, front: &str, own: &mut Vec<String>) {
         let said = self.0.iter().filter(|(_, raw)| raw.get() != "null");
-        own.extend(said.map(|(name, _)| format!("{front}{name}")));
+        own.extend(said.take(MAX_OWN.saturating_sub(own.len())).map(|(name, _)| format!("{front}{name}")));
     }
 }
 

