@@ -32,13 +32,10 @@ pub(super) struct Frame {
     pub(super) format: u64,
 }
 
-/// OpenAI's cookbook, "How to count tokens with tiktoken": three for a message, its role, and three for the answer's front.
-/// Schemas: recorded prompts.
+/// Three for a message and one for its role, three for the answer's front, and schemas as recorded prompts count them.
 const OPENAI: Frame =
     Frame { thousandths: 1000, message: 4, whole: 3, instructions: 0, tool: 600, format: 500 };
-/// Anthropic does not publish its tokenizer. A published comparison of Claude 3.5 Sonnet and GPT-4o counted 16 (prose), 21
-/// (mathematics) and 30 % (code) more tokens; recorded prompts agree, and give the numbers around the texts. Instructions
-/// for tools: Anthropic's overview of tool use, Claude 4.
+/// Anthropic does not publish its tokenizer: all of these are fitted to the counts of recorded prompts.
 const CLAUDE: Frame =
     Frame { thousandths: 1200, message: 3, whole: 4, instructions: 346, tool: 2000, format: 2000 };
 /// Recorded prompts: texts count as they are, and nothing is counted around them.
