@@ -117,6 +117,12 @@ pub trait Codec: Sync {
         true
     }
 
+    /// Whether tools may take plain text in place of JSON. Where they may not, [`crate::translate`] makes functions of
+    /// them.
+    fn has_custom_tools(&self) -> bool {
+        false
+    }
+
     /// Reads a provider's error body: its words, where they can be read.
     fn decode_error(&self, body: &[u8]) -> Option<Complaint>;
 

@@ -16,3 +16,4 @@ pub mod ir;
 pub mod json;
 pub mod multipart;
 pub mod splice;
+pub mod translate;

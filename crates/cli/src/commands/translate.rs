@@ -11,8 +11,8 @@ use clap::{Args, ValueEnum};
 use lockgate_protocol::{
     codec::{Codec, Reply, RequestHead, Step, Target},
     dialects::{self, DIALECTS},
-    framing::Framer,
     ir::{Fault, FaultKind, Losses, Request},
+    translate::Pair,
 };
 
 use super::{USAGE, failed};
@@ -68,9 +68,9 @@ pub(crate) fn run(options: &Options) -> ExitCode {
     };
     let (from, to) = (from.codec(), to.codec());
     let translated = match options.what {
-        What::Request => request(from, to, &input, options.model.as_deref()),
-        What::Response => response(from, to, &input),
-        What::Stream => stream(from, to, &input.into()),
+        What::Request => request(Pair::new(from, to), &input, options.model.as_deref()),
+        What::Response => response(Pair::new(to, from), &input),
+        What::Stream => Ok(stream(Pair::new(to, from), &input.into())),
         What::Error => error(from, to, &input),
     };
     match translated {
@@ -87,49 +87,32 @@ pub(crate) fn run(options: &Options) -> ExitCode {
     }
 }
 
-fn request(
-    from: &dyn Codec,
-    to: &dyn Codec,
-    body: &[u8],
-    model: Option<&str>,
-) -> Result<(Vec<u8>, Losses), Fault> {
-    let request = from.decode_request(RequestHead { model, ..RequestHead::default() }, body)?;
+fn request(pair: Pair, body: &[u8], model: Option<&str>) -> Result<(Vec<u8>, Losses), Fault> {
+    let request = pair.client().decode_request(RequestHead { model, ..RequestHead::default() }, body)?;
     let model = model.unwrap_or(&request.model);
-    let encoded = to.encode_request(&request, Target { model, max_output: None, version: None })?;
+    let encoded = pair.request(&request, Target { model, max_output: None, version: None })?;
     Ok((encoded.body, encoded.losses))
 }
 
-fn response(from: &dyn Codec, to: &dyn Codec, body: &[u8]) -> Result<(Vec<u8>, Losses), Fault> {
-    let response = from.decode_response(body)?;
-    let encoded = to.encode_response(&response, reply(&Request::default()));
+fn response(pair: Pair, body: &[u8]) -> Result<(Vec<u8>, Losses), Fault> {
+    let (_, encoded) = pair.answer(body, reply(&Request::default()))?;
     Ok((encoded.body, encoded.losses))
 }
 
-fn stream(from: &dyn Codec, to: &dyn Codec, bytes: &Bytes) -> Result<(Vec<u8>, Losses), Fault> {
+fn stream(pair: Pair, bytes: &Bytes) -> (Vec<u8>, Losses) {
     let request = Request { stream: true, stream_usage: Some(true), ..Request::default() };
-    let mut encoder = to.encoder(reply(&request));
-    let mut decoder = from.decoder();
-    let mut framer = Framer::new(from.framing());
-    let unreadable = |_| Fault::new(FaultKind::Garbled, "the stream cannot be cut into events");
-    let batch = framer.push(bytes).map_err(unreadable)?;
-    let rest = framer.finish();
+    let mut stream = pair.stream(reply(&request));
     let mut output = Vec::new();
-    let mut step = Step::Go;
-    for event in batch.events().chain(rest.as_deref()) {
-        step = decoder.event(event, &mut |event| encoder.event(&event, &mut output));
-        if step != Step::Go {
-            break;
-        }
-    }
+    let mut step = stream.push(bytes, &mut |_| {}, &mut output);
     if step == Step::Go {
-        step = decoder.finish(&mut |event| encoder.event(&event, &mut output));
+        step = stream.finish(&mut |_| {}, &mut output);
     }
     match step {
         Step::End | Step::Go => {}
-        Step::Failed(body) => encoder.fail(&fault_of(from, &body), &mut output),
-        Step::Garbled(why) => encoder.fail(&Fault::new(FaultKind::Cut, why), &mut output),
+        Step::Failed(body) => stream.fail(&fault_of(pair.upstream(), &body), &mut output),
+        Step::Garbled(why) => stream.fail(&Fault::new(FaultKind::Cut, why), &mut output),
     }
-    Ok((output, encoder.losses().clone()))
+    (output, stream.losses())
 }
 
 fn error(from: &dyn Codec, to: &dyn Codec, body: &[u8]) -> Result<(Vec<u8>, Losses), Fault> {

@@ -5,12 +5,13 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::Method;
 use lockgate_protocol::{
-    codec::{Codec, Reply, RequestHead, Target},
+    codec::{Reply, RequestHead, Target},
     counting::{self, Counting},
     dialect::{Answer, Operation},
     framing::Framing,
     ir::{Fault, FaultKind, Losses, Request, Text, Usage},
     splice::Edits,
+    translate::Pair,
 };
 use lockgate_provider::StreamUsage;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -45,8 +46,7 @@ pub(crate) struct Same<'a> {
 
 /// The client's request as it was understood.
 pub(crate) struct Across<'a> {
-    client: &'static dyn Codec,
-    upstream: &'static dyn Codec,
+    pair: Pair,
     /// How the provider is asked, if it shall count the request and not answer it.
     counting: Option<&'static dyn Counting>,
     request: Request<'a>,
@@ -116,8 +116,8 @@ impl<'a> Way<'a> {
             Some(query) => Cow::Owned(format!("{}?{query}", asked.path)),
             None => Cow::Borrowed(asked.path.as_str()),
         };
-        let losses = Losses::default();
-        let across = Across { client, upstream, counting, request, proofs, losses, asked, path, seed, now };
+        let (pair, losses) = (Pair::new(client, upstream), Losses::default());
+        let across = Across { pair, counting, request, proofs, losses, asked, path, seed, now };
         Ok(Self::Across(Box::new(across)))
     }
 
@@ -152,10 +152,9 @@ impl<'a> Way<'a> {
                 Some(Box::new(Watched::new(framing, watch)))
             }
             Self::Across(across) if across.counting.is_none() => {
-                let collector = OwnProofs::collector(across.client, &across.request);
-                let encoder = across.client.encoder(across.reply());
-                let proofs = across.proofs.clone();
-                Some(Box::new(Translated::new(across.upstream, encoder, collector, proofs)))
+                let collector = OwnProofs::collector(across.pair.client(), &across.request);
+                let stream = across.pair.stream(across.reply());
+                Some(Box::new(Translated::new(stream, collector, across.proofs.clone())))
             }
             Self::Across(_) | Self::Vectors(_) => None,
         }
@@ -187,7 +186,7 @@ impl<'a> Way<'a> {
     pub(crate) fn stream_type(&self) -> Option<&'static str> {
         match self {
             Self::Same(_) | Self::Vectors(_) => None,
-            Self::Across(across) => Some(across.client.stream_type(&across.path)),
+            Self::Across(across) => Some(across.pair.client().stream_type(&across.path)),
         }
     }
 
@@ -236,8 +235,8 @@ impl<'a> Across<'a> {
         // What the gateway keeps is not the provider's to keep; the answer repeats what the client said about it.
         let store = self.request.store.take_if(|store| *store && self.asked.is_kept);
         let encoded = match self.counting {
-            Some(counting) => counting.encode(&self.request, target),
-            None => self.upstream.encode_request(&self.request, target),
+            Some(counting) => self.pair.count(counting, &self.request, target),
+            None => self.pair.request(&self.request, target),
         };
         self.request.store = store.or(self.request.store);
         self.request.previous =
@@ -246,7 +245,7 @@ impl<'a> Across<'a> {
         self.losses = encoded.losses;
         let call = match self.counting {
             Some(counting) => counting.call(&deployment.model),
-            None => self.upstream.call(&deployment.model, self.request.stream),
+            None => self.pair.upstream().call(&deployment.model, self.request.stream),
         };
         Ok(Outgoing {
             method: Method::POST,
@@ -257,16 +256,15 @@ impl<'a> Across<'a> {
     }
 
     fn answer(&mut self, body: &Bytes) -> Result<Option<WholeAnswer>, Fault> {
-        if self.upstream.decode_error(body).is_some() {
+        if self.pair.upstream().decode_error(body).is_some() {
             return Ok(None);
         }
         if let Some(counting) = self.counting {
-            let body = self.client.encode_count(counting.decode(body)?);
+            let body = self.pair.client().encode_count(counting.decode(body)?);
             return Ok(Some(WholeAnswer { body, usage: None }));
         }
-        let response = self.upstream.decode_response(body)?;
-        let mut encoded = self.client.encode_response(&response, self.reply());
-        let mut collector = OwnProofs::collector(self.client, &self.request);
+        let (response, mut encoded) = self.pair.answer(body, self.reply())?;
+        let mut collector = OwnProofs::collector(self.pair.client(), &self.request);
         collector.response(&response);
         if self.proofs.keep(collector.finish()) {
             encoded.losses.forget_proofs();

@@ -124,6 +124,50 @@ async fn tools_and_reasoning_are_chained_too() {
     assert_eq!(sent["messages"][1]["content"][0]["type"], "thinking", "{sent}");
 }
 
+/// As a coding agent does it: a patch is a plain text to the client, and a function's argument to the provider.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tool_that_takes_plain_text_is_called_on_a_provider_without_such() {
+    let (mock, other) = (mock().await, mock().await);
+    let house = house(&mock, [&other, &other]).await;
+    let grammar = json!({ "type": "grammar", "syntax": "lark", "definition": "start: begin_patch" });
+    let tools = json!([
+        { "type": "custom", "name": "apply_patch", "description": "Edits files.", "format": grammar },
+        { "type": "function", "name": "shell", "parameters": { "type": "object", "properties": {} } },
+    ]);
+    for stream in [false, true] {
+        let body = |input: Value| {
+            json!({ "model": "claude", "stream": stream, "store": false, "tools": tools, "input": input,
+            "tool_choice": { "type": "custom", "name": "apply_patch" } })
+        };
+        let first = create(&house, "ann", &body(json!([{ "role": "user", "content": "Mend it." }]))).await;
+        assert!(first.header("x-lockgate-loss").contains("tools[0].format"), "{:?}", first.headers);
+        let sent = latest(&mock);
+        assert_eq!(sent["tool_choice"]["name"], "apply_patch");
+        assert_eq!(sent["tools"][0]["input_schema"]["required"], json!(["input"]), "{sent}");
+        let response = response(&first);
+        let output = response["output"].as_array().unwrap();
+        let call = output
+            .iter()
+            .find(|item| item["type"] == "custom_tool_call")
+            .unwrap_or_else(|| panic!("{response}"));
+        let text = call["input"].as_str().unwrap();
+        assert!(!text.is_empty() && !text.starts_with('{'), "{text}");
+        assert_eq!(call["name"], "apply_patch");
+        assert_eq!(first.text.contains("response.custom_tool_call_input.delta"), stream);
+
+        let result =
+            json!({ "type": "custom_tool_call_output", "call_id": call["call_id"], "output": "4 files" });
+        let talk = json!([{ "role": "user", "content": "Mend it." }, call, result]);
+        let mut next = body(talk);
+        next["tool_choice"] = "auto".into();
+        let second = create(&house, "ann", &next).await;
+        assert!(self::response(&second)["output"].to_string().contains("4 files"), "{}", second.text);
+        let sent = latest(&mock);
+        assert_eq!(sent["messages"][1]["content"][0]["input"], json!({ "input": text }), "{sent}");
+        assert_eq!(sent["messages"][2]["content"][0]["type"], "tool_result", "{sent}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_nobody_kept_cannot_be_continued() {
     let (mock, other) = (mock().await, mock().await);

@@ -5,6 +5,7 @@ mod anthropic;
 mod bedrock;
 mod continuity;
 mod corpus;
+mod custom_tools;
 mod gemini;
 mod matrix;
 mod ollama;

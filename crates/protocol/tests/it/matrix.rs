@@ -1,5 +1,10 @@
 //! Every dialect to every dialect, over every exchange that was recorded or written by hand: what holds in each cell.
 
+use lockgate_protocol::{
+    codec::{Codec, Step},
+    ir::Response,
+};
+
 mod answers;
 mod cases;
 mod counts;
@@ -10,3 +15,11 @@ mod gist;
 mod goldens;
 mod requests;
 mod streams;
+
+pub(crate) use generated::events;
+
+/// Reads a stream of a dialect, and folds it into a whole answer.
+pub(crate) fn read(codec: &dyn Codec, bytes: &[u8]) -> (Response<'static>, Step) {
+    let (fold, step) = fold::read("", codec.decoder(), &cases::cut(codec.framing(), bytes), |_| {});
+    (fold.response, step)
+}

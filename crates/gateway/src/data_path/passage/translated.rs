@@ -4,35 +4,33 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use lockgate_protocol::{
-    codec::{Codec, Step, StreamDecoder, StreamEncoder},
+    codec::Step,
     continuity::Collector,
-    framing::Framer,
     ir::{Event, Fault, FaultKind, Losses, Usage},
+    translate::{Seen, Stream},
 };
 
-use super::{Passage, Progress, cut, unreadable};
+use super::{Passage, Progress, cut};
 use crate::proofs::OwnProofs;
 
 /// Decodes one dialect's stream and encodes another's.
 pub(crate) struct Translated {
-    framer: Framer,
-    decoder: Box<dyn StreamDecoder>,
-    encoder: Box<dyn StreamEncoder>,
+    stream: Stream,
     /// Gone once the answer is complete and its proofs are kept.
     collector: Option<Collector>,
     proofs: OwnProofs,
     has_kept_all: bool,
-    seen: Seen,
+    told: Told,
 }
 
 /// What the gateway itself wants to know of the events.
 #[derive(Default)]
-struct Seen {
+struct Told {
     has_output: bool,
     usage: Option<Usage>,
 }
 
-impl Seen {
+impl Told {
     fn note(&mut self, event: &Event<'_>) {
         match event {
             // A block that merely begins may still be all there is of a failing answer.
@@ -48,37 +46,30 @@ impl Seen {
 }
 
 impl Translated {
-    pub(crate) fn new(
-        upstream: &dyn Codec,
-        encoder: Box<dyn StreamEncoder>,
-        collector: Collector,
-        proofs: OwnProofs,
-    ) -> Self {
-        Self {
-            framer: Framer::new(upstream.framing()),
-            decoder: upstream.decoder(),
-            encoder,
-            collector: Some(collector),
-            proofs,
-            has_kept_all: false,
-            seen: Seen::default(),
-        }
+    pub(crate) fn new(stream: Stream, collector: Collector, proofs: OwnProofs) -> Self {
+        let told = Told::default();
+        Self { stream, collector: Some(collector), proofs, has_kept_all: false, told }
     }
 
-    /// Has the decoder take a step and writes what it hands over.
+    /// Has the stream take what `take` gives it, and says what it came to.
     fn step(
         &mut self,
-        written: &mut Vec<u8>,
-        take: impl FnOnce(&mut dyn StreamDecoder, &mut dyn FnMut(Event<'_>)) -> Step,
+        out: &mut VecDeque<Bytes>,
+        take: impl FnOnce(&mut Stream, Seen<'_>, &mut Vec<u8>) -> Step,
     ) -> Progress {
-        let Self { decoder, encoder, collector, seen, .. } = self;
-        let step = take(decoder.as_mut(), &mut |event| {
-            seen.note(&event);
-            if let Some(collector) = collector {
-                collector.event(&event);
-            }
-            encoder.event(&event, written);
-        });
+        let Self { stream, collector, told, .. } = self;
+        let mut written = Vec::new();
+        let step = take(
+            stream,
+            &mut |event| {
+                told.note(event);
+                if let Some(collector) = collector {
+                    collector.event(event);
+                }
+            },
+            &mut written,
+        );
+        out.extend((!written.is_empty()).then(|| written.into()));
         match step {
             Step::Go => Progress::Open,
             Step::End => {
@@ -96,52 +87,32 @@ impl Translated {
 
 impl Passage for Translated {
     fn chunk(&mut self, chunk: &Bytes, out: &mut VecDeque<Bytes>) -> Progress {
-        let Ok(batch) = self.framer.push(chunk) else { return unreadable() };
-        let mut written = Vec::with_capacity(batch.bytes.len());
-        let mut progress = Progress::Open;
-        for event in batch.events() {
-            progress = self.step(&mut written, |decoder, sink| decoder.event(event, sink));
-            if progress != Progress::Open {
-                break;
-            }
-        }
-        out.extend((!written.is_empty()).then(|| written.into()));
-        progress
+        self.step(out, |stream, seen, written| stream.push(chunk, seen, written))
     }
 
     fn end(&mut self, out: &mut VecDeque<Bytes>) -> Progress {
-        let mut written = Vec::new();
-        let mut progress = Progress::Open;
-        if let Some(last) = self.framer.finish() {
-            progress = self.step(&mut written, |decoder, sink| decoder.event(&last, sink));
-        }
-        // Half an event is no event: the decoder's own end says whether something is missing.
-        if matches!(progress, Progress::Open | Progress::Broken(..)) {
-            progress = self.step(&mut written, |decoder, sink| decoder.finish(sink));
-        }
-        out.extend((!written.is_empty()).then(|| written.into()));
-        match progress {
+        match self.step(out, |stream, seen, written| stream.finish(seen, written)) {
             Progress::Open | Progress::Broken(..) => cut(),
             progress => progress,
         }
     }
 
     fn has_output(&self) -> bool {
-        self.seen.has_output
+        self.told.has_output
     }
 
     fn fail(&mut self, fault: &Fault) -> Bytes {
         let mut written = Vec::new();
-        self.encoder.fail(fault, &mut written);
+        self.stream.fail(fault, &mut written);
         written.into()
     }
 
     fn usage(&self) -> Option<Usage> {
-        self.seen.usage
+        self.told.usage
     }
 
     fn losses(&self) -> Option<Losses> {
-        let mut losses = self.encoder.losses().clone();
+        let mut losses = self.stream.losses();
         if self.has_kept_all {
             losses.forget_proofs();
         }

@@ -53,6 +53,10 @@ impl Codec for OpenAiChatCodec {
         Box::new(encode_stream::Encoder::new(reply))
     }
 
+    fn has_custom_tools(&self) -> bool {
+        true
+    }
+
     fn decode_error(&self, body: &[u8]) -> Option<Complaint> {
         error::decode(body)
     }

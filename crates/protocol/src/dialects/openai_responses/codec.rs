@@ -60,6 +60,10 @@ impl Codec for OpenAiResponsesCodec {
         Box::new(ResponseEncoder::new(reply))
     }
 
+    fn has_custom_tools(&self) -> bool {
+        true
+    }
+
     fn decode_error(&self, body: &[u8]) -> Option<Complaint> {
         error::decode(body)
     }

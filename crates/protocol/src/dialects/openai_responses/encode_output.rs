@@ -11,7 +11,7 @@ use super::{
 use crate::{
     codec::Reply,
     dialects::gpt,
-    ir::{BlockKind, Delta, Losses, Signature, Tool, ToolKind},
+    ir::{BlockKind, Delta, Losses, Signature, ToolKind},
 };
 
 /// The items of one answer.
@@ -28,8 +28,6 @@ pub(super) struct Output {
     block: u64,
     open: Option<Item>,
     seed: String,
-    /// Tools that take plain text: a provider that does not know such tools calls them with JSON.
-    custom_tools: Vec<String>,
     wants_logprobs: bool,
     /// Whether the model declined in words.
     pub(super) has_refusal: bool,
@@ -50,10 +48,6 @@ enum Kind {
 
 impl Output {
     pub(super) fn new(reply: Reply<'_>, is_quiet: bool) -> Self {
-        let custom = reply.request.tools.iter().filter_map(|tool| match tool {
-            Tool::Client { name, kind: ToolKind::Custom, .. } => Some(name.to_string()),
-            _ => None,
-        });
         Self {
             frames: Frames { is_quiet, sequence: 0 },
             losses: Losses::default(),
@@ -63,7 +57,6 @@ impl Output {
             block: 0,
             open: None,
             seed: reply.seed.to_owned(),
-            custom_tools: custom.collect(),
             wants_logprobs: reply.request.logprobs.is_some() && !is_quiet,
             has_refusal: false,
         }
@@ -83,11 +76,8 @@ impl Output {
                 if signature.is_some() {
                     self.lose(".signature", "reasoning proof at a call");
                 }
-                let is_wrapped =
-                    *kind == ToolKind::Function && self.custom_tools.iter().any(|tool| *name == **tool);
                 let call = Call {
-                    kind: if is_wrapped { ToolKind::Custom } else { *kind },
-                    is_wrapped,
+                    kind: *kind,
                     call_id: id.to_string(),
                     name: name.to_string(),
                     input: String::new(),

@@ -56,8 +56,6 @@ pub(super) struct Reasoning {
 /// A call of a client's tool.
 pub(super) struct Call {
     pub(super) kind: ToolKind,
-    /// True if the plain text has to be taken out of JSON.
-    pub(super) is_wrapped: bool,
     pub(super) call_id: String,
     pub(super) name: String,
     pub(super) input: String,
@@ -307,12 +305,6 @@ impl Reasoning {
 impl Call {
     pub(super) fn input(&mut self, text: &str, at: Place<'_>, frames: &mut Frames, out: &mut Vec<u8>) {
         self.input.push_str(text);
-        if !self.is_wrapped {
-            self.tell(text, at, frames, out);
-        }
-    }
-
-    pub(super) fn tell(&self, text: &str, at: Place<'_>, frames: &mut Frames, out: &mut Vec<u8>) {
         let event = match self.kind {
             ToolKind::Custom => "response.custom_tool_call_input.delta",
             ToolKind::Function => "response.function_call_arguments.delta",
@@ -324,12 +316,6 @@ impl Call {
     }
 
     pub(super) fn end(&mut self, at: Place<'_>, frames: &mut Frames, out: &mut Vec<u8>) {
-        if self.is_wrapped {
-            self.input = unwrap(std::mem::take(&mut self.input));
-            let input = std::mem::take(&mut self.input);
-            self.tell(&input, at, frames, out);
-            self.input = input;
-        }
         if self.kind == ToolKind::Function && self.input.is_empty() {
             self.input("{}", at, frames, out);
         }
@@ -344,15 +330,5 @@ impl Call {
             }
             o.put(name, &self.input);
         });
-    }
-}
-
-/// The plain text in the arguments of a call that stands for one of a custom tool: the only member, if it is a text.
-fn unwrap(arguments: String) -> String {
-    let object = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&arguments);
-    let mut values = object.unwrap_or_default().into_iter();
-    match (values.next(), values.next()) {
-        (Some((_, serde_json::Value::String(text))), None) => text,
-        _ => arguments,
     }
 }

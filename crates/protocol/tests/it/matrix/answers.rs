@@ -7,6 +7,7 @@ use lockgate_protocol::{
     dialect::{Answer, Dialect, Operation},
     dialects::DIALECTS,
     ir::{Choice, Content, Fault, FaultKind, Loss, Losses, Request, Response, StopReason, Usage},
+    translate::Pair,
 };
 use serde_json::Value;
 
@@ -27,7 +28,8 @@ pub(super) struct Translated {
 pub(super) fn request_body(source: &Source, dialect: &dyn Dialect) -> Option<Vec<u8>> {
     let request = requests::decode(source)?;
     let stream = Request { stream: true, ..request };
-    Some(dialect.codec().encode_request(&stream, cases::target(dialect)).ok()?.body)
+    let pair = Pair::new(source.dialect.codec(), dialect.codec());
+    Some(pair.request(&stream, cases::target(dialect)).ok()?.body)
 }
 
 pub(super) fn request<'a>(body: Option<&'a [u8]>, dialect: &dyn Dialect) -> Request<'a> {

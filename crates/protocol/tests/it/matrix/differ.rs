@@ -202,6 +202,13 @@ pub(super) fn compare_settings(
     for (name, value) in tools {
         match others.iter().position(|other| other.1 == *value && other.0.starts_with("tools[")) {
             Some(at) => drop(others.remove(at)),
+            None if others
+                .iter()
+                .any(|other| other.0.starts_with("tools[") && takes_its_text(&other.1, value)) =>
+            {
+                others.retain(|other| !takes_its_text(&other.1, value));
+                found.note(format!("takes its text in an object: {name}"));
+            }
             None if is_named(name) => {
                 // What it became is its replacement, not an invention.
                 let is_it =
@@ -231,6 +238,12 @@ pub(super) fn compare_settings(
         }
     }
     found
+}
+
+/// True if a tool is a function with one text in place of another that takes plain text.
+fn takes_its_text(function: &Value, tool: &Value) -> bool {
+    let is_one = tool[3] == "Custom" && function[3] == "Function";
+    is_one && function[2] == json!(["input"]) && [0, 1].iter().all(|at| function[*at] == tool[*at])
 }
 
 /// A choice among some tools is the choice among all where no others are offered, and the choice of one is that one.

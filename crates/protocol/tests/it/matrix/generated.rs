@@ -262,7 +262,7 @@ fn pieces(text: &str, size: usize) -> Vec<String> {
 }
 
 /// The events that a decoder makes of such an answer.
-fn events(response: &Response<'_>, size: usize, mut each: impl FnMut(&Event<'_>)) {
+pub(crate) fn events(response: &Response<'_>, size: usize, mut each: impl FnMut(&Event<'_>)) {
     let (id, model) = (response.id.clone(), response.model.clone());
     each(&Event::Start { id, model, created: response.created });
     for choice in &response.choices {

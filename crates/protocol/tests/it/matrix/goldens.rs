@@ -6,7 +6,9 @@
 use std::{collections::BTreeSet, fmt::Write as _, path::Path};
 
 use insta::{Settings, assert_snapshot};
-use lockgate_protocol::{dialect::Dialect, dialects::DIALECTS, framing::Framing, ir::Losses};
+use lockgate_protocol::{
+    dialect::Dialect, dialects::DIALECTS, framing::Framing, ir::Losses, translate::Pair,
+};
 use serde_json::Value;
 
 use super::{
@@ -247,7 +249,8 @@ fn what_was_written_by_hand_in_full() {
         let request = requests::decode(&source).unwrap();
         let response = answers::decode(&source).unwrap();
         for dialect in DIALECTS {
-            let asked = dialect.codec().encode_request(&request, cases::target(*dialect)).unwrap();
+            let pair = Pair::new(source.dialect.codec(), dialect.codec());
+            let asked = pair.request(&request, cases::target(*dialect)).unwrap();
             let body = answers::request_body(&source, *dialect);
             let client = answers::request(body.as_deref(), *dialect);
             let told = dialect.codec().encode_response(&response, cases::reply(*dialect, &client));

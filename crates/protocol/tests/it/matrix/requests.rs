@@ -5,6 +5,7 @@ use lockgate_protocol::{
     dialect::Dialect,
     dialects::DIALECTS,
     ir::{FaultKind, Losses, Request, ToolChoice},
+    translate::Pair,
 };
 use serde_json::Value;
 
@@ -50,7 +51,8 @@ pub(super) fn decode(source: &Source) -> Option<Request<'_>> {
 
 pub(super) fn translate(source: &Source, request: &Request<'_>, dialect: &dyn Dialect) -> Option<Translated> {
     let cell = format!("{} -> {}", source.id, dialect.name());
-    let encoded = match dialect.codec().encode_request(request, cases::target(dialect)) {
+    let pair = Pair::new(source.dialect.codec(), dialect.codec());
+    let encoded = match pair.request(request, cases::target(dialect)) {
         Ok(encoded) => encoded,
         Err(fault) => {
             assert_eq!(fault.kind, FaultKind::BadRequest, "{cell}: {fault}");

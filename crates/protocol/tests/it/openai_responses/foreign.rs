@@ -18,6 +18,11 @@ fn call(id: &'static str, name: &'static str, input: &'static str) -> Content<'s
     Content::ToolUse(ToolUse { id, name, input, kind: ToolKind::Function, signature: None, item: None })
 }
 
+fn custom(id: &'static str, name: &'static str, text: &'static str) -> Content<'static> {
+    let (id, name, input) = (id.into(), name.into(), text.into());
+    Content::ToolUse(ToolUse { id, name, input, kind: ToolKind::Custom, signature: None, item: None })
+}
+
 fn thinking(text: &'static str, proof: Option<(&'static str, &'static str)>) -> Thinking<'static> {
     let signature = proof.map(|(origin, value)| Signature::new(origin, value));
     Thinking { text: text.into(), signature, ..Thinking::default() }
@@ -258,7 +263,7 @@ fn answer() -> Response<'static> {
         text(" and more", vec![citation(None, None)]).into(),
         call("c1", "f", r#"{"a":1}"#).into(),
         call("c2", "g", "{}").into(),
-        call("c3", "patch", r#"{"input":"*** Begin\n"}"#).into(),
+        custom("c3", "patch", "*** Begin\n").into(),
         Content::Refusal("but not that".into()).into(),
         Content::Foreign { origin: "other", kind: "server_tool_use".into(), raw: raw(&1) }.into(),
         Content::Image(media(Source::Base64("AA".into()), "image/png")).into(),

@@ -153,10 +153,10 @@ fn block<'a>(block: u64, kind: BlockKind<'a>, deltas: Vec<Delta<'a>>) -> Vec<Eve
 fn a_stream_of_another_dialect() {
     use lockgate_protocol::ir::{Signature, ToolKind, raw};
     let thinking = |is_redacted| BlockKind::Thinking { is_summary: false, is_redacted, item: None };
-    let call = |id: &'static str, name: &'static str| BlockKind::ToolUse {
+    let call = |id: &'static str, name: &'static str, kind| BlockKind::ToolUse {
         id: id.into(),
         name: name.into(),
-        kind: ToolKind::Function,
+        kind,
         signature: None,
         item: None,
     };
@@ -170,12 +170,9 @@ fn a_stream_of_another_dialect() {
         &value!({"content": [{"token": "!", "logprob": -0.5, "bytes": [33], "top_logprobs": []}], "refusal": null}),
     );
     events.insert(events.len() - 1, Event::Logprobs { choice: 0, raw: logprobs });
-    events.extend(block(4, call("c1", "f"), vec![Delta::Input("{\"a\"".into()), Delta::Input(":1}".into())]));
-    events.extend(block(
-        5,
-        call("c2", "patch"),
-        vec![Delta::Input("{\"input\":\"x".into()), Delta::Input("\"}".into())],
-    ));
+    let pieces = vec![Delta::Input("{\"a\"".into()), Delta::Input(":1}".into())];
+    events.extend(block(4, call("c1", "f", ToolKind::Function), pieces));
+    events.extend(block(5, call("c2", "patch", ToolKind::Custom), vec![Delta::Input("x".into())]));
     events.extend(block(6, BlockKind::Refusal, vec![Delta::Text("no".into())]));
     events.extend(block(
         7,

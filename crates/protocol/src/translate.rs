@@ -1,0 +1,164 @@
+//! The one way from a client's dialect to a provider's and back: read, put right what only some dialects have, written.
+//!
+//! What both dialects can say is the codecs' business alone. What stands between them is here: tools that take plain
+//! text are functions for a provider that has none ([`custom`]), and their calls are plain text again for the client.
+
+mod custom;
+mod unwrap;
+
+use bytes::Bytes;
+
+use crate::{
+    codec::{Codec, Encoded, Reply, Step, StreamDecoder, StreamEncoder, Target},
+    counting::Counting,
+    framing::Framer,
+    ir::{Event, Fault, Losses, Request, Response},
+};
+
+/// The dialect of a client, and another one that its provider speaks.
+#[derive(Clone, Copy)]
+pub struct Pair {
+    client: &'static dyn Codec,
+    upstream: &'static dyn Codec,
+}
+
+impl Pair {
+    /// A client that speaks the first before a provider that speaks the second.
+    pub fn new(client: &'static dyn Codec, upstream: &'static dyn Codec) -> Self {
+        Self { client, upstream }
+    }
+
+    /// The client's side.
+    pub fn client(&self) -> &'static dyn Codec {
+        self.client
+    }
+
+    /// The provider's side.
+    pub fn upstream(&self) -> &'static dyn Codec {
+        self.upstream
+    }
+
+    /// Writes a client's request for the provider. Fails as [`Codec::encode_request`] does.
+    pub fn request(&self, request: &Request<'_>, target: Target<'_>) -> Result<Encoded, Fault> {
+        self.said(request, |request| self.upstream.encode_request(request, target))
+    }
+
+    /// Writes it as one that the provider shall count and not answer. Fails as [`Counting::encode`] does.
+    pub fn count(
+        &self,
+        counting: &dyn Counting,
+        request: &Request<'_>,
+        target: Target<'_>,
+    ) -> Result<Encoded, Fault> {
+        self.said(request, |request| counting.encode(request, target))
+    }
+
+    /// What `encode` makes of a request that has only what the provider's dialect knows.
+    fn said(
+        &self,
+        request: &Request<'_>,
+        encode: impl FnOnce(&Request<'_>) -> Result<Encoded, Fault>,
+    ) -> Result<Encoded, Fault> {
+        let wrapped = if self.upstream.has_custom_tools() { None } else { custom::wrap(request) };
+        let Some((request, mut losses)) = wrapped else { return encode(request) };
+        let encoded = encode(&request)?;
+        losses.append(encoded.losses);
+        Ok(Encoded { body: encoded.body, losses })
+    }
+
+    /// Reads a whole answer of the provider and writes it for the client: what was read, and what was written. Fails
+    /// with `Garbled` if it is no answer.
+    pub fn answer<'b>(&self, body: &'b [u8], reply: Reply<'_>) -> Result<(Response<'b>, Encoded), Fault> {
+        let mut response = self.upstream.decode_response(body)?;
+        let mut losses = custom::Calls::of(reply.request).unwrap_all(&mut response);
+        let encoded = self.client.encode_response(&response, reply);
+        losses.append(encoded.losses);
+        Ok((response, Encoded { body: encoded.body, losses }))
+    }
+
+    /// Starts to translate a stream of the provider for the client.
+    pub fn stream(&self, reply: Reply<'_>) -> Stream {
+        Stream {
+            framer: Framer::new(self.upstream.framing()),
+            pipe: Pipe {
+                decoder: self.upstream.decoder(),
+                calls: custom::Calls::of(reply.request),
+                encoder: self.client.encoder(reply),
+            },
+        }
+    }
+}
+
+/// One stream on its way from a provider to a client.
+pub struct Stream {
+    framer: Framer,
+    pipe: Pipe,
+}
+
+struct Pipe {
+    decoder: Box<dyn StreamDecoder>,
+    calls: custom::Calls,
+    encoder: Box<dyn StreamEncoder>,
+}
+
+/// Sees each event as it is written for the client.
+pub type Seen<'s> = &'s mut dyn FnMut(&Event<'_>);
+
+impl Stream {
+    /// Takes the next bytes, and appends to `out` what they are for the client.
+    pub fn push(&mut self, bytes: &Bytes, seen: Seen<'_>, out: &mut Vec<u8>) -> Step {
+        let Ok(batch) = self.framer.push(bytes) else {
+            return Step::Garbled("the provider's stream cannot be cut into events".to_owned());
+        };
+        out.reserve(batch.bytes.len());
+        for raw in batch.events() {
+            let step = self.pipe.step(seen, out, |decoder, sink| decoder.event(raw, sink));
+            if step != Step::Go {
+                return step;
+            }
+        }
+        Step::Go
+    }
+
+    /// Takes the end of the bytes: `End` if the answer was complete, `Garbled` if it was cut.
+    pub fn finish(&mut self, seen: Seen<'_>, out: &mut Vec<u8>) -> Step {
+        let mut step = Step::Go;
+        if let Some(last) = self.framer.finish() {
+            step = self.pipe.step(seen, out, |decoder, sink| decoder.event(&last, sink));
+        }
+        // Half an event is no event: the decoder's own end says whether something is missing.
+        match step {
+            Step::Go | Step::Garbled(_) => self.pipe.step(seen, out, |decoder, sink| decoder.finish(sink)),
+            step => step,
+        }
+    }
+
+    /// Appends the error of the client's dialect; nothing follows it.
+    pub fn fail(&mut self, fault: &Fault, out: &mut Vec<u8>) {
+        self.pipe.encoder.fail(fault, out);
+    }
+
+    /// What could not be said so far.
+    pub fn losses(&self) -> Losses {
+        let mut losses = self.pipe.calls.losses().clone();
+        losses.append(self.pipe.encoder.losses().clone());
+        losses
+    }
+}
+
+impl Pipe {
+    fn step(
+        &mut self,
+        seen: Seen<'_>,
+        out: &mut Vec<u8>,
+        take: impl FnOnce(&mut dyn StreamDecoder, &mut dyn FnMut(Event<'_>)) -> Step,
+    ) -> Step {
+        let Self { decoder, calls, encoder } = self;
+        take(decoder.as_mut(), &mut |event| {
+            calls.pass(event, &mut |event| {
+                seen(&event);
+                encoder.event(&event, out);
+            });
+        })
+    }
+}
