@@ -18,7 +18,7 @@ pub use content::{
     Block, CacheHint, Citation, Content, Media, Message, Role, Signature, Source, Thinking, ToolResult,
     ToolUse,
 };
-pub use event::{BlockKind, Delta, Event};
+pub use event::{BlockKind, Delta, Event, Extras, Place};
 pub use fault::{Blame, Complaint, Fault, FaultKind, Remedy};
 pub use loss::{Loss, Losses};
 pub use request::{Audio, Effort, OutputFormat, Reasoning, Request, Sampling};

@@ -8,7 +8,7 @@ use lockgate_protocol::{
     dialect::{Dialect, Operation},
     dialects::DIALECTS,
     framing::{Framer, Framing, event_stream},
-    ir::{BlockKind, Delta, Event, Fault, FaultKind, Request, ToolKind},
+    ir::{BlockKind, Delta, Event, Fault, FaultKind, Place, Request, ToolKind},
 };
 
 /// Most positions at which an input is cut in two.
@@ -220,7 +220,17 @@ impl Promises {
                 assert!(self.choices.values().all(|choice| choice.open.is_none()), "ended inside a block");
                 self.ended = true;
             }
-            Event::Start { .. } | Event::Logprobs { .. } | Event::Usage(_) | Event::Ping => {}
+            Event::Start { .. }
+            | Event::Logprobs { .. }
+            | Event::Usage(_)
+            | Event::ServiceTier(_)
+            | Event::Ping => {}
+            Event::Member { place, .. } => {
+                if let Place::Block(choice, block) = place {
+                    let choice = self.choices.entry(*choice).or_default();
+                    assert!(*block < choice.next, "no such block has begun: {event:?}");
+                }
+            }
         }
     }
 }

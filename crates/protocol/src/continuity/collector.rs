@@ -68,6 +68,8 @@ impl Collector {
             | Event::Logprobs { .. }
             | Event::Stop { .. }
             | Event::Usage(_)
+            | Event::ServiceTier(_)
+            | Event::Member { .. }
             | Event::Ping
             | Event::End => {}
         }

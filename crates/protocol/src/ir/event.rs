@@ -1,6 +1,6 @@
 //! What a call answers, bit by bit.
 
-use super::{Citation, Raw, Signature, Stop, Text, ToolKind, Usage};
+use super::{Citation, Members, Raw, Signature, Stop, Text, ToolKind, Usage};
 
 /// One step of a streamed answer. What decoders promise and encoders may rely on:
 ///
@@ -9,7 +9,8 @@ use super::{Citation, Raw, Signature, Stop, Text, ToolKind, Usage};
 /// - Within a choice blocks do not overlap: `BlockStart`, its deltas, `BlockStop`, then the next. A decoder whose dialect
 ///   interleaves them holds back what is not yet due. Block numbers count up from 0 within a choice.
 /// - `Stop` comes once for each choice, after its last block.
-/// - `Usage` may come at any time and again: the latest counts, nothing is added up.
+/// - `Usage`, `ServiceTier` and `Member` may come at any time between them and again: the latest counts, nothing is
+///   added up. A block's `Member` comes behind the block's start.
 #[derive(Debug, Clone)]
 pub enum Event<'a> {
     /// The answer begins.
@@ -62,10 +63,90 @@ pub enum Event<'a> {
     },
     /// What it has cost so far.
     Usage(Usage),
+    /// The class of service that was used.
+    ServiceTier(Text<'a>),
+    /// A member that only the origin dialect knows: what [`super::Response::extra`], [`super::Choice::extra`] and
+    /// [`super::Block::extra`] are in a whole answer. Its own encoder writes it where it belongs, for all others it is a
+    /// loss.
+    Member {
+        /// The dialect it comes from.
+        origin: &'static str,
+        /// What it is a member of.
+        place: Place,
+        /// Its name, as in a whole answer.
+        name: Text<'a>,
+        /// Its value.
+        raw: Raw<'a>,
+    },
     /// A sign of life.
     Ping,
     /// The answer is complete.
     End,
+}
+
+/// What of a streamed answer a member belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// The answer.
+    Answer,
+    /// One choice of it.
+    Choice(u64),
+    /// One block of a choice: the choice, and the block's number within it.
+    Block(u64, u64),
+}
+
+/// The members of a streamed answer that only their dialect knows, so far.
+#[derive(Debug, Default)]
+pub struct Extras {
+    list: Vec<(Place, Text<'static>, Raw<'static>)>,
+    bytes: usize,
+}
+
+impl Extras {
+    /// Most members that are kept; losses are not named beyond that either.
+    const MAX_MEMBERS: usize = 64;
+    /// Most bytes of their values.
+    const MAX_BYTES: usize = 1 << 20;
+
+    /// Keeps a member; true if it is new or has another value than before.
+    pub fn put(&mut self, place: Place, name: &str, raw: &Raw<'_>) -> bool {
+        let known = self.list.iter().position(|known| known.0 == place && *known.1 == *name);
+        let before = known.map_or("", |at| self.list[at].2.get());
+        let bytes = self.bytes - before.len() + raw.get().len();
+        let is_same = known.is_some() && before == raw.get();
+        let is_full = known.is_none() && self.list.len() == Self::MAX_MEMBERS;
+        if is_same || is_full || bytes > Self::MAX_BYTES {
+            return false;
+        }
+        self.bytes = bytes;
+        let value = Raw::Owned(raw.clone().into_owned());
+        match known {
+            Some(at) => self.list[at].2 = value,
+            None => self.list.push((place, name.to_owned().into(), value)),
+        }
+        true
+    }
+
+    /// Keeps the members of one thing and hands over those that [`Extras::put`] calls new.
+    pub fn tell<'m, 'a: 'm>(
+        &mut self,
+        origin: &'static str,
+        place: Place,
+        members: impl IntoIterator<Item = &'m (Text<'a>, Raw<'a>)>,
+        sink: &mut dyn FnMut(Event<'_>),
+    ) {
+        for (name, raw) in members {
+            if self.put(place, name, raw) {
+                sink(Event::Member { origin, place, name: name.borrowed(), raw: Raw::Borrowed(raw) });
+            }
+        }
+    }
+
+    /// The members of one thing.
+    pub fn of(&self, place: Place) -> Members<'static> {
+        let found = self.list.iter().filter(|known| known.0 == place);
+        found.map(|(_, name, raw)| (name.clone(), raw.clone())).collect()
+    }
 }
 
 /// What a block of a stream is.

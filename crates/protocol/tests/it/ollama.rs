@@ -150,7 +150,7 @@ impl Folded {
                 assert!(self.choice().stop.replace(stop).is_none(), "stopped twice");
             }
             Event::Usage(usage) => self.response.usage = Some(*usage),
-            Event::Ping => {}
+            Event::ServiceTier(_) | Event::Member { .. } | Event::Ping => {}
             Event::End => {
                 assert!(self.choice().stop.is_some(), "an end without a stop");
                 self.has_ended = true;

@@ -40,6 +40,8 @@ impl Told {
             | Event::BlockStart { .. }
             | Event::BlockStop { .. }
             | Event::Logprobs { .. }
+            | Event::ServiceTier(_)
+            | Event::Member { .. }
             | Event::Ping => {}
         }
     }

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use serde_json::value::RawValue;
+
 use super::{
     NAME,
     block_decode::content,
@@ -56,16 +58,23 @@ fn response(mut fields: Fields<'_>) -> Result<Response<'_>, String> {
     let mut rest = None;
     if let Some(raw) = fields.raw("usage") {
         response.usage = Usage::read(raw.get()).map(ir::Usage::from);
-        let mut usage: Fields<'_> = read(raw).map_err(|error| format!("`usage`: {error}"))?;
-        for counted in COUNTS {
-            usage.raw(counted);
-        }
-        response.service_tier = usage.take("service_tier")?;
+        let (tier, usage) = around_counts(raw)?;
+        response.service_tier = tier;
         rest = (!usage.is_empty()).then(|| whole(&usage));
     }
     response.extra = fields.rest();
     response.extra.extend(rest.map(|raw| ("usage".into(), raw)));
     Ok(response)
+}
+
+/// What a value of `usage` says beyond the counts: the class of service, and what only this dialect knows.
+pub(super) fn around_counts(raw: &RawValue) -> Result<(Option<Text<'_>>, Fields<'_>), String> {
+    let mut usage: Fields<'_> = read(raw).map_err(|error| format!("`usage`: {error}"))?;
+    for counted in COUNTS {
+        usage.raw(counted);
+    }
+    let tier = usage.take("service_tier")?;
+    Ok((tier, usage))
 }
 
 /// The members of `usage` that the model has; all others travel in `extra.usage`.
@@ -222,7 +231,12 @@ fn write_usage(into: &mut Object<'_>, response: &Response<'_>, home: bool, losse
         thinking_tokens_into(&mut usage, &counts);
     }
     usage.members(&rest.rest());
-    match response.service_tier.as_deref() {
+    tier_into(&mut usage, response.service_tier.as_deref(), home, losses);
+}
+
+/// Writes the class of service as a member of `usage`.
+pub(super) fn tier_into(usage: &mut Object<'_>, tier: Option<&str>, home: bool, losses: &mut Losses) {
+    match tier {
         Some(tier) if home || matches!(tier, "standard" | "priority" | "batch") => {
             usage.value("service_tier", tier);
         }

@@ -9,14 +9,17 @@ use serde_json::value::RawValue;
 use super::{
     NAME,
     block_decode::citation,
-    response::stop,
+    response::{around_counts, stop},
     wire::{Fields, Usage, read, reason},
     write::Object,
 };
 use crate::{
     codec::{Sink, Step, StreamDecoder},
     framing::sse,
-    ir::{self, BlockKind, Delta, Event, Signature, Stop, StopReason, Text, ToolKind},
+    ir::{
+        self, BlockKind, Delta, Event, Extras, Members, Place, Raw, Signature, Stop, StopReason, Text,
+        ToolKind,
+    },
 };
 
 /// One event; which members it has depends on its type (`RawMessageStreamEvent` of the official SDK).
@@ -27,21 +30,11 @@ struct Frame<'a> {
     #[serde(default)]
     index: u64,
     #[serde(borrow, default)]
-    message: Option<Start<'a>>,
+    message: Option<Fields<'a>>,
     #[serde(borrow, default)]
     content_block: Option<&'a RawValue>,
     #[serde(borrow, default)]
     delta: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    usage: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct Start<'a> {
-    #[serde(borrow, default)]
-    id: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    model: Option<Text<'a>>,
     #[serde(borrow, default)]
     usage: Option<&'a RawValue>,
 }
@@ -87,6 +80,10 @@ pub(super) struct Decoder {
     is_done: bool,
     has_calls: bool,
     usage: ir::Usage,
+    tier: Option<String>,
+    /// What `usage` says beyond the counts.
+    usage_rest: Extras,
+    extras: Extras,
     /// The provider's number of the open block, and what it needs.
     open: Option<(u64, Open)>,
     /// How many blocks were opened before: their numbers have no gaps, the provider's may.
@@ -139,7 +136,7 @@ impl Decoder {
                 self.close(sink);
                 Ok(())
             }
-            "message_delta" => self.message_delta(frame.delta, frame.usage, sink),
+            "message_delta" => self.message_delta(frame.delta, frame.usage, data, sink),
             "message_stop" => {
                 self.end(sink);
                 return Step::End;
@@ -150,21 +147,48 @@ impl Decoder {
         taken.map_or_else(Step::Garbled, |()| Step::Go)
     }
 
-    fn start(&mut self, message: Option<Start<'_>>, sink: Sink<'_>) -> Result<(), String> {
+    fn start(&mut self, message: Option<Fields<'_>>, sink: Sink<'_>) -> Result<(), String> {
         if std::mem::replace(&mut self.has_started, true) {
             return Err("message_start comes twice".to_owned());
         }
-        let message = message.ok_or("message_start has no message")?;
-        sink(Event::Start { id: message.id, model: message.model, created: None });
-        self.count(message.usage, sink);
-        Ok(())
+        let mut message = message.ok_or("message_start has no message")?;
+        let (id, model) = (message.take("id")?, message.take("model")?);
+        sink(Event::Start { id, model, created: None });
+        let usage = message.raw("usage");
+        for known in ["type", "role", "content", "stop_reason", "stop_sequence", "stop_details"] {
+            message.raw(known);
+        }
+        self.tell(Place::Answer, message, &mut *sink);
+        self.count(usage, sink)
     }
 
-    fn count(&mut self, usage: Option<&RawValue>, sink: Sink<'_>) {
-        if let Some(usage) = usage.and_then(|raw| Usage::read(raw.get())) {
+    /// Hands over members that only this dialect knows. What is null may still come.
+    fn tell(&mut self, place: Place, members: Fields<'_>, sink: Sink<'_>) {
+        let mut members = members.rest();
+        members.retain(|(_, raw)| raw.get() != "null");
+        self.extras.tell(NAME, place, &members, sink);
+    }
+
+    fn count(&mut self, usage: Option<&RawValue>, sink: Sink<'_>) -> Result<(), String> {
+        let Some(raw) = usage else { return Ok(()) };
+        if let Some(usage) = Usage::read(raw.get()) {
             usage.update(&mut self.usage);
             sink(Event::Usage(self.usage));
         }
+        let (tier, rest) = around_counts(raw)?;
+        if let Some(tier) = tier.filter(|tier| self.tier.as_deref() != Some(tier)) {
+            self.tier = Some(tier.to_string());
+            sink(Event::ServiceTier(tier));
+        }
+        for (name, raw) in rest.rest() {
+            self.usage_rest.put(Place::Answer, &name, &raw);
+        }
+        let members = self.usage_rest.of(Place::Answer);
+        if !members.is_empty() {
+            let raw = members_as_object(&members);
+            self.extras.tell(NAME, Place::Answer, &[("usage".into(), raw)], sink);
+        }
+        Ok(())
     }
 
     fn block_start(&mut self, index: u64, block: Option<&RawValue>, sink: Sink<'_>) -> Result<(), String> {
@@ -201,8 +225,15 @@ impl Decoder {
                 begin(BlockKind::ToolUse { id, name, kind: ToolKind::Function, signature: None, item: None });
                 self.has_calls = true;
             }
-            _ => open = foreign(&kind, fields),
+            _ => {
+                open = foreign(&kind, fields);
+                fields = Fields::default();
+            }
         }
+        for known in ["type", "citations", "signature"] {
+            fields.raw(known);
+        }
+        self.tell(Place::Block(0, block), fields, &mut *sink);
         for delta in first {
             sink(Event::Delta { choice: 0, block, delta });
         }
@@ -262,12 +293,21 @@ impl Decoder {
         &mut self,
         delta: Option<&RawValue>,
         usage: Option<&RawValue>,
+        data: &[u8],
         sink: Sink<'_>,
     ) -> Result<(), String> {
         self.close(sink);
-        self.count(usage, sink);
+        self.count(usage, &mut *sink)?;
+        let mut event: Fields<'_> = serde_json::from_slice(data).map_err(|error| reason(&error))?;
+        for known in ["type", "delta", "usage"] {
+            event.raw(known);
+        }
+        self.tell(Place::Answer, event, &mut *sink);
         let Some(raw) = delta else { return Ok(()) };
-        if let Some(stop) = stop(&mut read(raw)?)?
+        let mut fields = read(raw)?;
+        let stop = stop(&mut fields)?;
+        self.tell(Place::Answer, fields, &mut *sink);
+        if let Some(stop) = stop
             && !std::mem::replace(&mut self.has_stopped, true)
         {
             sink(Event::Stop { choice: 0, stop });
@@ -284,6 +324,15 @@ impl Decoder {
         self.is_done = true;
         sink(Event::End);
     }
+}
+
+fn members_as_object(members: &Members<'_>) -> Raw<'static> {
+    let mut out = Vec::new();
+    let mut object = Object::new(&mut out);
+    members.iter().for_each(|(name, raw)| object.json(name, raw.get()));
+    drop(object);
+    let json = String::from_utf8(out).unwrap_or_default();
+    Raw::Owned(RawValue::from_string(json).unwrap_or_else(|_| RawValue::NULL.to_owned()))
 }
 
 fn text_of<'a>(fields: &mut Fields<'a>, name: &str) -> Result<Option<Text<'a>>, String> {

@@ -2,12 +2,16 @@
 
 use super::{
     NAME, citation, error,
-    response::{lose_counts, made_up_id, stop_into, thinking_tokens_into, usage_into},
+    response::{lose_counts, made_up_id, stop_into, thinking_tokens_into, tier_into, usage_into},
+    wire::{Fields, read},
     write::event,
 };
 use crate::{
     codec::{Reply, StreamEncoder},
-    ir::{BlockKind, Delta, Event, Fault, Losses, Stop, StopReason, Text, ToolKind, Usage},
+    ir::{
+        BlockKind, Delta, Event, Extras, Fault, Losses, Members, Place, Raw, Stop, StopReason, Text,
+        ToolKind, Usage,
+    },
 };
 
 /// The block that is open.
@@ -33,10 +37,19 @@ pub(super) struct Encoder {
     model: String,
     has_started: bool,
     open: Option<Open>,
+    /// Id and name of the open call.
+    call: (String, String),
+    /// Members of the open block that only this dialect knows.
+    block_extra: Members<'static>,
+    /// The number of the latest block as it came; what is not written has none here.
+    block: u64,
     /// The number of the next block to be written.
     index: u64,
     stop: Option<Stop<'static>>,
     usage: Usage,
+    tier: Option<String>,
+    /// Members that only this dialect knows, of an answer that comes from it.
+    extras: Extras,
     losses: Losses,
 }
 
@@ -47,9 +60,14 @@ impl Encoder {
             model: reply.request.model.to_string(),
             has_started: false,
             open: None,
+            call: Default::default(),
+            block_extra: Members::new(),
+            block: 0,
             index: 0,
             stop: None,
             usage: Usage::default(),
+            tier: None,
+            extras: Extras::default(),
             losses: Losses::default(),
         }
     }
@@ -71,6 +89,7 @@ impl Encoder {
     }
 
     fn block_start(&mut self, kind: &BlockKind<'_>, out: &mut Vec<u8>) {
+        self.block_extra.clear();
         self.open = Some(match kind {
             BlockKind::Text | BlockKind::Refusal | BlockKind::Audio { .. } => Open::Waiting(Kind::Text),
             BlockKind::Thinking { is_redacted, .. } => {
@@ -80,19 +99,8 @@ impl Encoder {
                 if signature.is_some() {
                     self.lose("signature", "the target has no place for a proof at a tool call");
                 }
-                let index = self.index;
-                event(out, "content_block_start", |into| {
-                    into.value("index", &index);
-                    let mut block = into.object("content_block");
-                    block.value("type", "tool_use");
-                    block.value("id", id);
-                    block.value("name", name);
-                    block.json("input", "{}");
-                });
-                if *kind == ToolKind::Custom {
-                    self.input(r#"{"input":""#, out);
-                }
-                Open::Written(Kind::Call { kind: *kind })
+                self.call = (id.to_string(), name.to_string());
+                Open::Waiting(Kind::Call { kind: *kind })
             }
             BlockKind::Foreign { origin, raw, .. } if *origin == NAME => {
                 self.write_start(out, raw.get());
@@ -108,7 +116,18 @@ impl Encoder {
 
     fn lose(&mut self, member: &str, why: &'static str) {
         let dot = if member.is_empty() { "" } else { "." };
-        self.losses.add(format!("content[{}]{dot}{member}", self.index), why);
+        self.losses.add(format!("content[{}]{dot}{member}", self.block), why);
+    }
+
+    /// A member of the open block that only this dialect knows; its start may be written already.
+    fn block_member(&mut self, name: &Text<'_>, raw: &Raw<'_>) {
+        match self.open {
+            Some(Open::Waiting(_)) => {
+                self.block_extra.retain(|(known, _)| known != name);
+                self.block_extra.push((name.clone().into_owned(), Raw::Owned(raw.clone().into_owned())));
+            }
+            _ => self.lose(name, "it comes behind the start of its block"),
+        }
     }
 
     fn write_start(&self, out: &mut Vec<u8>, block: &str) {
@@ -143,13 +162,24 @@ impl Encoder {
             Some(Open::Waiting(kind)) => kind,
             Some(Open::Lost) | None => return None,
         };
-        let block = match kind {
-            Kind::Text => r#"{"type":"text","text":""}"#,
-            Kind::Thinking { .. } | Kind::Call { .. } => {
-                r#"{"type":"thinking","thinking":"","signature":""}"#
+        let (index, extra) = (self.index, std::mem::take(&mut self.block_extra));
+        event(out, "content_block_start", |into| {
+            into.value("index", &index);
+            let mut block = into.object("content_block");
+            let members: &[(&str, &str)] = match kind {
+                Kind::Text => &[("type", "text"), ("text", "")],
+                Kind::Thinking { .. } => &[("type", "thinking"), ("thinking", ""), ("signature", "")],
+                Kind::Call { .. } => &[("type", "tool_use"), ("id", &self.call.0), ("name", &self.call.1)],
+            };
+            members.iter().for_each(|(name, value)| block.value(name, value));
+            if matches!(kind, Kind::Call { .. }) {
+                block.json("input", "{}");
             }
-        };
-        self.write_start(out, block);
+            block.members(&extra);
+        });
+        if kind == (Kind::Call { kind: ToolKind::Custom }) {
+            self.input(r#"{"input":""#, out);
+        }
         self.open = Some(Open::Written(kind));
         Some(kind)
     }
@@ -162,9 +192,9 @@ impl Encoder {
                 Some(Kind::Call { .. }) | None => {}
             },
             Delta::Text(_) | Delta::Transcript(_) => {}
-            Delta::Input(part) => match self.open {
-                Some(Open::Written(Kind::Call { kind: ToolKind::Function })) => self.input(part, out),
-                Some(Open::Written(Kind::Call { kind: ToolKind::Custom })) => {
+            Delta::Input(part) => match self.begun(out) {
+                Some(Kind::Call { kind: ToolKind::Function }) => self.input(part, out),
+                Some(Kind::Call { kind: ToolKind::Custom }) => {
                     let escaped = crate::splice::json_string(part);
                     let inner = escaped.get(1..escaped.len() - 1).unwrap_or_default();
                     self.input(&String::from_utf8_lossy(inner), out);
@@ -212,11 +242,14 @@ impl Encoder {
                     }
                 }
             }
-            Delta::Audio(_) => self.lose("audio", "the target says no sound"),
+            Delta::Audio(_) => self.lose("", "the target says no sound"),
         }
     }
 
     fn block_stop(&mut self, out: &mut Vec<u8>) {
+        if matches!(self.open, Some(Open::Waiting(Kind::Call { .. }))) {
+            self.begun(out);
+        }
         if let Some(Open::Written(kind)) = self.open.take() {
             if kind == (Kind::Call { kind: ToolKind::Custom }) {
                 self.input("\"}", out);
@@ -229,11 +262,24 @@ impl Encoder {
         self.start(None, None, out);
         self.block_stop(out);
         let stop = self.stop.take().unwrap_or_else(|| Stop::new(StopReason::End));
+        let extra = self.extras.of(Place::Answer);
+        let is_usage = |(name, _): &&(Text<'_>, Raw<'_>)| *name == "usage";
+        let counted = extra.iter().find(is_usage).and_then(|(_, raw)| read::<Fields<'_>>(raw).ok());
+        let counted = counted.unwrap_or_default();
         event(out, "message_delta", |into| {
             stop_into(&mut into.object("delta"), Some(&stop), false, &mut self.losses);
             let mut usage = into.object("usage");
             usage_into(&mut usage, &self.usage);
-            thinking_tokens_into(&mut usage, &self.usage);
+            if counted.peek("output_tokens_details").is_none() {
+                thinking_tokens_into(&mut usage, &self.usage);
+            }
+            usage.members(&counted.rest());
+            tier_into(&mut usage, self.tier.as_deref(), !extra.is_empty(), &mut self.losses);
+            drop(usage);
+            extra
+                .iter()
+                .filter(|member| !is_usage(member))
+                .for_each(|(name, raw)| into.json(name, raw.get()));
         });
         event(out, "message_stop", |_| {});
     }
@@ -247,11 +293,29 @@ impl StreamEncoder for Encoder {
                 lose_counts(usage, &mut self.losses);
                 self.usage = *usage;
             }
+            Event::ServiceTier(tier) => self.tier = Some(tier.to_string()),
+            Event::Member { origin, place: Place::Block(_, _), name, raw } if *origin == NAME => {
+                self.block_member(name, raw);
+            }
+            Event::Member { origin, place: Place::Answer | Place::Choice(0), name, raw }
+                if *origin == NAME =>
+            {
+                self.extras.put(Place::Answer, name, raw);
+            }
+            Event::Member { place: Place::Block(0, block), name, .. } => {
+                self.losses.add(format!("content[{block}].{name}"), "only its own dialect knows it");
+            }
+            Event::Member { place: Place::Answer | Place::Choice(0), name, .. } => {
+                self.losses.add(&**name, "only its own dialect knows it");
+            }
+            // Named as a whole.
+            Event::Member { .. } => {}
             Event::Ping if self.has_started => event(out, "ping", |_| {}),
             Event::Ping => {}
             Event::End => self.end(out),
-            Event::BlockStart { choice: 0, kind, .. } => {
+            Event::BlockStart { choice: 0, block, kind } => {
                 self.block_stop(out);
+                self.block = *block;
                 self.block_start(kind, out);
             }
             Event::Delta { choice: 0, delta, .. } => self.delta(delta, out),

@@ -41,26 +41,35 @@ fn response(body: &[u8]) -> Result<Response<'_>, String> {
     let blocks = blocks(message.content.unwrap_or_default(), Role::Assistant)
         .map_err(|error| format!("output: message: content{error}"))?;
     let mut extra = wire.extra;
-    let usage = wire.usage.map(|usage| {
-        let read = self::usage(&usage);
-        let mut rest = usage.extra;
-        let total = usage.total.filter(|total| *total != total_of(&read));
-        if let Some(total) = total {
-            rest.push(("totalTokens".into(), crate::ir::raw(&total)));
-        }
-        keep_rest(&mut extra, "usage", &rest);
-        read
-    });
-    let service_tier = wire.tier.and_then(|tier| {
-        keep_rest(&mut extra, "serviceTier", &tier.extra);
-        tier.kind
-    });
-    let additional = extra.iter().find(|(key, _)| key == "additionalModelResponseFields");
+    let usage = wire.usage.map(|usage| take_usage(usage, &mut extra));
+    let service_tier = wire.tier.and_then(|tier| take_tier(tier, &mut extra));
+    let additional = extra.iter().find(|(key, _)| key == ADDITIONAL);
     let sequence = additional.and_then(|(_, raw)| sequence(raw)).map(Text::into_owned);
     let calls = blocks.iter().any(|block| matches!(block.content, Content::ToolUse(_)));
     let stop = wire.stop.map(|word| stop(word, sequence, calls));
     let choice = Choice { index: 0, blocks, stop, logprobs: None, extra: message.extra };
     Ok(Response { origin: NAME, choices: vec![choice], usage, service_tier, extra, ..Response::default() })
+}
+
+/// The member that has the fields of a maker's own answer.
+pub(super) const ADDITIONAL: &str = "additionalModelResponseFields";
+
+/// The usage; what only Converse counts goes to `extra`.
+pub(super) fn take_usage(usage: wire::Usage<'_>, extra: &mut Members<'_>) -> Usage {
+    let read = self::usage(&usage);
+    let mut rest = usage.extra;
+    let total = usage.total.filter(|total| *total != total_of(&read));
+    if let Some(total) = total {
+        rest.push(("totalTokens".into(), crate::ir::raw(&total)));
+    }
+    keep_rest(extra, "usage", &rest);
+    read
+}
+
+/// The class of service; what else is said of it goes to `extra`.
+pub(super) fn take_tier<'a>(tier: wire::Tier<'a>, extra: &mut Members<'_>) -> Option<Text<'a>> {
+    keep_rest(extra, "serviceTier", &tier.extra);
+    tier.kind
 }
 
 /// The stop sequence among Anthropic's own fields, which a client can ask for.
@@ -91,7 +100,7 @@ fn total_of(usage: &Usage) -> u64 {
 }
 
 /// Members of an answer that this file writes and that `extra` may hold the rest of.
-const OWN: &[&str] = &["usage", "serviceTier", "metrics"];
+pub(super) const OWN: &[&str] = &["usage", "serviceTier", "metrics"];
 
 /// Writes an answer for a client.
 pub(super) fn encode(response: &Response<'_>) -> Encoded {
@@ -126,18 +135,12 @@ pub(super) fn encode(response: &Response<'_>) -> Encoded {
             Some((_, metrics)) => json.member("metrics", metrics.get()),
             None => json.member_object("metrics", |json| json.member_number("latencyMs", 0)),
         }
-        // What others call standard is the default here (API description, `ServiceTierType`).
-        let tier =
-            response.service_tier.as_deref().map(|tier| if tier == "standard" { "default" } else { tier });
-        if let Some(tier) = tier.filter(|tier| own || super::request_encode::TIERS.contains(tier)) {
-            json.member_object("serviceTier", |json| {
-                json.member_text("type", tier);
-                json.rest(extra, "serviceTier");
-            });
+        if let Some(tier) = &response.service_tier {
+            write_tier(tier, own, extra, &mut blocks.losses, json);
         }
         let sequence = choice.stop.as_ref().and_then(|stop| stop.sequence.as_deref()).filter(|_| !own);
         if let Some(sequence) = sequence {
-            json.member_object("additionalModelResponseFields", |json| {
+            json.member_object(ADDITIONAL, |json| {
                 json.member_text("stop_sequence", sequence);
             });
         }
@@ -211,6 +214,25 @@ pub(super) fn write_usage(usage: &Usage, extra: &Members<'_>, json: &mut Json<'_
             }
         }
         json.rest(extra, "usage");
+    });
+}
+
+/// Writes the class of service. What others call standard is the default here (API description, `ServiceTierType`).
+pub(super) fn write_tier(
+    tier: &str,
+    own: bool,
+    extra: &Members<'_>,
+    losses: &mut Losses,
+    json: &mut Json<'_>,
+) {
+    let tier = if tier == "standard" { "default" } else { tier };
+    if !own && !super::request_encode::TIERS.contains(&tier) {
+        losses.add("service_tier", "Converse has no such class of service");
+        return;
+    }
+    json.member_object("serviceTier", |json| {
+        json.member_text("type", tier);
+        json.rest(extra, "serviceTier");
     });
 }
 

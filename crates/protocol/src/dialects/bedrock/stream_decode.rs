@@ -7,13 +7,13 @@ use super::{
     content_decode::{owned, read},
     frame::{Frame, failure},
     proof::{unseal, unsign},
-    response::{sequence, stop, usage},
+    response::{ADDITIONAL, sequence, stop, take_tier, take_usage},
     wire,
     write::object,
 };
 use crate::{
     codec::{Sink, Step, StreamDecoder},
-    ir::{BlockKind, Delta, Event, Members, Text, ToolKind},
+    ir::{BlockKind, Delta, Event, Extras, Members, Place, Raw, Text, ToolKind},
 };
 
 /// Most bytes of a block that has to be held until it is whole: a server tool's call or result.
@@ -29,6 +29,7 @@ pub(super) struct Decoder {
     blocks: u64,
     has_calls: bool,
     is_stopped: bool,
+    extras: Extras,
 }
 
 /// An open block.
@@ -108,12 +109,19 @@ impl Decoder {
                 self.is_stopped = true;
                 let word = event.stop.ok_or("messageStop: stopReason is missing")?;
                 let sequence = event.additional.and_then(sequence);
+                let additional = event.additional.map(|raw| (ADDITIONAL.into(), Raw::Borrowed(raw)));
+                self.extras.tell(NAME, Place::Answer, additional.iter().chain(&event.extra), &mut *sink);
                 sink(Event::Stop { choice: 0, stop: stop(word, sequence, self.has_calls) });
             }
             "metadata" => {
-                if let Some(wire) = &event.usage {
-                    sink(Event::Usage(usage(wire)));
+                let mut extra = event.extra;
+                if let Some(wire) = event.usage {
+                    sink(Event::Usage(take_usage(wire, &mut extra)));
                 }
+                if let Some(tier) = event.tier.and_then(|tier| take_tier(tier, &mut extra)) {
+                    sink(Event::ServiceTier(tier));
+                }
+                self.extras.tell(NAME, Place::Answer, &extra, &mut *sink);
                 if self.is_stopped {
                     sink(Event::End);
                     return Ok(Step::End);

@@ -1,19 +1,23 @@
 //! Writes a Converse stream.
 
+use std::borrow::Cow;
+
 use super::{
     NAME, citation,
     content_decode::read,
     error,
     frame::{event, exception},
     proof::{seal, sign},
-    response::{lose_counts, stop_word, write_usage},
+    response::{ADDITIONAL, OWN, lose_counts, stop_word, write_tier, write_usage},
     wire,
 };
 use crate::{
     codec::StreamEncoder,
-    ir::{BlockKind, Delta, Event, Fault, Losses, Members, Raw, Signature, ToolKind, Usage, raw},
+    ir::{BlockKind, Delta, Event, Extras, Fault, Losses, Place, Raw, Signature, ToolKind, Usage, raw},
 };
 
+/// Why a member of another dialect is lost.
+const NOT_OURS: &str = "only the provider's own dialect has it";
 /// Why a proof is lost.
 const NO_PROOF: &str = "Converse has a place for proofs only in reasoning";
 
@@ -22,11 +26,16 @@ const NO_PROOF: &str = "Converse has a place for proofs only in reasoning";
 pub(super) struct Encoder {
     losses: Losses,
     open: Open,
+    /// The number of the latest block as it came; what is not written has none here.
+    block: u64,
     /// Converse's number of the block that is open, or of the next one.
     index: u64,
     stop: Option<String>,
     sequence: Option<String>,
     usage: Option<Usage>,
+    tier: Option<String>,
+    /// Members that only this dialect knows, of an answer that comes from it.
+    extras: Extras,
 }
 
 /// What the open block is.
@@ -57,7 +66,10 @@ impl StreamEncoder for Encoder {
             Event::Start { .. } => {
                 event("messageStart", out, |json| json.member_text("role", "assistant"));
             }
-            Event::BlockStart { choice: 0, kind, .. } => self.start(kind, out),
+            Event::BlockStart { choice: 0, block, kind } => {
+                self.block = *block;
+                self.start(kind, out);
+            }
             Event::Delta { choice: 0, delta, .. } => self.delta(delta, out),
             Event::BlockStop { choice: 0, .. } => self.close(out),
             Event::Stop { choice: 0, stop } => {
@@ -74,6 +86,16 @@ impl StreamEncoder for Encoder {
                 lose_counts(usage, &mut self.losses);
                 self.usage = Some(*usage);
             }
+            Event::ServiceTier(tier) => self.tier = Some(tier.to_string()),
+            Event::Member { origin, place: Place::Answer, name, raw } if *origin == NAME => {
+                self.extras.put(Place::Answer, name, raw);
+            }
+            Event::Member { place, name, .. } => match place {
+                Place::Answer | Place::Choice(0) => self.losses.add(&**name, NOT_OURS),
+                Place::Block(0, block) => self.losses.add(format!("content[{block}].{name}"), NOT_OURS),
+                // Named as a whole.
+                Place::Choice(_) | Place::Block(..) => {}
+            },
             // There is no such event, and silence is none either.
             Event::Ping => {}
             Event::End => self.end(out),
@@ -98,7 +120,7 @@ impl Encoder {
             }
             BlockKind::ToolUse { id, name, kind, signature, .. } => {
                 if signature.is_some() {
-                    self.losses.add("signature", NO_PROOF);
+                    self.lose(".signature", NO_PROOF);
                 }
                 event("contentBlockStart", out, |json| {
                     json.member_object("start", |json| {
@@ -118,17 +140,16 @@ impl Encoder {
                 }
             }
             BlockKind::Refusal => {
-                self.losses.add("refusal", "a refusal is said as text");
+                self.lose("", "a refusal is said as text");
                 Open::Quiet(Kind::Text)
             }
             BlockKind::Audio { .. } => {
-                self.losses.add("audio", "Converse streams no sound; what it says is sent as text");
+                self.lose("", "Converse streams no sound; what it says is sent as text");
                 Open::Quiet(Kind::Text)
             }
             BlockKind::Foreign { origin, kind, raw } => {
                 if *origin != NAME || self.whole_block(raw, out).is_none() {
-                    self.losses
-                        .add("content", format!("only the provider's own dialect has blocks of type {kind}"));
+                    self.lose("", format!("only the provider's own dialect has blocks of type {kind}"));
                 }
                 Open::Nothing
             }
@@ -165,16 +186,20 @@ impl Encoder {
                 self.input(inside.unwrap_or_default(), out);
             }
             (Delta::Citation(cited), Kind::Text) => {
+                let is_placed = cited.range.is_some();
                 let mut raw = Vec::new();
                 citation::write(cited, &mut super::write::Json::new(&mut raw));
                 let raw = String::from_utf8_lossy(&raw);
                 send(&|json| json.member("citation", &raw));
                 for (member, reason) in citation::lost(cited) {
-                    self.losses.add(format!("citations.{member}"), reason);
+                    self.lose(&format!(".citations.{member}"), reason);
+                }
+                if is_placed {
+                    self.lose(".citations.range", "Converse does not say where in an answer one stands");
                 }
             }
             (Delta::Signature(_), _) => {
-                self.losses.add("signature", NO_PROOF);
+                self.lose(".signature", NO_PROOF);
                 return;
             }
             // Named when the block began.
@@ -183,6 +208,11 @@ impl Encoder {
             _ => return,
         }
         self.open = Open::Begun(kind);
+    }
+
+    /// Names what cannot be said of the latest block.
+    fn lose(&mut self, field: &str, reason: impl Into<Cow<'static, str>>) {
+        self.losses.add(format!("content[{}]{field}", self.block), reason);
     }
 
     /// A server tool's call or result, or a picture: one block here, which begins, goes on and ends in Converse.
@@ -241,21 +271,35 @@ impl Encoder {
 
     fn end(&mut self, out: &mut Vec<u8>) {
         let stop = self.stop.take();
+        let extra = self.extras.of(Place::Answer);
+        let additional = extra.iter().find(|(name, _)| name == ADDITIONAL);
         event("messageStop", out, |json| {
             json.member_text("stopReason", stop.as_deref().unwrap_or("end_turn"));
-            if let Some(sequence) = self.sequence.take() {
-                json.member_object("additionalModelResponseFields", |json| {
-                    json.member_text("stop_sequence", &sequence);
-                });
+            match (additional, self.sequence.take()) {
+                (Some((_, raw)), _) => json.member(ADDITIONAL, raw.get()),
+                (None, Some(sequence)) => {
+                    json.member_object(ADDITIONAL, |json| json.member_text("stop_sequence", &sequence));
+                }
+                (None, None) => {}
             }
         });
         // Without usage there are no metadata: numbers that nobody counted would be taken for true.
-        if let Some(usage) = &self.usage {
-            event("metadata", out, |json| {
-                write_usage(usage, &Members::new(), json);
-                json.member_object("metrics", |json| json.member_number("latencyMs", 0));
-            });
+        if self.usage.is_none() && self.tier.is_none() && extra.is_empty() {
+            return;
         }
+        event("metadata", out, |json| {
+            if let Some(usage) = &self.usage {
+                write_usage(usage, &extra, json);
+            }
+            match extra.iter().find(|(name, _)| name == "metrics") {
+                Some((_, metrics)) => json.member("metrics", metrics.get()),
+                None => json.member_object("metrics", |json| json.member_number("latencyMs", 0)),
+            }
+            if let Some(tier) = &self.tier {
+                write_tier(tier, !extra.is_empty(), &extra, &mut self.losses, json);
+            }
+            json.members_but(&extra, &[OWN, &[ADDITIONAL]].concat());
+        });
     }
 }
 

@@ -246,6 +246,7 @@ object! {
         stop / "stopReason": Text<'a>,
         additional / "additionalModelResponseFields": &'a RawValue,
         usage / "usage": Usage<'a>,
+        tier / "serviceTier": Tier<'a>,
         // Hides the length of what is said; named here so that it costs nothing to pass over.
         _padding / "p": &'a RawValue,
     }

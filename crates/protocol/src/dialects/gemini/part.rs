@@ -6,8 +6,8 @@ mod write;
 
 use std::fmt;
 
-pub(super) use read::{Calls, content, is_nameless, signature, whole};
-pub(super) use write::Writer;
+pub(super) use read::{Calls, content, is_nameless, keep, signature, whole};
+pub(super) use write::{Writer, short};
 
 /// What ids begin with that were made up for calls without one. They are never sent to Gemini, which matches such
 /// calls by name and order.

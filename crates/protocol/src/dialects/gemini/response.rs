@@ -131,11 +131,7 @@ pub(super) fn write(response: &Response<'_>, reply: Reply<'_>) -> Encoded {
             if let Some(usage) = response.usage {
                 usage::write(object, usage, losses);
             }
-            match response.service_tier.as_deref() {
-                Some("default") => object.text("serviceTier", "standard"),
-                Some(tier) => object.text("serviceTier", tier),
-                None => {}
-            }
+            tier(object, response.service_tier.as_deref());
             if at_home {
                 object.members_under("usageMetadata.", &response.extra);
             }
@@ -152,6 +148,15 @@ pub(super) fn write(response: &Response<'_>, reply: Reply<'_>) -> Encoded {
     });
     writer.lose_extra(&response.extra, None);
     Encoded { body, losses: writer.losses }
+}
+
+/// Writes the class of service, a member of the usage here; what others call the default is standard.
+pub(super) fn tier(object: &mut Object<'_>, tier: Option<&str>) {
+    match tier {
+        Some("default") => object.text("serviceTier", "standard"),
+        Some(tier) => object.text("serviceTier", tier),
+        None => {}
+    }
 }
 
 /// Writes what every answer and every event of a stream says about itself.

@@ -7,18 +7,19 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
+    NAME,
     decode_parts::{Call, Function, citation, part},
     decode_response::{seconds, stop},
     few::Few,
     interleave::{Blocks, CallDelta, Key, ThinkingState},
-    object::{TextOr, arguments, lax},
+    object::{Lax, TextOr, arguments, keep_inner, object},
     reasoning::{self, Detail},
     wire::Usage,
 };
 use crate::{
     codec::{Sink, Step, StreamDecoder},
     framing::sse,
-    ir::{Content, Delta, Event, Stop, StopReason, Text, ToolKind},
+    ir::{Content, Delta, Event, Extras, Place, Stop, StopReason, Text, ToolKind},
 };
 
 const DONE: &[u8] = b"[DONE]";
@@ -27,63 +28,50 @@ const MAX_CHOICES: usize = 1024;
 /// Stands for the index of a call in the older form, which has none.
 const LEGACY: u64 = u64::MAX;
 
-/// One chunk, as far as it is read. What clones spell in ways of their own is read if it can be.
-#[derive(Deserialize)]
-struct Chunk<'a> {
-    #[serde(borrow, default, deserialize_with = "lax")]
-    id: Option<Text<'a>>,
-    #[serde(borrow, default, deserialize_with = "lax")]
-    model: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    created: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    choices: Option<Few<ChoiceChunk<'a>>>,
-    #[serde(borrow, default)]
-    usage: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    error: Option<&'a RawValue>,
+object! {
+    /// One chunk. What clones spell in ways of their own is read if it can be.
+    Chunk<'a> {
+        id = "id": Lax<Text<'a>>,
+        object = "object": &'a RawValue,
+        model = "model": Lax<Text<'a>>,
+        created = "created": &'a RawValue,
+        choices = "choices": Few<ChoiceChunk<'a>>,
+        usage = "usage": &'a RawValue,
+        service_tier = "service_tier": Lax<Text<'a>>,
+        error = "error": &'a RawValue,
+        // Hides the length of what is said.
+        obfuscation = "obfuscation": &'a RawValue,
+    }
 }
 
-#[derive(Deserialize)]
-struct ChoiceChunk<'a> {
-    #[serde(default)]
-    index: Option<u64>,
-    #[serde(borrow, default)]
-    delta: Option<DeltaChunk<'a>>,
-    #[serde(borrow, default)]
-    logprobs: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "lax")]
-    finish_reason: Option<Text<'a>>,
-    #[serde(borrow, default, deserialize_with = "lax")]
-    stop_reason: Option<Text<'a>>,
+object! {
+    ChoiceChunk<'a> {
+        index = "index": u64,
+        delta = "delta": DeltaChunk<'a>,
+        logprobs = "logprobs": &'a RawValue,
+        finish_reason = "finish_reason": Lax<Text<'a>>,
+        stop_reason = "stop_reason": Lax<Text<'a>>,
+    }
 }
 
-#[derive(Deserialize)]
-struct DeltaChunk<'a> {
-    #[serde(borrow, default)]
-    content: Option<TextOr<'a, &'a RawValue>>,
-    #[serde(borrow, default)]
-    refusal: Option<Text<'a>>,
-    #[serde(borrow, default, deserialize_with = "lax")]
-    reasoning_content: Option<Text<'a>>,
-    #[serde(borrow, default, deserialize_with = "lax")]
-    reasoning: Option<Text<'a>>,
-    #[serde(borrow, default, deserialize_with = "lax")]
-    reasoning_details: Option<Vec<Detail<'a>>>,
-    #[serde(borrow, default)]
-    annotations: Option<Vec<&'a RawValue>>,
-    #[serde(borrow, default)]
-    audio: Option<AudioChunk<'a>>,
-    #[serde(borrow, default)]
-    images: Option<Vec<&'a RawValue>>,
-    #[serde(borrow, default)]
-    tool_calls: Option<Few<Call<'a>>>,
-    #[serde(borrow, default)]
-    function_call: Option<Function<'a>>,
+object! {
+    DeltaChunk<'a> {
+        role = "role": &'a RawValue,
+        content = "content": TextOr<'a, &'a RawValue>,
+        refusal = "refusal": Text<'a>,
+        reasoning_content = "reasoning_content": Lax<Text<'a>>,
+        reasoning = "reasoning": Lax<Text<'a>>,
+        reasoning_details = "reasoning_details": Lax<Vec<Detail<'a>>>,
+        annotations = "annotations": Vec<&'a RawValue>,
+        audio = "audio": AudioChunk<'a>,
+        images = "images": Vec<&'a RawValue>,
+        tool_calls = "tool_calls": Few<Call<'a>>,
+        function_call = "function_call": Function<'a>,
+    }
 }
 
-#[derive(Deserialize)]
-struct AudioChunk<'a> {
+#[derive(Debug, Deserialize)]
+pub(super) struct AudioChunk<'a> {
     #[serde(borrow, default)]
     id: Option<Text<'a>>,
     #[serde(borrow, default)]
@@ -98,6 +86,8 @@ pub(super) struct Decoder {
     /// The answer's id, once it began; empty if the provider gave none.
     id: Option<String>,
     choices: Vec<ChoiceState>,
+    tier: Option<String>,
+    extras: Extras,
     is_done: bool,
 }
 
@@ -163,12 +153,25 @@ impl Decoder {
     fn chunk(&mut self, chunk: Chunk<'_>, sink: Sink<'_>) -> Result<(), String> {
         let usage = chunk.usage.and_then(|raw| Usage::read(raw.get().as_bytes()));
         let choices = chunk.choices.unwrap_or_default();
-        let id = chunk.id.filter(|id| !id.is_empty());
+        let id = lax(chunk.id).filter(|id| !id.is_empty());
         // Azure's first chunk has no choices, and nothing in its id and model.
         if self.id.is_none() && (id.is_some() || usage.is_some() || !choices.is_empty()) {
             self.id = Some(id.as_deref().unwrap_or_default().to_owned());
-            let model = chunk.model.filter(|model| !model.is_empty());
+            let model = lax(chunk.model).filter(|model| !model.is_empty());
             sink(Event::Start { id, model, created: chunk.created.and_then(seconds) });
+            // What came before the answer began.
+            for (name, raw) in self.extras.of(Place::Answer) {
+                sink(Event::Member { origin: NAME, place: Place::Answer, name, raw });
+            }
+        }
+        match self.id {
+            Some(_) => self.extras.tell(NAME, Place::Answer, &chunk.extra, &mut *sink),
+            None => self.extras.tell(NAME, Place::Answer, &chunk.extra, &mut |_| {}),
+        }
+        let tier = lax(chunk.service_tier).filter(|tier| self.tier.as_deref() != Some(tier));
+        if let Some(tier) = tier.filter(|_| self.id.is_some()) {
+            self.tier = Some(tier.to_string());
+            sink(Event::ServiceTier(tier));
         }
         for choice in choices {
             self.choice(choice, sink)?;
@@ -179,8 +182,11 @@ impl Decoder {
         Ok(())
     }
 
-    fn choice(&mut self, chunk: ChoiceChunk<'_>, sink: Sink<'_>) -> Result<(), String> {
+    fn choice(&mut self, mut chunk: ChoiceChunk<'_>, sink: Sink<'_>) -> Result<(), String> {
         let index = chunk.index.unwrap_or(0);
+        if let Some(delta) = &mut chunk.delta {
+            keep_inner(&mut chunk.extra, "message", std::mem::take(&mut delta.extra));
+        }
         let place = match self.choices.iter().position(|choice| choice.index == index) {
             Some(place) => place,
             None if self.choices.len() < MAX_CHOICES => {
@@ -203,10 +209,11 @@ impl Decoder {
         if let Some(raw) = chunk.logprobs {
             sink(Event::Logprobs { choice: index, raw: Cow::Borrowed(raw) });
         }
-        if let (None, Some(word)) = (&state.word, chunk.finish_reason.filter(|word| !word.is_empty())) {
+        if let (None, Some(word)) = (&state.word, lax(chunk.finish_reason).filter(|word| !word.is_empty())) {
             state.word = Some(word.into_owned());
-            state.sequence = chunk.stop_reason.map(Text::into_owned);
+            state.sequence = lax(chunk.stop_reason).map(Text::into_owned);
         }
+        self.extras.tell(NAME, Place::Choice(index), &chunk.extra, sink);
         Ok(())
     }
 
@@ -228,9 +235,14 @@ impl Decoder {
     }
 }
 
+fn lax<T>(member: Option<Lax<T>>) -> Option<T> {
+    member.and_then(|member| member.0)
+}
+
 impl ChoiceState {
     fn delta(&mut self, delta: DeltaChunk<'_>, sink: Sink<'_>) -> Result<(), String> {
-        self.reasoning(delta.reasoning_content, delta.reasoning, delta.reasoning_details, sink)?;
+        let details = lax(delta.reasoning_details);
+        self.reasoning(lax(delta.reasoning_content), lax(delta.reasoning), details, sink)?;
         match delta.content {
             None => {}
             Some(TextOr::Text(text)) => self.text(Key::Text, text, sink)?,

@@ -3,6 +3,7 @@
 use super::{
     NAME,
     encode_assistant::extra_content,
+    encode_request::TIERS,
     encode_response::{Has, Manner, annotation, finish, is_sayable, shown, unsaid, write_details},
     error,
     object::{Writer, list_into, object_into, put},
@@ -11,9 +12,10 @@ use super::{
 };
 use crate::{
     codec::{Reply, StreamEncoder},
+    dialects::gpt,
     ir::{
-        BlockKind, Citation, Delta, Event, Fault, Losses, Raw, Signature, Stop, StopReason, Text, Thinking,
-        ToolKind, ToolUse, Usage,
+        BlockKind, Citation, Delta, Event, Extras, Fault, Losses, Place, Raw, Signature, Stop, StopReason,
+        Text, Thinking, ToolKind, ToolUse, Usage,
     },
 };
 
@@ -32,6 +34,9 @@ pub(super) struct Encoder {
     wants_usage: bool,
     choices: Vec<ChoiceState>,
     usage: Option<Usage>,
+    tier: Option<String>,
+    /// Members that only this dialect knows, of an answer that comes from it.
+    extras: Extras,
     is_over: bool,
     losses: Losses,
 }
@@ -40,6 +45,8 @@ pub(super) struct Encoder {
 #[derive(Default)]
 struct ChoiceState {
     index: u64,
+    /// The number of the latest block.
+    block: u64,
     has: Has,
     has_stopped: bool,
     /// How many calls have begun.
@@ -81,6 +88,8 @@ impl Encoder {
             wants_usage: reply.request.stream_usage == Some(true),
             choices: Vec::new(),
             usage: None,
+            tier: None,
+            extras: Extras::default(),
             is_over: false,
             losses: Losses::default(),
         }
@@ -103,6 +112,8 @@ impl Encoder {
                 None if self.wants_usage => object.put("usage", &None::<u64>),
                 None => {}
             }
+            object.put_some("service_tier", self.tier.as_ref());
+            object.extra(&self.extras.of(Place::Answer), &[]);
         });
         out.extend_from_slice(b"\n\n");
     }
@@ -134,9 +145,10 @@ impl Encoder {
         self.choices.len() - 1
     }
 
-    fn start_block(&mut self, choice: u64, kind: &BlockKind<'_>, out: &mut Vec<u8>) {
+    fn start_block(&mut self, choice: u64, block: u64, kind: &BlockKind<'_>, out: &mut Vec<u8>) {
         let place = self.choice(choice, out);
         let state = &mut self.choices[place];
+        state.block = block;
         state.open = match kind {
             BlockKind::Text => Open::Text { start: state.length, citations: Vec::new() },
             BlockKind::Refusal => {
@@ -148,7 +160,7 @@ impl Encoder {
                 Open::Thinking(Thinking { is_summary, is_redacted, ..Thinking::default() }, false)
             }
             BlockKind::ToolUse { .. } if self.manner.legacy && state.has.calls => {
-                self.losses.add(format!("choices[{choice}].content"), "the older form has one call");
+                self.losses.add(format!("choices[{choice}].content[{block}]"), "the older form has one call");
                 Open::Lost
             }
             BlockKind::ToolUse { id, name, kind, signature, .. } => {
@@ -181,7 +193,7 @@ impl Encoder {
             }
             BlockKind::Foreign { kind, .. } => {
                 let reason = format!("`{}` is only in its own dialect", shown(kind));
-                self.losses.add(format!("choices[{choice}].content"), reason);
+                self.losses.add(format!("choices[{choice}].content[{block}]"), reason);
                 Open::Lost
             }
         };
@@ -212,6 +224,7 @@ impl Encoder {
     fn go_on(&mut self, choice: u64, delta: &Delta<'_>, out: &mut Vec<u8>) {
         let place = self.choice(choice, out);
         let state = &mut self.choices[place];
+        let block = state.block;
         match (&mut state.open, delta) {
             (Open::Lost | Open::Nothing, _) => {}
             (Open::Text { .. }, Delta::Text(text)) => {
@@ -220,7 +233,7 @@ impl Encoder {
             }
             (Open::Text { citations, .. }, Delta::Citation(citation)) => {
                 let held: usize = citations.iter().map(|citation| citation.raw.get().len()).sum();
-                let path = || format!("choices[{choice}].content.citations");
+                let path = || format!("choices[{choice}].content[{block}].citations");
                 if let Some(lost) = unsaid(citation) {
                     self.losses.add(path(), lost);
                 }
@@ -247,6 +260,10 @@ impl Encoder {
                 let (origin, value) = (signature.origin.borrowed(), signature.value.borrowed());
                 thinking.signature =
                     Some(Signature { origin: origin.into_owned(), value: value.into_owned() });
+            }
+            (Open::Text { .. }, Delta::Signature(_)) => {
+                let path = format!("choices[{choice}].content[{block}].signature");
+                self.losses.add(path, "no place for a proof at a text");
             }
             (_, Delta::Signature(_)) => {}
             (Open::Call(kind), Delta::Input(input)) => {
@@ -277,7 +294,8 @@ impl Encoder {
                 });
             }
             (_, Delta::Citation(_)) => {
-                self.losses.add(format!("choices[{choice}].content.citations"), "only text is cited here");
+                self.losses
+                    .add(format!("choices[{choice}].content[{block}].citations"), "only text is cited here");
             }
             (_, Delta::Text(_) | Delta::Input(_) | Delta::Audio(_) | Delta::Transcript(_)) => {}
         }
@@ -336,12 +354,14 @@ impl Encoder {
         let (has, manner) = (state.has, self.manner);
         let mut losses = std::mem::take(&mut self.losses);
         let path = format!("choices[{choice}]");
+        let extra = self.extras.of(Place::Choice(choice));
         let list = |out: &mut Vec<u8>| {
             object_into(out, |object| {
                 object.put("index", &choice);
-                object.object("delta", |_| {});
+                object.object("delta", |object| object.inner_extra(&extra, "message"));
                 object.put("logprobs", &None::<u64>);
                 finish(object, stop, false, has, manner, &path, &mut losses);
+                object.extra(&extra, &["message"]);
             });
         };
         self.chunk(out, list, None);
@@ -377,12 +397,29 @@ impl StreamEncoder for Encoder {
                 self.created = created.unwrap_or(self.created);
                 self.choice(0, out);
             }
-            Event::BlockStart { choice, kind, .. } => self.start_block(*choice, kind, out),
+            Event::BlockStart { choice, block, kind } => self.start_block(*choice, *block, kind, out),
             Event::Delta { choice, delta, .. } => self.go_on(*choice, delta, out),
             Event::BlockStop { choice, .. } => self.end_block(*choice, out),
             Event::Logprobs { choice, raw } => self.logprobs(*choice, raw, out),
             Event::Stop { choice, stop } => self.stop(*choice, stop, out),
             Event::Usage(usage) => self.usage = Some(*usage),
+            Event::ServiceTier(tier) => match gpt::tier(tier, TIERS) {
+                Some(tier) => self.tier = Some(tier.to_owned()),
+                None => self.losses.add("service_tier", "no such class of service here"),
+            },
+            Event::Member { origin, place: place @ (Place::Answer | Place::Choice(_)), name, raw }
+                if *origin == NAME =>
+            {
+                self.extras.put(*place, name, raw);
+            }
+            Event::Member { place, name, .. } => {
+                let path = match place {
+                    Place::Answer => name.to_string(),
+                    Place::Choice(choice) => format!("choices[{choice}].{name}"),
+                    Place::Block(choice, block) => format!("choices[{choice}].content[{block}].{name}"),
+                };
+                self.losses.add(path, "no such member here");
+            }
             Event::Ping => out.extend_from_slice(b": ping\n\n"),
             Event::End => self.end(out),
         }

@@ -170,6 +170,16 @@ impl<'de> Deserialize<'de> for Count {
     }
 }
 
+/// What a server may spell in a way nobody documented: what does not fit is as good as absent.
+#[derive(Debug)]
+pub(super) struct Lax<T>(pub(super) Option<T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Lax<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        lax(deserializer).map(Self)
+    }
+}
+
 /// Reads what a server may spell in a way nobody documented: what does not fit is as good as absent.
 pub(super) fn lax<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,

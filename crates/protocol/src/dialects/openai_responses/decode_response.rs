@@ -11,7 +11,7 @@ use super::{
     openai_chat::WireUsage,
     wire::{Answer, reason},
 };
-use crate::ir::{Block, Choice, Content, Fault, FaultKind, Response, Stop, StopReason, Text};
+use crate::ir::{Block, Choice, Content, Fault, FaultKind, Members, Response, Stop, StopReason, Text};
 
 /// Members of an answer that are not kept: those that repeat the request are written from the request that is
 /// answered; the others are the provider's own book-keeping.
@@ -64,8 +64,6 @@ pub(super) fn decode(body: &[u8]) -> Result<Response<'_>, Fault> {
     }
     let logprobs = take_logprobs(&mut blocks);
     let stop = Ended { status: answer.status, details: answer.incomplete_details }.stop(Said::of(&blocks));
-    let mut extra = answer.extra;
-    extra.retain(|(key, _)| !NOT_KEPT.contains(&&**key));
     Ok(Response {
         origin: HERE,
         id: answer.id,
@@ -74,8 +72,14 @@ pub(super) fn decode(body: &[u8]) -> Result<Response<'_>, Fault> {
         choices: vec![Choice { index: 0, blocks, stop, logprobs, extra: Vec::new() }],
         usage: answer.usage.and_then(|raw| WireUsage::read(raw.get().as_bytes())),
         service_tier: answer.service_tier,
-        extra,
+        extra: kept(answer.extra),
     })
+}
+
+/// The members of an answer that say something of it.
+pub(super) fn kept(mut extra: Members<'_>) -> Members<'_> {
+    extra.retain(|(key, _)| !NOT_KEPT.contains(&&**key));
+    extra
 }
 
 fn garbled(detail: impl std::fmt::Display) -> Fault {

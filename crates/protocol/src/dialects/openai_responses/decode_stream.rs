@@ -7,7 +7,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
-    decode_response::{Ended, Said, seconds},
+    HERE,
+    decode_response::{Ended, Said, kept, seconds},
     items::{append_logprobs, chat_logprobs, citation, output_item},
     openai_chat::{self, WireUsage},
     wire::{Answer, reason},
@@ -15,7 +16,7 @@ use super::{
 use crate::{
     codec::{Sink, Step, StreamDecoder},
     framing::sse,
-    ir::{Block, BlockKind, Content, Delta, Event, Text, ToolKind},
+    ir::{Block, BlockKind, Content, Delta, Event, Extras, Place, Text, ToolKind},
 };
 
 /// Most items of one answer.
@@ -38,6 +39,7 @@ pub(super) struct ResponseDecoder {
     /// Items that were handed over.
     done: Vec<u64>,
     said: Said,
+    extras: Extras,
 }
 
 /// The item that is being handed over.
@@ -405,6 +407,10 @@ impl ResponseDecoder {
         }
         let blocks = output_item(raw)?;
         let begun = self.current.as_ref().map_or(0, |current| current.begun);
+        let first = self.blocks.saturating_sub(begun as u64);
+        for (n, block) in (first..).zip(blocks.iter().take(begun)) {
+            self.members(n, block, &mut *sink);
+        }
         for (n, block) in blocks.iter().enumerate().skip(begun.saturating_sub(1)) {
             if n + 1 == begun {
                 self.complete_block(block, &mut *sink);
@@ -416,6 +422,13 @@ impl ResponseDecoder {
         self.close(sink);
         self.leave(index);
         Ok(())
+    }
+
+    /// Hands over what only this dialect says of a block that has begun.
+    fn members(&mut self, number: u64, block: &Block<'_>, sink: Sink<'_>) {
+        // They are events of their own.
+        let members = block.extra.iter().filter(|(name, _)| *name != "logprobs");
+        self.extras.tell(HERE, Place::Block(0, number), members, sink);
     }
 
     fn leave(&mut self, index: u64) {
@@ -474,6 +487,7 @@ impl ResponseDecoder {
             _ => return,
         };
         self.begin(kind, &mut *sink);
+        self.members(self.blocks.saturating_sub(1), block, &mut *sink);
         let says =
             |delta: &Delta<'_>| !matches!(delta, Delta::Text(text) | Delta::Input(text) if text.is_empty());
         if let Some(delta) = delta.filter(says) {
@@ -526,6 +540,10 @@ impl ResponseDecoder {
         if let Some(usage) = answer.usage.and_then(|raw| WireUsage::read(raw.get().as_bytes())) {
             sink(Event::Usage(usage));
         }
+        if let Some(tier) = answer.service_tier {
+            sink(Event::ServiceTier(tier));
+        }
+        self.extras.tell(HERE, Place::Answer, &kept(answer.extra), &mut *sink);
         let ended = Ended { status: answer.status, details: answer.incomplete_details };
         if let Some(stop) = ended.stop(self.said) {
             sink(Event::Stop { choice: 0, stop });

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     codec::Reply,
     dialects::gpt,
-    ir::{BlockKind, Delta, Losses, Signature, ToolKind},
+    ir::{BlockKind, Delta, Losses, Raw, Signature, ToolKind},
 };
 
 /// The items of one answer.
@@ -135,6 +135,16 @@ impl Output {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Adds a member that only this dialect knows to the message that is open.
+    pub(super) fn message_member(&mut self, name: &str, raw: &Raw<'_>) {
+        match &mut self.open {
+            Some(Item { kind: Kind::Message(message), .. }) => {
+                write::members(&mut message.extra, |o| o.put(name, raw));
+            }
+            _ => self.lose(&format!(".{name}"), "it comes behind the end of its message"),
         }
     }
 

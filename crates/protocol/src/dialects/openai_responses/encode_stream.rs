@@ -14,7 +14,10 @@ use super::{
 use crate::{
     codec::{Encoded, Reply, StreamEncoder},
     dialects::gpt,
-    ir::{Block, BlockKind, Content, Delta, Event, Fault, Losses, Raw, Response, Stop, StopReason, Usage},
+    ir::{
+        Block, BlockKind, Content, Delta, Event, Extras, Fault, Losses, Place, Raw, Response, Stop,
+        StopReason, Usage,
+    },
 };
 
 /// Tells the answer's beginning, its items and its end.
@@ -32,6 +35,8 @@ pub(super) struct ResponseEncoder {
     /// What the answer is instead of ended.
     pending: Option<&'static str>,
     usage: Option<Usage>,
+    /// Members that only this dialect knows, of an answer that comes from it.
+    extras: Extras,
 }
 
 /// What a background answer is before it has ended, or if it was cancelled.
@@ -58,6 +63,23 @@ impl StreamEncoder for ResponseEncoder {
             Event::BlockStart { choice, .. } => self.other_choice(*choice),
             Event::Delta { .. } | Event::BlockStop { .. } | Event::Logprobs { .. } | Event::Stop { .. } => {}
             Event::Usage(usage) => self.count(*usage),
+            Event::ServiceTier(tier) => self.served(tier),
+            Event::Member { origin, place: Place::Answer, name, raw } if *origin == HERE => {
+                self.extras.put(Place::Answer, name, raw);
+            }
+            Event::Member { origin, place: Place::Block(0, _), name, raw } if *origin == HERE => {
+                self.output.message_member(name, raw);
+            }
+            Event::Member { place, name, .. } => {
+                let path = match place {
+                    Place::Answer => name.to_string(),
+                    Place::Choice(0) => format!("choices[0].{name}"),
+                    Place::Block(0, block) => format!("choices[0].content[{block}].{name}"),
+                    // Named as a whole.
+                    Place::Choice(_) | Place::Block(..) => return,
+                };
+                self.output.losses.add(path, "only the client's dialect has it");
+            }
             Event::Ping => out.extend_from_slice(b": keep-alive\n\n"),
             Event::End => {
                 self.tell_begin(out);
@@ -111,6 +133,7 @@ impl ResponseEncoder {
             stop: None,
             pending: None,
             usage: None,
+            extras: Extras::default(),
         }
     }
 
@@ -160,6 +183,14 @@ impl ResponseEncoder {
             tier: self.tier.as_deref(),
         };
         self.echo.write(&moment, o);
+        o.extra(&self.extras.of(Place::Answer));
+    }
+
+    fn served(&mut self, tier: &str) {
+        match gpt::tier(tier, TIERS) {
+            Some(tier) => self.tier = Some(tier.to_owned()),
+            None => self.output.losses.add("service_tier", "the dialect has no such class of service"),
+        }
     }
 
     fn other_choice(&mut self, choice: u64) {
@@ -247,12 +278,10 @@ pub(super) fn encode(response: &Response<'_>, reply: Reply<'_>) -> Encoded {
     let mut encoder = ResponseEncoder::with(reply, true);
     let home = response.origin == HERE;
     encoder.begin(response.id.as_deref(), response.model.as_deref(), response.created);
-    if let Some(word) = response.service_tier.as_deref() {
-        let tier = if home { Some(word) } else { gpt::tier(word, TIERS) };
-        if tier.is_none() {
-            encoder.output.losses.add("service_tier", "no such class of service");
-        }
-        encoder.tier = tier.map(str::to_owned);
+    match &response.service_tier {
+        Some(tier) if home => encoder.tier = Some(tier.to_string()),
+        Some(tier) => encoder.served(tier),
+        None => {}
     }
     if let Some(usage) = response.usage {
         encoder.count(usage);

@@ -75,7 +75,7 @@ impl Folded {
                 self.stop = stop_value(&stop);
             }
             Event::Usage(usage) => self.usage = usage,
-            Event::Ping => {}
+            Event::ServiceTier(_) | Event::Member { .. } | Event::Ping => {}
             Event::End => {
                 assert_ne!(self.stop, Value::Null, "no stop");
                 self.ended = true;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use lockgate_protocol::{
     codec::{Step, StreamDecoder},
     ir::{
-        Block, BlockKind, Choice, Citation, Content, Delta, Event, Media, Raw, Response, Signature, Source,
-        Stop, Text, Thinking, ToolUse,
+        Block, BlockKind, Choice, Citation, Content, Delta, Event, Media, Place, Raw, Response, Signature,
+        Source, Stop, Text, Thinking, ToolUse,
     },
 };
 use serde_json::{Value, value::RawValue};
@@ -102,6 +102,20 @@ impl Fold {
                 });
             }
             Event::Usage(usage) => self.response.usage = Some(*usage),
+            Event::ServiceTier(tier) => self.response.service_tier = Some(text(tier)),
+            Event::Member { place, name, raw: value, .. } => {
+                let members = match *place {
+                    Place::Answer => &mut self.response.extra,
+                    Place::Choice(choice) => &mut self.choice(choice).extra,
+                    Place::Block(choice, block) => {
+                        let blocks = &mut self.choice(choice).blocks;
+                        let block = usize::try_from(block).ok().and_then(|block| blocks.get_mut(block));
+                        &mut block.unwrap_or_else(|| panic!("no such block: {event:?}")).extra
+                    }
+                };
+                members.retain(|(known, _)| known != name);
+                members.push((text(name), raw(value)));
+            }
             Event::Ping => {}
             Event::End => {
                 assert!(self.response.choices.iter().all(|choice| choice.stop.is_some()), "no stop");

@@ -6,9 +6,9 @@ use lockgate_protocol::{
     dialect::Dialect,
     dialects::DIALECTS,
     ir::{
-        Block, BlockKind, Choice, Content, Delta, Effort, Event, Media, Message, OutputFormat, Reasoning,
-        Request, Response, Role, Sampling, Signature, Source, Stop, StopReason, Text, Thinking, Tool,
-        ToolKind, ToolResult, ToolUse, Usage, raw,
+        Block, BlockKind, Choice, Content, Delta, Effort, Event, Media, Members, Message, OutputFormat,
+        Place, Reasoning, Request, Response, Role, Sampling, Signature, Source, Stop, StopReason, Text,
+        Thinking, Tool, ToolKind, ToolResult, ToolUse, Usage, raw,
     },
 };
 use proptest::{collection::vec, option, prelude::*, sample::select, test_runner::TestCaseResult};
@@ -237,7 +237,15 @@ fn response() -> impl Strategy<Value = Response<'static>> {
             ..Usage::default()
         },
     );
-    (blocks(), any::<bool>(), usage).prop_map(|(blocks, is_cut, usage)| {
+    let tier = option::of(select(vec!["default", "standard", "flex", "priority", "of their own"]));
+    let around = (tier, option::of(number()), option::of(number()), option::of(number()));
+    (blocks(), any::<bool>(), usage, around).prop_map(|(mut blocks, is_cut, usage, around)| {
+        let member =
+            |value: Option<Value>| value.map(|value| ("x_only".into(), raw(&value))).into_iter().collect();
+        let (tier, answer, choice, block) = around;
+        if let Some(first) = blocks.first_mut() {
+            first.extra = member(block);
+        }
         let calls = blocks.iter().any(|block| matches!(block.content, Content::ToolUse(_)));
         let reason = match (is_cut, calls) {
             (true, _) => StopReason::MaxTokens,
@@ -248,8 +256,15 @@ fn response() -> impl Strategy<Value = Response<'static>> {
             id: Some("r1".into()),
             model: Some("m".into()),
             created: Some(1_800_000_000),
-            choices: vec![Choice { blocks, stop: Some(Stop::new(reason)), ..Choice::default() }],
+            choices: vec![Choice {
+                blocks,
+                stop: Some(Stop::new(reason)),
+                extra: member(choice),
+                ..Choice::default()
+            }],
             usage: Some(usage),
+            service_tier: tier.map(Text::from),
+            extra: member(answer),
             ..Response::default()
         }
     })
@@ -265,17 +280,29 @@ fn pieces(text: &str, size: usize) -> Vec<String> {
 pub(crate) fn events(response: &Response<'_>, size: usize, mut each: impl FnMut(&Event<'_>)) {
     let (id, model) = (response.id.clone(), response.model.clone());
     each(&Event::Start { id, model, created: response.created });
+    if let Some(tier) = &response.service_tier {
+        each(&Event::ServiceTier(tier.borrowed()));
+    }
+    let members = |place, extra: &Members<'_>, each: &mut dyn FnMut(&Event<'_>)| {
+        for (name, raw) in extra {
+            let (name, raw) = (name.borrowed(), raw.clone());
+            each(&Event::Member { origin: response.origin, place, name, raw });
+        }
+    };
+    members(Place::Answer, &response.extra, &mut each);
     for choice in &response.choices {
         for (place, block) in choice.blocks.iter().enumerate() {
             let (choice, block_number) = (choice.index, place as u64);
             let (kind, deltas) = parts(&block.content, size);
             each(&Event::BlockStart { choice, block: block_number, kind });
+            members(Place::Block(choice, block_number), &block.extra, &mut each);
             for delta in deltas {
                 each(&Event::Delta { choice, block: block_number, delta });
             }
             each(&Event::BlockStop { choice, block: block_number });
             each(&Event::Ping);
         }
+        members(Place::Choice(choice.index), &choice.extra, &mut each);
         if let Some(stop) = &choice.stop {
             each(&Event::Stop { choice: choice.index, stop: stop.clone() });
         }
@@ -365,6 +392,31 @@ fn check_response(response: &Response<'static>, size: usize, dialect: &dyn Diale
     Ok(())
 }
 
+/// At home what only the dialect knows comes back, whole and streamed.
+fn check_home(response: &Response<'static>, size: usize, dialect: &dyn Dialect) -> TestCaseResult {
+    let codec = dialect.codec();
+    let mut home = Response { origin: dialect.name(), ..response.clone() };
+    home.choices[0].extra.clear();
+    home.choices[0].blocks.iter_mut().for_each(|block| block.extra.clear());
+    let request = answers::request(None, dialect);
+    let mut encoder = codec.encoder(cases::reply(dialect, &request));
+    let mut bytes = Vec::new();
+    events(&home, size, |event| encoder.event(event, &mut bytes));
+    let (streamed, _) = super::read(codec, &bytes);
+    let whole = codec.encode_response(&home, cases::reply(dialect, &request));
+    let whole = codec.decode_response(&whole.body).unwrap();
+    let said = |response: &Response<'_>| -> Vec<(String, String)> {
+        let own = response.extra.iter().filter(|(name, _)| *name == "x_only");
+        own.map(|(name, raw)| (name.to_string(), raw.get().to_owned())).collect()
+    };
+    prop_assert_eq!(said(&whole), said(&home), "{}", dialect.name());
+    prop_assert_eq!(said(&streamed), said(&home), "{}: {}", dialect.name(), String::from_utf8_lossy(&bytes));
+    let is_lost = encoder.losses().iter().any(|loss| loss.path == "service_tier");
+    let is_said = home.service_tier.is_none() || streamed.service_tier.is_some();
+    prop_assert!(is_lost || is_said, "{}", dialect.name());
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(CASES))]
 
@@ -376,5 +428,6 @@ proptest! {
     #[test]
     fn an_answer_says_the_same_streamed_and_whole(response in response(), size in 1..9_usize) {
         DIALECTS.iter().try_for_each(|dialect| check_response(&response, size, *dialect))?;
+        DIALECTS.iter().try_for_each(|dialect| check_home(&response, size, *dialect))?;
     }
 }

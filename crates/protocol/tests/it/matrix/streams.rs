@@ -1,11 +1,13 @@
 //! Every stream to every dialect: the same answer as the whole one, and never whole when cut.
 
+use std::collections::BTreeSet;
+
 use lockgate_protocol::{
     codec::{Codec, Step},
     dialect::Dialect,
     dialects::DIALECTS,
     framing::Framing,
-    ir::{Choice, Fault, FaultKind, Losses, Request, Response, Usage},
+    ir::{Choice, Fault, FaultKind, Loss, Losses, Request, Response, Usage},
 };
 
 use super::{
@@ -119,6 +121,16 @@ pub(super) fn differences(
         let reason = |choice: &Choice<'_>| choice.stop.as_ref().map(|stop| stop.reason);
         (response.choices.iter().map(reason).collect(), response.usage)
     };
+    // The proof of a text is a member of its block in whole answers. Arguments that were cut off are said as they came
+    // in a stream.
+    let path = |loss: &Loss| loss.path.replace(".thoughtSignature", ".signature");
+    let is_cut = |path: &String| path.ends_with(".input");
+    let paths = |losses: &Losses| -> BTreeSet<String> {
+        losses.iter().map(path).filter(|path| !is_cut(path)).collect()
+    };
+    let (told, streamed) = (paths(&whole.encoded.losses), paths(losses));
+    found.silent.extend(told.difference(&streamed).map(|path| format!("lost whole, not streamed: {path}")));
+    found.silent.extend(streamed.difference(&told).map(|path| format!("lost streamed, not whole: {path}")));
     let (whole, streamed) = (end(&read), end(&again.response));
     if whole != streamed {
         found.silent.push(format!("whole {whole:?}, streamed {streamed:?}"));

@@ -103,7 +103,7 @@ impl Fold {
                 });
             }
             Event::Usage(usage) => self.response.usage = Some(*usage),
-            Event::Ping => {}
+            Event::ServiceTier(_) | Event::Member { .. } | Event::Ping => {}
             Event::End => {
                 assert!(self.response.choices.iter().all(|choice| choice.stop.is_some()));
                 self.has_ended = true;

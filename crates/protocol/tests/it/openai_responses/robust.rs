@@ -191,7 +191,11 @@ impl Promises {
                 assert_eq!((self.open, self.stops), (None, 1));
                 self.is_over = true;
             }
-            Event::Logprobs { .. } | Event::Usage(_) | Event::Ping => {}
+            Event::Logprobs { .. }
+            | Event::Usage(_)
+            | Event::ServiceTier(_)
+            | Event::Member { .. }
+            | Event::Ping => {}
         }
     }
 }

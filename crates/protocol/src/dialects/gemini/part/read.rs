@@ -133,7 +133,7 @@ fn block<'a>(part: wire::Part<'a>, calls: &mut Calls<'a>) -> Block<'a> {
 }
 
 /// Moves members of the object `of` to those of its part, under their path.
-fn keep<'a>(of: &str, inner: Members<'a>, extra: &mut Members<'a>) {
+pub(in super::super) fn keep<'a>(of: &str, inner: Members<'a>, extra: &mut Members<'a>) {
     extra.extend(inner.into_iter().map(|(key, value)| (format!("{of}.{key}").into(), value)));
 }
 

@@ -346,6 +346,7 @@ fn object_of(text: &str) -> Option<&RawValue> {
     serde_json::from_str(text).ok()
 }
 
-fn short(text: &str) -> String {
+/// A foreign word, short enough for a header.
+pub(in super::super) fn short(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(40).collect()
 }

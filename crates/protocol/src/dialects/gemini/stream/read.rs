@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::{
     super::{
         NAME, finish, grounding, logprobs,
-        part::{self, Place},
+        part::{self, Place as PartPlace},
         time, usage,
         wire::{self, Int},
         write,
@@ -19,7 +19,10 @@ use super::{
 use crate::{
     codec::{Sink, Step, StreamDecoder},
     framing::sse,
-    ir::{Block, BlockKind, Content, Delta, Event, Signature, Stop, StopReason, Text, ToolKind, Usage},
+    ir::{
+        Block, BlockKind, Content, Delta, Event, Extras, Members, Place, Raw, Signature, Stop, StopReason,
+        Text, ToolKind, Usage,
+    },
 };
 
 /// Every event of a Gemini stream is a whole answer with a piece of the text; nothing marks the end but the last
@@ -29,14 +32,24 @@ pub(in super::super) struct Decoder {
     calls: part::Calls<'static>,
     candidates: Vec<Candidate>,
     usage: Option<Usage>,
-    /// The end of an answer whose prompt was blocked.
-    blocked: Option<Stop<'static>>,
+    tier: Option<String>,
+    extras: Extras,
+    /// What was said about the prompt; without candidates it is the end of an answer whose prompt was blocked.
+    feedback: Option<Box<RawValue>>,
 }
 
 impl Default for Decoder {
     fn default() -> Self {
         let calls = part::Calls::of_answer(None);
-        Self { has_started: false, calls, candidates: Vec::new(), usage: None, blocked: None }
+        Self {
+            has_started: false,
+            calls,
+            candidates: Vec::new(),
+            usage: None,
+            tier: None,
+            extras: Extras::default(),
+            feedback: None,
+        }
     }
 }
 
@@ -49,8 +62,9 @@ struct Candidate {
     partial: Option<Partial>,
     calls_tools: bool,
     stop: Option<Stop<'static>>,
-    /// The latest of each member that comes beside the content.
-    details: Vec<(String, Box<RawValue>)>,
+    /// The latest of each member that says more about the end.
+    details: Vec<(&'static str, Box<RawValue>)>,
+    extras: Extras,
 }
 
 /// A block that goes on.
@@ -75,6 +89,7 @@ struct Partial {
     id: String,
     name: String,
     signature: Option<Signature<'static>>,
+    extra: Members<'static>,
     arguments: Arguments,
 }
 
@@ -98,16 +113,23 @@ impl StreamDecoder for Decoder {
 
     fn finish(&mut self, sink: Sink<'_>) -> Step {
         let is_ended = |candidate: &Candidate| candidate.stop.is_some();
+        let feedback = self.feedback.take();
+        let blocked = feedback.as_deref().and_then(finish::blocked);
         let is_whole =
-            self.candidates.iter().all(is_ended) && !(self.candidates.is_empty() && self.blocked.is_none());
+            self.candidates.iter().all(is_ended) && !(self.candidates.is_empty() && blocked.is_none());
         if !is_whole {
             return Step::Garbled("the stream ended before every candidate had its `finishReason`".into());
         }
         for candidate in &mut self.candidates {
             candidate.end(sink);
         }
-        if let Some(stop) = self.blocked.take().filter(|_| self.candidates.is_empty()) {
-            sink(Event::Stop { choice: 0, stop });
+        match (blocked, &feedback) {
+            (Some(stop), _) if self.candidates.is_empty() => sink(Event::Stop { choice: 0, stop }),
+            (_, Some(raw)) => {
+                let member = ("promptFeedback".into(), Cow::Borrowed(&**raw));
+                self.extras.tell(NAME, Place::Answer, &[member], &mut *sink);
+            }
+            (_, None) => {}
         }
         self.candidates.clear();
         sink(Event::End);
@@ -122,9 +144,10 @@ impl Decoder {
             let created = chunk.created.as_deref().and_then(time::read);
             sink(Event::Start { id: chunk.id, model: chunk.model, created });
         }
-        if let Some(stop) = chunk.feedback.and_then(finish::blocked) {
-            self.blocked = Some(owned(stop));
+        if let Some(feedback) = chunk.feedback {
+            self.feedback = Some(feedback.to_owned());
         }
+        self.extras.tell(NAME, Place::Answer, &chunk.extra, &mut *sink);
         for wire in chunk.candidates.unwrap_or_default() {
             let index = wire.index.map_or(0, Int::count);
             let at = match self.candidates.iter().position(|known| known.index == index) {
@@ -140,6 +163,14 @@ impl Decoder {
             if let Err(why) = self.candidates[at].take(wire, &mut self.calls, sink) {
                 return Step::Garbled(why);
             }
+        }
+        if let Some(wire) = &chunk.usage {
+            self.extras.tell(NAME, Place::Answer, &usage::leftovers(wire), &mut *sink);
+        }
+        let tier = chunk.usage.as_ref().and_then(|wire| wire.tier.as_ref());
+        if let Some(tier) = tier.filter(|tier| self.tier.as_deref() != Some(tier)) {
+            self.tier = Some(tier.to_string());
+            sink(Event::ServiceTier(tier.borrowed()));
         }
         let usage = chunk.usage.as_ref().and_then(usage::read);
         if let Some(usage) = usage.filter(|_| usage != self.usage) {
@@ -160,6 +191,7 @@ impl Candidate {
             calls_tools: false,
             stop: None,
             details: Vec::new(),
+            extras: Extras::default(),
         }
     }
 
@@ -177,30 +209,24 @@ impl Candidate {
         }
         if let Some(grounding) = wire.grounding {
             self.cite(grounding, sink);
-            self.detail("groundingMetadata", grounding);
+            let member = ("groundingMetadata".into(), Cow::Borrowed(grounding));
+            self.extras.tell(NAME, Place::Choice(self.index), &[member], sink);
         }
         for (key, raw) in [("finishMessage", wire.message), ("safetyRatings", wire.ratings)] {
             if let Some(raw) = raw {
                 self.detail(key, raw);
             }
         }
-        wire.extra.iter().for_each(|(key, raw)| self.detail(key, raw));
+        self.extras.tell(NAME, Place::Choice(self.index), &wire.extra, sink);
         if let Some(stop) = wire.finish.and_then(|raw| finish::read(raw, false)) {
             self.stop = Some(owned(stop));
         }
         Ok(())
     }
 
-    fn detail(&mut self, key: &str, raw: &RawValue) {
-        const MAX_DETAILS: usize = 64;
-        if raw.get() == "{}" {
-            return;
-        }
-        if let Some((_, value)) = self.details.iter_mut().find(|(known, _)| known == key) {
-            *value = raw.to_owned();
-        } else if self.details.len() < MAX_DETAILS {
-            self.details.push((key.to_owned(), raw.to_owned()));
-        }
+    fn detail(&mut self, key: &'static str, raw: &RawValue) {
+        self.details.retain(|(known, _)| *known != key);
+        self.details.push((key, raw.to_owned()));
     }
 
     fn part(
@@ -210,11 +236,11 @@ impl Candidate {
         sink: Sink<'_>,
     ) -> Result<(), String> {
         if let Some(call) = part.call {
-            return self.call(*call, part.signature, calls, sink);
+            return self.call(*call, part.signature, part.extra, calls, sink);
         }
         if let Some(text) = part.text {
             let kind = if part.thought == Some(true) { Kind::Thinking } else { Kind::Text };
-            self.text(kind, text, part.signature, sink);
+            self.text(kind, text, part.signature, &part.extra, sink);
             return Ok(());
         }
         self.close(sink);
@@ -247,7 +273,8 @@ impl Candidate {
             (None, Content::Foreign { kind, raw, .. }) => (kind.borrowed(), raw.clone()),
             (kind, _) => {
                 let mut writer = part::Writer::new(true, true);
-                let part = write::raw_item(|parts| writer.block(&block, Place::Choice(self.index, 0), parts));
+                let part =
+                    write::raw_item(|parts| writer.block(&block, PartPlace::Choice(self.index, 0), parts));
                 (kind.unwrap_or("part").into(), Cow::Owned(part.unwrap_or_default()))
             }
         };
@@ -257,13 +284,21 @@ impl Candidate {
         sink(Event::BlockStop { choice, block });
     }
 
-    fn text(&mut self, kind: Kind, text: Text<'_>, signature: Option<Text<'_>>, sink: Sink<'_>) {
+    fn text(
+        &mut self,
+        kind: Kind,
+        text: Text<'_>,
+        signature: Option<Text<'_>>,
+        extra: &Members<'_>,
+        sink: Sink<'_>,
+    ) {
         // Last events often have a part with an empty text and nothing else.
-        if text.is_empty() && signature.is_none() {
+        if text.is_empty() && signature.is_none() && extra.is_empty() {
             return;
         }
         let block = self.open(kind, sink);
         let choice = self.index;
+        self.extras.tell(NAME, Place::Block(choice, block), extra, sink);
         if let Some(open) = &mut self.open {
             open.is_ascii &= text.is_ascii();
             open.is_signed = signature.is_some();
@@ -304,17 +339,20 @@ impl Candidate {
         }
         if let Some(partial) = self.partial.take() {
             let input = partial.arguments.json();
-            self.called(partial.id.into(), partial.name.into(), partial.signature, input.into(), sink);
+            let Partial { id, name, signature, extra, .. } = partial;
+            self.called(id.into(), name.into(), signature, &extra, input.into(), sink);
         }
     }
 
-    fn call(
+    fn call<'w>(
         &mut self,
-        call: wire::FunctionCall<'_>,
+        call: wire::FunctionCall<'w>,
         signature: Option<Text<'_>>,
+        mut extra: Members<'w>,
         calls: &mut part::Calls<'static>,
         sink: Sink<'_>,
     ) -> Result<(), String> {
+        part::keep("functionCall", call.extra, &mut extra);
         let signature = signature.map(part::signature);
         let pieces = call.partial.unwrap_or_default();
         let name = call.name.filter(|name| !name.is_empty());
@@ -324,7 +362,7 @@ impl Candidate {
             let id = call.id.filter(|id| !id.is_empty()).unwrap_or_else(|| calls.make_up(&name).into());
             if call.args.is_some() || (pieces.is_empty() && call.will_continue != Some(true)) {
                 let input = call.args.map_or("{}", RawValue::get);
-                self.called(id, name, signature, input.into(), sink);
+                self.called(id, name, signature, &extra, input.into(), sink);
                 return Ok(());
             }
             self.partial = Some(Partial {
@@ -334,6 +372,7 @@ impl Candidate {
                     origin: signature.origin.into_owned(),
                     value: signature.value.into_owned(),
                 }),
+                extra: own(&extra),
                 arguments: Arguments::default(),
             });
         } else if pieces.is_empty() {
@@ -355,6 +394,7 @@ impl Candidate {
         id: Text<'_>,
         name: Text<'_>,
         signature: Option<Signature<'_>>,
+        extra: &Members<'_>,
         input: Text<'_>,
         sink: Sink<'_>,
     ) {
@@ -362,6 +402,7 @@ impl Candidate {
         self.next += 1;
         let kind = BlockKind::ToolUse { id, name, kind: ToolKind::Function, signature, item: None };
         sink(Event::BlockStart { choice, block, kind });
+        self.extras.tell(NAME, Place::Block(choice, block), extra, &mut *sink);
         sink(Event::Delta { choice, block, delta: Delta::Input(input) });
         sink(Event::BlockStop { choice, block });
     }
@@ -389,6 +430,11 @@ impl Candidate {
         }
         sink(Event::Stop { choice: self.index, stop });
     }
+}
+
+fn own(members: &Members<'_>) -> Members<'static> {
+    let own = |raw: &Raw<'_>| Cow::Owned(raw.clone().into_owned());
+    members.iter().map(|(name, raw)| (name.borrowed().into_owned(), own(raw))).collect()
 }
 
 fn owned(stop: Stop<'_>) -> Stop<'static> {

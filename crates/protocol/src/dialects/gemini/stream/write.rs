@@ -5,7 +5,7 @@ use super::{
         NAME, error, finish,
         grounding::Collected,
         logprobs,
-        part::{self, Place},
+        part::{self, Place as PartPlace},
         proof, response, usage,
         write::{self, Object},
     },
@@ -14,8 +14,8 @@ use super::{
 use crate::{
     codec::{Reply, StreamEncoder},
     ir::{
-        Block, BlockKind, Content, Delta, Event, Fault, Losses, Signature, Stop, Text, ToolKind, ToolUse,
-        Usage,
+        Block, BlockKind, Content, Delta, Event, Extras, Fault, Losses, Members, Place, Signature, Stop,
+        Text, ToolKind, ToolUse, Usage,
     },
 };
 
@@ -31,16 +31,23 @@ pub(in super::super) struct Encoder {
     created: Option<u64>,
     audio_type: String,
     usage: Option<Usage>,
+    tier: Option<String>,
+    /// Members that only this dialect knows, of an answer that comes from it.
+    extras: Extras,
     choices: Vec<Choice>,
     losses: Losses,
 }
 
 struct Choice {
     number: u64,
+    /// The number of the latest block.
+    block: u64,
     kind: Kind,
     /// The text so far, which citations point into.
     said: String,
     citations: Collected,
+    /// Members of the next part that only this dialect knows.
+    part: Members<'static>,
     stop: Option<Stop<'static>>,
 }
 
@@ -64,6 +71,8 @@ impl Encoder {
             created: None,
             audio_type: format!("audio/{}", format.unwrap_or("pcm")),
             usage: None,
+            tier: None,
+            extras: Extras::default(),
             choices: Vec::new(),
             losses: Losses::default(),
         }
@@ -74,7 +83,9 @@ impl Encoder {
             Some(at) => at,
             None if self.choices.len() < MAX_CANDIDATES => {
                 let (kind, citations) = (Kind::Other, Collected::default());
-                self.choices.push(Choice { number, kind, said: String::new(), citations, stop: None });
+                let part = Members::new();
+                let said = String::new();
+                self.choices.push(Choice { number, block: 0, kind, said, citations, part, stop: None });
                 self.choices.len() - 1
             }
             None => return None,
@@ -126,7 +137,13 @@ impl Encoder {
                 if matches!(choice.kind, Kind::Text) {
                     choice.said.push_str(text);
                 }
-                self.parts(number, out, |parts| parts.object(|part| said(part, text, is_thought, None)));
+                let extra = std::mem::take(&mut choice.part);
+                self.parts(number, out, |parts| {
+                    parts.object(|part| {
+                        said(part, text, is_thought, None);
+                        part.members(&extra);
+                    });
+                });
             }
             Delta::Input(input) => {
                 if let Kind::ToolUse(call) = &mut choice.kind {
@@ -157,16 +174,18 @@ impl Encoder {
                 });
             }
             Delta::Transcript(_) => {
-                self.losses.add(format!("choices[{number}].transcript"), "Gemini has no such field");
+                let path = format!("choices[{number}].content[{}].context", choice.block);
+                self.losses.add(path, "Gemini has no such field");
             }
         }
     }
 
-    fn start(&mut self, number: u64, kind: &BlockKind<'_>, out: &mut Vec<u8>) {
+    fn start(&mut self, number: u64, block: u64, kind: &BlockKind<'_>, out: &mut Vec<u8>) {
+        let path = || format!("choices[{number}].content[{block}]");
         let begun = match kind {
             BlockKind::Text => Kind::Text,
             BlockKind::Refusal => {
-                self.losses.add(format!("choices[{number}].refusal"), "said as text");
+                self.losses.add(format!("{}.refusal", path()), "said as text");
                 Kind::Text
             }
             BlockKind::Thinking { is_redacted, .. } => Kind::Thinking { is_redacted: *is_redacted },
@@ -187,12 +206,12 @@ impl Encoder {
                 Kind::Other
             }
             BlockKind::Foreign { kind, .. } => {
-                self.losses.add(format!("choices[{number}].content"), format!("Gemini has no `{kind}`"));
+                self.losses.add(path(), format!("Gemini has no `{}`", part::short(kind)));
                 Kind::Other
             }
         };
         if let Some(choice) = self.choice(number) {
-            choice.kind = begun;
+            (choice.kind, choice.block) = (begun, block);
         }
     }
 
@@ -203,9 +222,11 @@ impl Encoder {
         if call.input.is_empty() && call.kind == ToolKind::Function {
             call.input = "{}".into();
         }
-        let block: Block<'_> = Content::ToolUse(call).into();
-        let mut writer = part::Writer::new(false, true);
-        self.parts(number, out, |parts| writer.block(&block, Place::Choice(number, 0), parts));
+        let extra = std::mem::take(&mut choice.part);
+        let place = PartPlace::Choice(number, usize::try_from(choice.block).unwrap_or(usize::MAX));
+        let mut writer = part::Writer::new(!extra.is_empty(), true);
+        let block = Block { extra, ..Content::ToolUse(call).into() };
+        self.parts(number, out, |parts| writer.block(&block, place, parts));
         self.losses.append(writer.losses);
     }
 
@@ -218,23 +239,17 @@ impl Encoder {
             .collect();
         let last = ended.pop();
         for (number, stop, citations) in ended {
-            self.last_piece(Some((number, &stop, &citations)), None, out);
+            self.last_piece(Some((number, &stop, &citations)), false, out);
         }
-        let usage = self.usage;
-        self.last_piece(
-            last.as_ref().map(|(number, stop, citations)| (*number, stop, citations)),
-            usage,
-            out,
-        );
+        let last = last.as_ref().map(|(number, stop, citations)| (*number, stop, citations));
+        self.last_piece(last, true, out);
     }
 
-    fn last_piece(
-        &mut self,
-        end: Option<(u64, &Stop<'_>, &Collected)>,
-        usage: Option<Usage>,
-        out: &mut Vec<u8>,
-    ) {
+    fn last_piece(&mut self, end: Option<(u64, &Stop<'_>, &Collected)>, is_last: bool, out: &mut Vec<u8>) {
+        let usage = self.usage;
         let mut losses = Losses::default();
+        let (tier, extra) = (self.tier.clone(), self.extras.of(Place::Answer));
+        let of_choice = end.map_or_else(Members::new, |(number, ..)| self.extras.of(Place::Choice(number)));
         self.piece(out, |object| {
             if let Some((number, stop, citations)) = end {
                 match finish::feedback(stop) {
@@ -248,12 +263,20 @@ impl Encoder {
                             let at_home = stop.word.as_deref() == Some(&finish::write(stop));
                             response::end(object, stop, at_home, &mut losses);
                             citations.write(object);
+                            object.members_under("", &of_choice);
                         });
                     }),
                 }
             }
-            if let Some(usage) = usage {
-                object.object("usageMetadata", |object| usage::write(object, usage, &mut losses));
+            if is_last {
+                object.object_if_any("usageMetadata", |object| {
+                    if let Some(usage) = usage {
+                        usage::write(object, usage, &mut losses);
+                    }
+                    response::tier(object, tier.as_deref());
+                    object.members_under("usageMetadata.", &extra);
+                });
+                object.members_under("", &extra);
             }
         });
         self.losses.append(losses);
@@ -295,7 +318,7 @@ impl StreamEncoder for Encoder {
                 self.model = model.as_deref().map(str::to_owned);
                 self.created = *created;
             }
-            Event::BlockStart { choice, kind, .. } => self.start(*choice, kind, out),
+            Event::BlockStart { choice, block, kind } => self.start(*choice, *block, kind, out),
             Event::Delta { choice, delta, .. } => self.delta(*choice, delta, out),
             Event::BlockStop { choice, .. } => self.stop(*choice, out),
             Event::Logprobs { choice, raw } => {
@@ -326,6 +349,24 @@ impl StreamEncoder for Encoder {
                 }
             }
             Event::Usage(usage) => self.usage = Some(*usage),
+            Event::ServiceTier(tier) => self.tier = Some(tier.to_string()),
+            Event::Member { origin, place: Place::Block(choice, _), name, raw } if *origin == NAME => {
+                if let Some(choice) = self.choice(*choice) {
+                    let raw = std::borrow::Cow::Owned(raw.clone().into_owned());
+                    choice.part.push((name.clone().into_owned(), raw));
+                }
+            }
+            Event::Member { origin, place, name, raw } if *origin == NAME => {
+                self.extras.put(*place, name, raw);
+            }
+            Event::Member { place, name, .. } => {
+                let path = match place {
+                    Place::Answer => name.to_string(),
+                    Place::Choice(choice) => format!("choices[{choice}].{name}"),
+                    Place::Block(choice, block) => format!("choices[{choice}].content[{block}].{name}"),
+                };
+                self.losses.add(path, "Gemini has no such field");
+            }
             // Official SDKs take every line for data.
             Event::Ping => {}
             Event::End => {

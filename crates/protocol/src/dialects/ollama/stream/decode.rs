@@ -11,7 +11,7 @@ use crate::{
         time, wire,
     },
     framing::ndjson,
-    ir::{BlockKind, Content, Delta, Event, Stop, StopReason, Text, raw},
+    ir::{BlockKind, Content, Delta, Event, Extras, Place, Stop, StopReason, Text, raw},
 };
 
 /// A block whose deltas may go on in the next line.
@@ -30,6 +30,7 @@ pub(in crate::dialects::ollama) struct Decoder {
     /// Blocks begun.
     blocks: u64,
     calls: u64,
+    extras: Extras,
 }
 
 impl Decoder {
@@ -76,7 +77,10 @@ impl Decoder {
         if !std::mem::replace(&mut self.has_started, true) {
             sink(Event::Start { id: None, model: answer.model, created: time::read(&created_at) });
         }
-        let message = answer.message.unwrap_or_default();
+        let mut message = answer.message.unwrap_or_default();
+        let said = std::mem::take(&mut message.extra);
+        self.extras.tell(NAME, Place::Choice(0), &said, &mut *sink);
+        self.extras.tell(NAME, Place::Answer, &answer.extra, &mut *sink);
         self.text(Open::Thinking, message.thinking, sink);
         self.text(Open::Text, message.content, sink);
         if let Some(raw) = logprobs::read(answer.logprobs.unwrap_or_default()) {

@@ -1,16 +1,18 @@
 //! From events to lines.
 
+use std::borrow::Cow;
+
 use crate::{
     codec::{Reply, StreamEncoder},
     dialects::ollama::{
-        error, is_generate, logprobs,
+        NAME, error, is_generate, logprobs,
         response::{done_reason, write_usage},
         say::{self, BETWEEN_THOUGHTS, NO_PLACE, PROOF},
         time,
         write::Object,
     },
     framing::ndjson,
-    ir::{BlockKind, Delta, Event, Fault, Losses, Stop, Text, ToolKind, ToolUse, Usage},
+    ir::{BlockKind, Delta, Event, Extras, Fault, Losses, Place, Stop, Text, ToolKind, ToolUse, Usage},
 };
 
 /// What the block that is being received becomes.
@@ -33,10 +35,14 @@ pub(in crate::dialects::ollama) struct Encoder {
     /// `"model":...,"created_at":...`, the same on every line.
     front: Front,
     open: Option<Open>,
+    /// The number of the latest block.
+    block: u64,
     calls: u64,
     has_thought: bool,
     stop: Option<Stop<'static>>,
     usage: Option<Usage>,
+    /// Members that only this dialect knows, of an answer that comes from it.
+    extras: Extras,
     losses: Losses,
 }
 
@@ -51,10 +57,12 @@ impl Encoder {
             is_generate: is_generate(reply.path),
             front: Front { model: reply.request.model.to_string(), created_at: time::write(reply.now) },
             open: None,
+            block: 0,
             calls: 0,
             has_thought: false,
             stop: None,
             usage: None,
+            extras: Extras::default(),
             losses: Losses::default(),
         }
     }
@@ -91,6 +99,11 @@ impl Encoder {
         self.line(text, out, more, |out| out.member("done", &false));
     }
 
+    /// Names what cannot be said of the latest block.
+    fn lose(&mut self, field: &str, reason: impl Into<Cow<'static, str>>) {
+        self.losses.add(format!("choices[0].content[{}]{field}", self.block), reason);
+    }
+
     fn begin(&mut self, kind: &BlockKind<'_>, out: &mut Vec<u8>) {
         self.open = Some(match kind {
             BlockKind::Text => Open::Text,
@@ -102,24 +115,24 @@ impl Encoder {
             }
             BlockKind::ToolUse { id, name, kind, signature, .. } => {
                 if signature.is_some() {
-                    self.losses.add("choices[0].signature", PROOF);
+                    self.lose(".signature", PROOF);
                 }
                 Open::Call { id: id.to_string(), name: name.to_string(), kind: *kind, input: String::new() }
             }
             BlockKind::Refusal => {
-                self.losses.add("choices[0].refusal", "ollama has no refusals: it is said as text");
+                self.lose(".refusal", "ollama has no refusals: it is said as text");
                 Open::Text
             }
             BlockKind::Audio { .. } => {
-                self.losses.add("choices[0].audio", "ollama answers in text only: the words are said");
+                self.lose(".audio", "ollama answers in text only: the words are said");
                 Open::Text
             }
             BlockKind::Foreign { origin, kind, raw } => {
-                if *origin == super::super::NAME && *kind == "image" {
+                if *origin == NAME && *kind == "image" {
                     self.chunk("", out, |out| out.member("images", &[raw]));
                 } else {
                     let reason = format!("a block `{kind}` that only its own dialect has");
-                    self.losses.add("choices[0].content", reason);
+                    self.lose("", reason);
                 }
                 Open::Lost
             }
@@ -134,8 +147,8 @@ impl Encoder {
                 self.chunk("", out, |out| out.member("thinking", text));
             }
             (Delta::Input(part), Some(Open::Call { input, .. })) => input.push_str(part),
-            (Delta::Signature(_), _) => self.losses.add("choices[0].signature", PROOF),
-            (Delta::Citation(_), _) => self.losses.add("choices[0].citations", NO_PLACE),
+            (Delta::Signature(_), _) => self.lose(".signature", PROOF),
+            (Delta::Citation(_), _) => self.lose(".citations", NO_PLACE),
             // Of a block that is lost as a whole.
             _ => {}
         }
@@ -165,11 +178,12 @@ impl Encoder {
     }
 
     fn end(&mut self, out: &mut Vec<u8>) {
+        let (answer, message) = (self.extras.of(Place::Answer), self.extras.of(Place::Choice(0)));
         let mut losses = std::mem::take(&mut self.losses);
         self.line(
             "",
             out,
-            |_| {},
+            |out| message.iter().for_each(|(key, value)| out.member(key, value)),
             |out| {
                 out.member("done", &true);
                 if let Some(stop) = &self.stop {
@@ -178,6 +192,7 @@ impl Encoder {
                 if let Some(usage) = &self.usage {
                     write_usage(usage, out, &mut losses);
                 }
+                answer.iter().for_each(|(key, value)| out.member(key, value));
             },
         );
         self.losses = losses;
@@ -198,6 +213,20 @@ impl StreamEncoder for Encoder {
             // A blank line breaks the SDKs; a line that says nothing is what the server itself sends now and then.
             Event::Ping => self.chunk("", out, |_| {}),
             Event::Usage(usage) => self.usage = Some(*usage),
+            Event::ServiceTier(_) => self.losses.add("service_tier", NO_PLACE),
+            Event::Member { origin, place, name, raw } if *origin == NAME => {
+                self.extras.put(*place, name, raw);
+            }
+            Event::Member { place, name, .. } => {
+                let path = match place {
+                    Place::Answer => name.to_string(),
+                    Place::Choice(0) => format!("choices[0].{name}"),
+                    Place::Block(0, block) => format!("choices[0].content[{block}].{name}"),
+                    // Named as a whole.
+                    Place::Choice(_) | Place::Block(..) => return,
+                };
+                self.losses.add(path, "only its own dialect knows this member");
+            }
             Event::End => self.end(out),
             Event::BlockStart { choice: other @ 1.., .. }
             | Event::Delta { choice: other @ 1.., .. }
@@ -206,7 +235,10 @@ impl StreamEncoder for Encoder {
             | Event::Stop { choice: other @ 1.., .. } => {
                 self.losses.add(format!("choices[{other}]"), "ollama gives one answer");
             }
-            Event::BlockStart { kind, .. } => self.begin(kind, out),
+            Event::BlockStart { block, kind, .. } => {
+                self.block = *block;
+                self.begin(kind, out);
+            }
             Event::Delta { delta, .. } => self.delta(delta, out),
             Event::BlockStop { .. } => self.end_block(out),
             Event::Logprobs { raw, .. } => match logprobs::write(raw) {
