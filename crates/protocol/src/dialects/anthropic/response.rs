@@ -73,6 +73,15 @@ pub(super) fn around_counts(raw: &RawValue) -> Result<(Option<Text<'_>>, Fields<
     for counted in COUNTS {
         usage.raw(counted);
     }
+    // Both lives are in the model; what is neither stays.
+    usage.take_if("cache_creation", |raw| {
+        let mut lives: Fields<'_> = read(raw).ok()?;
+        let known = ["ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens"];
+        for life in known {
+            lives.raw(life);
+        }
+        lives.is_empty().then_some(())
+    });
     let tier = usage.take("service_tier")?;
     Ok((tier, usage))
 }
@@ -134,8 +143,15 @@ fn stop_word(reason: StopReason) -> &'static str {
     }
 }
 
-/// Writes the counts as members of `into`; the SDKs read all four.
+/// Writes the counts as members of `into`; the SDKs read all four. How long what was written to the cache lives is said
+/// if anything was.
 pub(super) fn usage_into(into: &mut Object<'_>, usage: &ir::Usage) {
+    if usage.cache_write > 0 {
+        let mut lives = into.object("cache_creation");
+        let short = usage.cache_write.saturating_sub(usage.cache_write_1h);
+        lives.value("ephemeral_5m_input_tokens", &short);
+        lives.value("ephemeral_1h_input_tokens", &usage.cache_write_1h);
+    }
     into.value("input_tokens", &usage.input);
     into.value("cache_creation_input_tokens", &usage.cache_write);
     into.value("cache_read_input_tokens", &usage.cache_read);
@@ -144,13 +160,8 @@ pub(super) fn usage_into(into: &mut Object<'_>, usage: &ir::Usage) {
 
 /// Names the counts that have no members here.
 pub(super) fn lose_counts(usage: &ir::Usage, losses: &mut Losses) {
-    for (name, count) in
-        [("usage.audio_input", usage.audio_input), ("usage.audio_output", usage.audio_output)]
-    {
-        if count > 0 {
-            losses.add(name, "the target does not count sound by itself");
-        }
-    }
+    let said = ["cache_read", "cache_write", "cache_write_1h", "reasoning"];
+    usage.lose_parts(&said, "the target does not count it by itself", losses);
 }
 
 /// Writes how much of the output was thinking, if any.

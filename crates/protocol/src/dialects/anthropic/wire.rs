@@ -152,7 +152,24 @@ pub(super) struct Usage {
     output_tokens: Option<u64>,
     cache_read_input_tokens: Option<u64>,
     cache_creation_input_tokens: Option<u64>,
+    cache_creation: Option<CacheCreation>,
     output_tokens_details: Option<OutputDetails>,
+}
+
+/// Tokens written to the cache, by how long they live there (type `CacheCreation` of the official SDK).
+#[derive(Debug, Default, Clone, Copy, Deserialize)]
+#[serde(default)]
+pub(super) struct CacheCreation {
+    ephemeral_5m_input_tokens: Option<u64>,
+    ephemeral_1h_input_tokens: Option<u64>,
+}
+
+impl CacheCreation {
+    /// All of them.
+    pub(super) fn total(self) -> u64 {
+        let count = |tokens: Option<u64>| tokens.unwrap_or(0);
+        count(self.ephemeral_5m_input_tokens).saturating_add(count(self.ephemeral_1h_input_tokens))
+    }
 }
 
 #[derive(Debug, Default, Clone, Copy, Deserialize)]
@@ -174,7 +191,11 @@ impl Usage {
         set(&mut total.input, self.input_tokens);
         set(&mut total.output, self.output_tokens);
         set(&mut total.cache_read, self.cache_read_input_tokens);
-        set(&mut total.cache_write, self.cache_creation_input_tokens);
+        let by_life = self.cache_creation;
+        set(&mut total.cache_write, self.cache_creation_input_tokens.or(by_life.map(CacheCreation::total)));
+        set(&mut total.cache_write_1h, by_life.and_then(|written| written.ephemeral_1h_input_tokens));
+        // Totals that contradict their parts are not passed on.
+        total.cache_write_1h = total.cache_write_1h.min(total.cache_write);
         set(&mut total.reasoning, self.output_tokens_details.and_then(|details| details.thinking_tokens));
     }
 }

@@ -86,14 +86,25 @@ pub(super) fn stop<'a>(word: Text<'a>, sequence: Option<Text<'a>>, calls: bool) 
 
 /// The usage; Converse counts cached tokens beside the input, as the model here does.
 pub(super) fn usage(wire: &wire::Usage<'_>) -> Usage {
+    let written = |ttl: &str| -> u64 {
+        let details = wire.cache_details.as_deref().unwrap_or_default().iter();
+        let of_life = details.filter(|detail| detail.ttl.as_deref().is_some_and(|known| known == ttl));
+        of_life.fold(0, |sum: u64, detail| sum.saturating_add(detail.tokens.unwrap_or(0)))
+    };
+    let cache_write = wire.cache_write.unwrap_or_else(|| written(HOUR).saturating_add(written(FIVE_MINUTES)));
     Usage {
         input: wire.input.unwrap_or(0),
         cache_read: wire.cache_read.unwrap_or(0),
-        cache_write: wire.cache_write.unwrap_or(0),
+        cache_write,
+        cache_write_1h: written(HOUR).min(cache_write),
         output: wire.output.unwrap_or(0),
         ..Usage::default()
     }
 }
+
+/// How long what is written to the cache may live (API description, `CacheTTL`).
+const HOUR: &str = "1h";
+const FIVE_MINUTES: &str = "5m";
 
 fn total_of(usage: &Usage) -> u64 {
     usage.total_input().saturating_add(usage.output)
@@ -186,15 +197,8 @@ pub(super) fn stop_word<'s>(stop: &'s Stop<'_>, own: bool, losses: &mut Losses) 
 
 /// Names the counts that Converse has no members for.
 pub(super) fn lose_counts(usage: &Usage, losses: &mut Losses) {
-    for (name, count) in [
-        ("usage.reasoning", usage.reasoning),
-        ("usage.audio_input", usage.audio_input),
-        ("usage.audio_output", usage.audio_output),
-    ] {
-        if count > 0 {
-            losses.add(name, "Converse counts input, output and cache only");
-        }
-    }
+    let said = ["cache_read", "cache_write", "cache_write_1h"];
+    usage.lose_parts(&said, "Converse counts input, output and cache only", losses);
 }
 
 /// Writes usage. A count of cached tokens that is zero is left out.
@@ -212,6 +216,19 @@ pub(super) fn write_usage(usage: &Usage, extra: &Members<'_>, json: &mut Json<'_
             if count > 0 {
                 json.member_number(name, count);
             }
+        }
+        if usage.cache_write_1h > 0 {
+            json.member_array("cacheDetails", |json| {
+                let short = usage.cache_write.saturating_sub(usage.cache_write_1h);
+                for (ttl, tokens) in [(HOUR, usage.cache_write_1h), (FIVE_MINUTES, short)] {
+                    if tokens > 0 {
+                        json.object(|json| {
+                            json.member_text("ttl", ttl);
+                            json.member_number("inputTokens", tokens);
+                        });
+                    }
+                }
+            });
         }
         json.rest(extra, "usage");
     });

@@ -237,6 +237,12 @@ object! {
         total / "totalTokens": u64,
         cache_read / "cacheReadInputTokens": u64,
         cache_write / "cacheWriteInputTokens": u64,
+        cache_details / "cacheDetails": Vec<CacheDetail<'a>>,
+    }
+    /// Tokens written to the cache to live for so long.
+    CacheDetail {
+        ttl / "ttl": Text<'a>,
+        tokens / "inputTokens": u64,
     }
     /// Any event of a stream.
     Event {

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     codec::{Encoded, Reply},
-    ir::{Block, Choice, Content, Fault, FaultKind, Losses, Response, Stop, StopReason},
+    ir::{Block, Choice, Content, Fault, FaultKind, Losses, Members, Response, Stop, StopReason},
 };
 
 /// Reads a `GenerateContentResponse`. A blocked prompt is one answer with nothing in it but its end.
@@ -129,7 +129,8 @@ pub(super) fn write(response: &Response<'_>, reply: Reply<'_>) -> Encoded {
         let losses = &mut writer.losses;
         object.object_if_any("usageMetadata", |object| {
             if let Some(usage) = response.usage {
-                usage::write(object, usage, losses);
+                let none = Members::new();
+                usage::write(object, usage, if at_home { &response.extra } else { &none }, losses);
             }
             tier(object, response.service_tier.as_deref());
             if at_home {

@@ -6,6 +6,10 @@ use super::{
 };
 use crate::ir::{Losses, Members, Usage, raw};
 
+/// The modalities that are counted by themselves.
+const AUDIO: &str = "AUDIO";
+const IMAGE: &str = "IMAGE";
+
 /// The usage; `None` if nothing was counted.
 pub(super) fn read(wire: &wire::Usage<'_>) -> Option<Usage> {
     let counts = [wire.prompt, wire.cached, wire.candidates, wire.tool_prompt, wire.thoughts, wire.total];
@@ -14,19 +18,26 @@ pub(super) fn read(wire: &wire::Usage<'_>) -> Option<Usage> {
     }
     let count = |number: Option<Int>| number.map_or(0, Int::count);
     let (cached, thoughts) = (count(wire.cached), count(wire.thoughts));
+    let of = |kind: &str, list: &Option<Vec<Modality<'_>>>| -> u64 {
+        let entries = list.as_deref().unwrap_or_default().iter().filter(|entry| word(entry) == kind);
+        entries.fold(0, |sum, entry| sum.saturating_add(count(entry.count)))
+    };
     Some(Usage {
-        input: count(wire.prompt).saturating_add(count(wire.tool_prompt)).saturating_sub(cached),
+        input: count(wire.prompt).saturating_sub(cached).saturating_add(count(wire.tool_prompt)),
         cache_read: cached,
-        cache_write: 0,
         output: count(wire.candidates).saturating_add(thoughts),
         reasoning: thoughts,
-        audio_input: audio(wire.prompt_details.as_deref()),
-        audio_output: audio(wire.candidates_details.as_deref()),
+        audio_input: of(AUDIO, &wire.prompt_details),
+        audio_output: of(AUDIO, &wire.candidates_details),
+        image_input: of(IMAGE, &wire.prompt_details),
+        image_output: of(IMAGE, &wire.candidates_details),
+        tool_input: count(wire.tool_prompt),
+        ..Usage::default()
     })
 }
 
 /// What [`Usage`] has no place for, as extra members of the answer: unknown ones, and details of media other than
-/// audio (those of text follow from the rest).
+/// audio and pictures (those of text follow from the rest).
 pub(super) fn leftovers<'a>(wire: &wire::Usage<'a>) -> Members<'a> {
     let mut extra: Members<'a> = Vec::new();
     let details = [
@@ -37,7 +48,7 @@ pub(super) fn leftovers<'a>(wire: &wire::Usage<'a>) -> Members<'a> {
     ];
     for (name, list) in details {
         let list = list.as_deref().unwrap_or_default();
-        if list.iter().any(|entry| !matches!(word(entry), "TEXT" | "AUDIO")) {
+        if list.iter().any(|entry| !matches!(word(entry), "TEXT" | AUDIO | IMAGE)) {
             let value: Vec<_> = list.iter().map(Listed::of).collect();
             extra.push((format!("usageMetadata.{name}").into(), raw(&value)));
         }
@@ -64,47 +75,58 @@ impl<'a> Listed<'a> {
 fn word<'m>(entry: &'m Modality<'_>) -> &'m str {
     match entry.modality.map_or("", |raw| raw.get()) {
         "" | "1" => "TEXT",
-        "2" => "IMAGE",
+        "2" => IMAGE,
         "3" => "VIDEO",
-        "4" => "AUDIO",
+        "4" => AUDIO,
         "5" => "DOCUMENT",
         text => text.trim_matches('"'),
     }
 }
 
-fn audio(details: Option<&[Modality<'_>]>) -> u64 {
-    let audio = details.unwrap_or_default().iter().filter(|entry| word(entry) == "AUDIO");
-    audio.map(|entry| entry.count.map_or(0, Int::count)).sum()
-}
-
 /// Writes the value of `usageMetadata`. Counts of zero are left out, as protobuf's JSON mapping does.
-pub(super) fn write(object: &mut Object<'_>, usage: Usage, losses: &mut Losses) {
+/// `kept` are the answer's own members, which say more than the usage does of the same lists.
+pub(super) fn write(object: &mut Object<'_>, usage: Usage, kept: &Members<'_>, losses: &mut Losses) {
     let mut count = |name: &str, number: u64| {
         if number > 0 {
             object.plain(name, number);
         }
     };
     let prompt = usage.total_input();
-    count("promptTokenCount", prompt);
+    count("promptTokenCount", prompt.saturating_sub(usage.tool_input));
+    count("toolUsePromptTokenCount", usage.tool_input);
     count("cachedContentTokenCount", usage.cache_read);
     count("candidatesTokenCount", usage.output.saturating_sub(usage.reasoning));
     count("thoughtsTokenCount", usage.reasoning);
     count("totalTokenCount", prompt.saturating_add(usage.output));
-    for (name, audio) in
-        [("promptTokensDetails", usage.audio_input), ("candidatesTokensDetails", usage.audio_output)]
-    {
-        if audio > 0 {
-            object.array(name, |array| {
-                array.object(|entry| {
-                    entry.text("modality", "AUDIO");
-                    entry.plain("tokenCount", audio);
-                });
-            });
+    for (name, audio, image) in [
+        ("promptTokensDetails", usage.audio_input, usage.image_input),
+        ("candidatesTokensDetails", usage.audio_output, usage.image_output),
+    ] {
+        let is_kept = kept.iter().any(|(key, _)| key.strip_prefix("usageMetadata.") == Some(name));
+        if is_kept || (audio == 0 && image == 0) {
+            continue;
         }
+        object.array(name, |array| {
+            for (modality, tokens) in [(AUDIO, audio), (IMAGE, image)] {
+                if tokens > 0 {
+                    array.object(|entry| {
+                        entry.text("modality", modality);
+                        entry.plain("tokenCount", tokens);
+                    });
+                }
+            }
+        });
     }
-    if usage.cache_write > 0 {
-        losses.add("usage.cache_write", "counted in promptTokenCount only");
-    }
+    let said = [
+        "cache_read",
+        "reasoning",
+        "audio_input",
+        "audio_output",
+        "image_input",
+        "image_output",
+        "tool_input",
+    ];
+    usage.lose_parts(&said, "counted in promptTokenCount only", losses);
 }
 
 #[cfg(test)]
@@ -122,27 +144,34 @@ mod tests {
         assert_eq!((usage.input, usage.cache_read, usage.output, usage.reasoning), (8, 3512, 946, 940));
         let mut losses = Losses::default();
         assert_eq!(
-            raw_object(|object| write(object, usage, &mut losses)).get(),
+            raw_object(|object| write(object, usage, &Members::new(), &mut losses)).get(),
             r#"{"promptTokenCount":3520,"cachedContentTokenCount":3512,"candidatesTokenCount":6,"thoughtsTokenCount":940,"totalTokenCount":4466,"promptTokensDetails":[{"modality":"AUDIO","tokenCount":3500}]}"#,
         );
         assert!(leftovers(&wire).is_empty() && losses.is_empty());
     }
 
     #[test]
-    fn tool_prompts_are_input_and_pictures_are_named() {
+    fn tool_prompts_are_input_and_what_is_not_counted_stays() {
         let wire: wire::Usage<'_> = serde_json::from_str(
-            r#"{"promptTokenCount":85,"toolUsePromptTokenCount":149,"trafficType":"X","promptTokensDetails":[{"modality":2,"tokenCount":80}]}"#,
+            r#"{"promptTokenCount":85,"toolUsePromptTokenCount":149,"trafficType":"X","promptTokensDetails":[{"modality":2,"tokenCount":80},{"modality":"VIDEO","tokenCount":5}]}"#,
         )
         .unwrap();
-        assert_eq!(read(&wire).unwrap().input, 234);
+        let usage = read(&wire).unwrap();
+        assert_eq!((usage.input, usage.tool_input, usage.image_input), (234, 149, 80));
         let left = leftovers(&wire);
         let left: Vec<_> = left.iter().map(|(key, value)| format!("{key}={}", value.get())).collect();
         assert_eq!(
             left,
             [
-                r#"usageMetadata.promptTokensDetails=[{"modality":"IMAGE","tokenCount":80}]"#,
+                r#"usageMetadata.promptTokensDetails=[{"modality":"IMAGE","tokenCount":80},{"modality":"VIDEO","tokenCount":5}]"#,
                 r#"usageMetadata.trafficType="X""#
             ]
+        );
+        let written = raw_object(|object| write(object, usage, &leftovers(&wire), &mut Losses::default()));
+        assert_eq!(
+            written.get(),
+            r#"{"promptTokenCount":85,"toolUsePromptTokenCount":149,"totalTokenCount":234}"#,
+            "the list that is kept is not written twice"
         );
     }
 }

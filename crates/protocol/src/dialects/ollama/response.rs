@@ -104,16 +104,7 @@ pub(super) fn done_reason<'s>(stop: &'s Stop<'_>, is_home: bool, losses: &mut Lo
 pub(super) fn write_usage(usage: &Usage, out: &mut Object<'_>, losses: &mut Losses) {
     out.maybe("prompt_eval_count", Some(usage.total_input()).filter(|count| *count > 0));
     out.maybe("eval_count", Some(usage.output).filter(|count| *count > 0));
-    let parts = [
-        ("usage.cache_read", usage.cache_read),
-        ("usage.cache_write", usage.cache_write),
-        ("usage.reasoning", usage.reasoning),
-        ("usage.audio_input", usage.audio_input),
-        ("usage.audio_output", usage.audio_output),
-    ];
-    for (path, _) in parts.iter().filter(|(_, count)| *count > 0) {
-        losses.add(*path, "ollama counts prompt and answer only");
-    }
+    usage.lose_parts(&[], "ollama counts prompt and answer only", losses);
 }
 
 /// Writes a whole answer for a client.

@@ -9,7 +9,7 @@ use super::{
     encode_request::TIERS,
     object::{DataUrl, Writer, inner, list_into, object_into, put},
     reasoning,
-    wire::write_usage,
+    wire::{lose_counts, write_usage},
 };
 use crate::{
     codec::{Encoded, Reply},
@@ -63,6 +63,7 @@ pub(super) fn encode(response: &Response<'_>, reply: Reply<'_>) -> Encoded {
         });
         if let Some(usage) = &response.usage {
             write_usage(object, usage);
+            lose_counts(usage, answer.losses);
         }
         match response.service_tier.as_deref() {
             None => {}

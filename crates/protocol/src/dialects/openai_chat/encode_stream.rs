@@ -8,7 +8,7 @@ use super::{
     error,
     object::{Writer, list_into, object_into, put},
     reasoning,
-    wire::write_usage,
+    wire::{lose_counts, write_usage},
 };
 use crate::{
     codec::{Reply, StreamEncoder},
@@ -402,7 +402,10 @@ impl StreamEncoder for Encoder {
             Event::BlockStop { choice, .. } => self.end_block(*choice, out),
             Event::Logprobs { choice, raw } => self.logprobs(*choice, raw, out),
             Event::Stop { choice, stop } => self.stop(*choice, stop, out),
-            Event::Usage(usage) => self.usage = Some(*usage),
+            Event::Usage(usage) => {
+                lose_counts(usage, &mut self.losses);
+                self.usage = Some(*usage);
+            }
             Event::ServiceTier(tier) => match gpt::tier(tier, TIERS) {
                 Some(tier) => self.tier = Some(tier.to_owned()),
                 None => self.losses.add("service_tier", "no such class of service here"),

@@ -31,6 +31,7 @@ struct Details {
     cache_write_tokens: Option<u64>,
     reasoning_tokens: Option<u64>,
     audio_tokens: Option<u64>,
+    image_tokens: Option<u64>,
 }
 
 impl Usage {
@@ -59,14 +60,19 @@ impl Usage {
             reasoning: reasoning.min(output),
             audio_input: of_input.audio_tokens.unwrap_or(0),
             audio_output: of_output.audio_tokens.unwrap_or(0),
+            image_input: of_input.image_tokens.unwrap_or(0),
+            image_output: of_output.image_tokens.unwrap_or(0),
+            ..ir::Usage::default()
         })
     }
 }
 
 /// Writes usage as this dialect counts it, as the value of a `usage` member: cached tokens inside the total. Counts that
-/// the conversation model does not have (predictions, costs) are not made up.
+/// the conversation model does not have (predictions, costs) are not made up; pictures are counted as the images API
+/// and the servers that imitate this one do, where there are any.
 pub(super) fn write_usage(object: &mut super::object::Writer<'_>, usage: &ir::Usage) {
     let input = usage.total_input();
+    let some = |count: u64| Some(count).filter(|count| *count > 0);
     object.object("usage", |object| {
         object.put("prompt_tokens", &input);
         object.put("completion_tokens", &usage.output);
@@ -75,12 +81,28 @@ pub(super) fn write_usage(object: &mut super::object::Writer<'_>, usage: &ir::Us
             object.put("cached_tokens", &usage.cache_read);
             object.put("cache_write_tokens", &usage.cache_write);
             object.put("audio_tokens", &usage.audio_input);
+            object.put_some("image_tokens", some(usage.image_input).as_ref());
         });
         object.object("completion_tokens_details", |object| {
             object.put("reasoning_tokens", &usage.reasoning);
             object.put("audio_tokens", &usage.audio_output);
+            object.put_some("image_tokens", some(usage.image_output).as_ref());
         });
     });
+}
+
+/// Names the counts that have no members here.
+pub(super) fn lose_counts(usage: &ir::Usage, losses: &mut ir::Losses) {
+    let said = [
+        "cache_read",
+        "cache_write",
+        "reasoning",
+        "audio_input",
+        "audio_output",
+        "image_input",
+        "image_output",
+    ];
+    usage.lose_parts(&said, "no such count here", losses);
 }
 
 /// One chunk of a streamed chat or text completion.

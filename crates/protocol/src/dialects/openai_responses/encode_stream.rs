@@ -198,13 +198,8 @@ impl ResponseEncoder {
     }
 
     fn count(&mut self, usage: Usage) {
-        for (name, count) in
-            [("usage.audio_input", usage.audio_input), ("usage.audio_output", usage.audio_output)]
-        {
-            if count > 0 {
-                self.output.losses.add(name, "the dialect does not count sound by itself");
-            }
-        }
+        let said = ["cache_read", "cache_write", "reasoning"];
+        usage.lose_parts(&said, "the dialect does not count it by itself", &mut self.output.losses);
         self.usage = Some(usage);
     }
 

@@ -118,10 +118,6 @@ fn answer(message: &mut Map<String, Value>) {
         *time = format!("{}Z", &time[..19]);
     }
     if let Some(usage) = message.get_mut("usageMetadata").and_then(Value::as_object_mut) {
-        let tool_prompt = usage.remove("toolUsePromptTokenCount").map_or(0, |count| count.as_u64().unwrap());
-        if tool_prompt > 0 {
-            usage["promptTokenCount"] = (usage["promptTokenCount"].as_u64().unwrap() + tool_prompt).into();
-        }
         // Some events of streams leave the candidates out of the total.
         usage.remove("totalTokenCount");
         usage.values_mut().filter_map(Value::as_array_mut).for_each(|details| {

@@ -158,18 +158,9 @@ fn usage(before: Option<&Usage>, after: Option<&Usage>, losses: &Losses, found: 
     if (before.total_input(), before.output) != (after.total_input(), after.output) {
         found.silent.push(format!("usage was {before:?} and is {after:?}"));
     }
-    let parts = |usage: &Usage| {
-        [
-            ("cache_read", usage.cache_read),
-            ("cache_write", usage.cache_write),
-            ("reasoning", usage.reasoning),
-            ("audio_input", usage.audio_input),
-            ("audio_output", usage.audio_output),
-        ]
-    };
-    for ((name, count), (_, other)) in parts(before).into_iter().zip(parts(after)) {
-        if count != other && !differ::is_named(losses, &format!("usage.{name}")) {
-            found.silent.push(format!("usage.{name} was {count} and is {other}"));
+    for ((path, count), (_, other)) in before.parts().into_iter().zip(after.parts()) {
+        if count != other && !differ::is_named(losses, path) {
+            found.silent.push(format!("{path} was {count} and is {other}"));
         }
     }
 }

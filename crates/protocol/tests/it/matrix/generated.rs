@@ -6,9 +6,9 @@ use lockgate_protocol::{
     dialect::Dialect,
     dialects::DIALECTS,
     ir::{
-        Block, BlockKind, Choice, Content, Delta, Effort, Event, Media, Members, Message, OutputFormat,
-        Place, Reasoning, Request, Response, Role, Sampling, Signature, Source, Stop, StopReason, Text,
-        Thinking, Tool, ToolKind, ToolResult, ToolUse, Usage, raw,
+        Block, BlockKind, Choice, Content, Delta, Effort, Event, Losses, Media, Members, Message,
+        OutputFormat, Place, Reasoning, Request, Response, Role, Sampling, Signature, Source, Stop,
+        StopReason, Text, Thinking, Tool, ToolKind, ToolResult, ToolUse, Usage, raw,
     },
 };
 use proptest::{collection::vec, option, prelude::*, sample::select, test_runner::TestCaseResult};
@@ -225,21 +225,33 @@ fn blocks() -> impl Strategy<Value = Vec<Block<'static>>> {
     })
 }
 
-fn response() -> impl Strategy<Value = Response<'static>> {
-    let count = || 0..9999_u64;
-    let usage = (count(), count(), count(), count(), 0..99_u64).prop_map(
-        |(input, cache_read, cache_write, output, reasoning)| Usage {
+/// Counts whose parts are no more than what they are parts of.
+fn usage() -> impl Strategy<Value = Usage> {
+    let counts = (0..9999_u64, 0..9999_u64, 0..9999_u64, 0..9999_u64);
+    let parts = vec(option::of(0..=16_u64), 7);
+    (counts, parts).prop_map(|((input, cache_read, cache_write, output), parts)| {
+        let part = |at: usize, of: u64| parts[at].map_or(0, |sixteenths| of * sixteenths / 16);
+        let reasoning = part(1, output);
+        Usage {
             input,
             cache_read,
             cache_write,
-            output: output + reasoning,
+            cache_write_1h: part(0, cache_write),
+            output,
             reasoning,
-            ..Usage::default()
-        },
-    );
+            audio_input: part(2, input),
+            audio_output: part(3, output - reasoning),
+            image_input: part(4, input),
+            image_output: part(5, output - reasoning),
+            tool_input: part(6, input),
+        }
+    })
+}
+
+fn response() -> impl Strategy<Value = Response<'static>> {
     let tier = option::of(select(vec!["default", "standard", "flex", "priority", "of their own"]));
     let around = (tier, option::of(number()), option::of(number()), option::of(number()));
-    (blocks(), any::<bool>(), usage, around).prop_map(|(mut blocks, is_cut, usage, around)| {
+    (blocks(), any::<bool>(), usage(), around).prop_map(|(mut blocks, is_cut, usage, around)| {
         let member =
             |value: Option<Value>| value.map(|value| ("x_only".into(), raw(&value))).into_iter().collect();
         let (tier, answer, choice, block) = around;
@@ -417,12 +429,46 @@ fn check_home(response: &Response<'static>, size: usize, dialect: &dyn Dialect) 
     Ok(())
 }
 
+/// An answer of `dialect` that reports this usage, as the dialect reads it.
+fn counted(usage: Usage, dialect: &dyn Dialect) -> (Usage, Losses) {
+    let choices = vec![Choice {
+        blocks: vec![Content::text("so").into()],
+        stop: Some(Stop::new(StopReason::End)),
+        ..Choice::default()
+    }];
+    let response = Response { choices, usage: Some(usage), ..Response::default() };
+    let request = answers::request(None, dialect);
+    let encoded = dialect.codec().encode_response(&response, cases::reply(dialect, &request));
+    let read = dialect.codec().decode_response(&encoded.body).unwrap().usage;
+    (read.unwrap_or_default(), encoded.losses)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(CASES))]
 
     #[test]
     fn a_request_says_in_each_dialect_what_the_dialect_can_say(request in request()) {
         DIALECTS.iter().try_for_each(|dialect| check_request(&request, *dialect))?;
+    }
+
+    #[test]
+    fn usage_is_neither_lost_nor_counted_twice_in_any_pair(usage in usage()) {
+        let totals = |usage: &Usage| (usage.total_input(), usage.output);
+        for from in DIALECTS {
+            let (reported, _) = counted(usage, *from);
+            prop_assert_eq!(totals(&reported), totals(&usage), "{}", from.name());
+            let (again, losses) = counted(reported, *from);
+            prop_assert_eq!(again, reported, "{} at home: {}", from.name(), losses);
+            prop_assert!(losses.is_empty(), "{} at home: {}", from.name(), losses);
+            for to in DIALECTS {
+                let (told, losses) = counted(reported, *to);
+                prop_assert_eq!(totals(&told), totals(&usage), "{} -> {}", from.name(), to.name());
+                for ((path, before), (_, after)) in reported.parts().into_iter().zip(told.parts()) {
+                    let is_lost = losses.iter().any(|loss| loss.path == path);
+                    prop_assert!(before == after || is_lost, "{} -> {}: {path}", from.name(), to.name());
+                }
+            }
+        }
     }
 
     #[test]

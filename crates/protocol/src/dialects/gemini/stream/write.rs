@@ -271,7 +271,7 @@ impl Encoder {
             if is_last {
                 object.object_if_any("usageMetadata", |object| {
                     if let Some(usage) = usage {
-                        usage::write(object, usage, &mut losses);
+                        usage::write(object, usage, &extra, &mut losses);
                     }
                     response::tier(object, tier.as_deref());
                     object.members_under("usageMetadata.", &extra);
