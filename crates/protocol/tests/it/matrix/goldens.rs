@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::{
     answers,
-    cases::{self, Source},
+    cases::{self, Said, Source},
     differ::Differences,
     gist, requests, streams,
 };
@@ -30,6 +30,24 @@ fn shape(body: &[u8]) -> String {
         _ => format!("{name}:{}", value.to_string().len()),
     };
     value.as_object().unwrap().iter().map(member).collect::<Vec<_>>().join(" ")
+}
+
+/// Every member of an error body: names and numbers of the dialect as they are, words by their size.
+fn anatomy(value: &Value) -> String {
+    let is_name = |text: &str| {
+        let is_plain =
+            |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-' | '.' | '/');
+        text.len() <= 64 && text.chars().all(is_plain)
+    };
+    match value {
+        Value::Object(members) => {
+            let member = |(name, value): (&String, &Value)| format!("{name}:{}", anatomy(value));
+            format!("{{{}}}", members.iter().map(member).collect::<Vec<_>>().join(" "))
+        }
+        Value::Array(list) => format!("[{}]", list.iter().map(anatomy).collect::<Vec<_>>().join(" ")),
+        Value::String(text) if !is_name(text) => format!("text({})", text.len()),
+        other => other.to_string(),
+    }
 }
 
 /// The kinds of the events of a stream, each with how often it comes in a row.
@@ -173,7 +191,7 @@ fn told(source: &Source) -> String {
         let names: Vec<String> = gist::settings(request).into_iter().map(|(name, _)| name).collect();
         let _ = writeln!(all, "with: {}", names.join(" "));
     }
-    if let Some(response) = answers::decode(source) {
+    if let Some(response) = answers::decode(source).or_else(|| streams::decode(source)) {
         let stops: Vec<_> =
             response.choices.iter().map(|choice| choice.stop.as_ref().map(|stop| stop.reason)).collect();
         let _ = writeln!(all, "is told: {}, {stops:?}", gist::told(&gist::of_response(&response)));
@@ -202,10 +220,13 @@ fn told_answer(source: &Source, dialect: &dyn Dialect, all: &mut String) {
         let asked = answers::request_body(source, dialect);
         let to = answers::translate(&cell, &response, dialect, &answers::request(asked.as_deref(), dialect));
         let _ = writeln!(all, "  answer: {}", shape(&to.encoded.body));
-        tell(all, &to.encoded.losses, &to.differences, BTreeSet::new());
+        let Said::Whole(body) = &source.answer else { return };
+        let unsaid = unsaid(body, &to.encoded.body, &to.encoded.losses);
+        tell(all, &to.encoded.losses, &to.differences, unsaid);
     }
     if let Some(fault) = answers::fault(source) {
-        let _ = writeln!(all, "  error: {}", shape(&dialect.codec().encode_error(&fault)));
+        let body: Value = serde_json::from_slice(&dialect.codec().encode_error(&fault)).unwrap();
+        let _ = writeln!(all, "  error: {}", anatomy(&body));
     }
     if let Some(cell) = streams::cell(source, dialect) {
         let _ = writeln!(all, "  stream: {}", beat(dialect.codec().framing(), &cell.translated.bytes));

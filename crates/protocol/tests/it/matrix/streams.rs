@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
 use lockgate_protocol::{
     codec::{Codec, Step},
     dialect::Dialect,
     dialects::DIALECTS,
-    framing::Framing,
+    framing::{Framer, Framing},
     ir::{Choice, Fault, FaultKind, Loss, Losses, Request, Response, Usage},
 };
 
@@ -32,6 +33,12 @@ fn events(source: &Source) -> Option<&[Vec<u8>]> {
         Said::Stream(events, _) => Some(events),
         Said::Whole(_) => None,
     }
+}
+
+/// The recorded stream folded into a whole answer, if it is one and complete.
+pub(super) fn decode(source: &Source) -> Option<Response<'static>> {
+    let (fold, step) = fold::read(source.dialect.name(), source.decoder(), events(source)?, |_| {});
+    (step == Step::End).then_some(fold.response)
 }
 
 /// Reads `events` of the source and writes them as a stream of `dialect`.
@@ -182,4 +189,62 @@ fn no_cut_stream_is_whole_in_any_dialect() {
             }
         }
     }
+}
+
+/// Steps between the places at which a whole stream is split: a prime, so that they fall everywhere in its events.
+const STRIDE: usize = 1009;
+
+/// The events of `pieces`, as the framing cuts them.
+fn framed(framing: Framing, pieces: &[&[u8]]) -> Vec<Vec<u8>> {
+    let mut framer = Framer::new(framing);
+    let mut events = Vec::new();
+    for piece in pieces {
+        let batch = framer.push(&Bytes::copy_from_slice(piece)).unwrap();
+        events.extend(batch.events().map(<[u8]>::to_vec));
+    }
+    events.extend(framer.finish().map(|last| last.to_vec()));
+    events
+}
+
+/// What the decoder makes of a stream's events, one line each.
+fn heard(source: &Source, events: &[Vec<u8>]) -> Vec<String> {
+    let mut heard = Vec::new();
+    let (_, step) = fold::read(source.dialect.name(), source.decoder(), events, |event| {
+        heard.push(format!("{event:?}"));
+    });
+    heard.push(format!("{step:?}"));
+    heard
+}
+
+/// A decoder sees a stream through its framing only, so that the same events of the framing are the same answer. Each
+/// byte of each stream is a place to split: of its own event and its neighbours, since a framing begins anew behind each
+/// event. Whole streams are split at every [`STRIDE`]th byte, and come byte by byte once.
+#[test]
+fn every_stream_gives_the_same_events_wherever_it_is_split() {
+    let mut count = 0;
+    for source in cases::all() {
+        let Said::Stream(events, is_wrapped) = &source.answer else { continue };
+        count += 1;
+        let framing = if *is_wrapped { Framing::EventStream } else { source.dialect.codec().framing() };
+        let bytes = events.concat();
+        let whole = framed(framing, &[&bytes]);
+        let single: Vec<&[u8]> = bytes.chunks(1).collect();
+        let (by_byte, recorded) = (heard(&source, &framed(framing, &single)), heard(&source, events));
+        assert_eq!(by_byte, recorded, "{}, byte by byte", source.id);
+        for at in (0..=bytes.len()).step_by(STRIDE) {
+            let (left, right) = bytes.split_at(at);
+            assert!(framed(framing, &[left, right]) == whole, "{}, split at byte {at}", source.id);
+        }
+        for at in 0..events.len() {
+            let near = events[at.saturating_sub(1)..(at + 2).min(events.len())].concat();
+            let expected = framed(framing, &[&near]);
+            let before = if at == 0 { 0 } else { events[at - 1].len() };
+            for byte in before..=before + events[at].len() {
+                let (left, right) = near.split_at(byte);
+                let got = framed(framing, &[left, right]);
+                assert!(got == expected, "{}, event {at} split at byte {}", source.id, byte - before);
+            }
+        }
+    }
+    assert!(count > 0 || cases::all().len() == DIALECTS.len(), "no streams were recorded");
 }
