@@ -5,6 +5,7 @@ use lockgate_protocol::{
     dialect::{Dialect, Operation},
     dialects::DIALECTS,
     ir::{Fault, FaultKind, Request},
+    translate::Pair,
 };
 
 /// The answer is for a client that asked for nothing special. Gemini's streams are events where the query says so.
@@ -31,7 +32,7 @@ pub(super) fn request(dialect: &dyn Dialect, input: &[u8]) {
 
 fn write_request(from: &dyn Dialect, to: &dyn Dialect, request: &Request<'_>) {
     let target = Target { model: "model", max_output: None, version: None };
-    let Ok(encoded) = to.codec().encode_request(request, target) else { return };
+    let Ok(encoded) = Pair::new(from.codec(), to.codec()).request(request, target) else { return };
     super::assert_json(&encoded.body, to.name());
     let head = RequestHead { model: Some("model"), stream: Some(request.stream), path: "" };
     let again = to.codec().decode_request(head, &encoded.body);

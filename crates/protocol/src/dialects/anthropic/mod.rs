@@ -11,9 +11,10 @@
 //!   `standard_only`.
 //! - `max_tokens` is filled in if it is missing; thinking that nobody signed or that another provider signed is left out
 //!   of requests, and ids of calls that the API would refuse are mapped: all but the last are named as losses.
-//! - Answers always have `stop_sequence` and all four counts of `usage`.
-//! - Streams have no place for `caller` of a call, for `container` and `context_management`, nor for the members of `usage`
-//!   beyond the counts.
+//! - Answers always have `stop_sequence` and all four counts of `usage`, and `cache_creation` if anything was written to
+//!   the cache, else not.
+//! - Streams say `container`, `context_management` and the members of `usage` beyond the counts, `service_tier` among
+//!   them, in `message_delta`, wherever they came; what is null is left out.
 
 mod base64;
 mod block_decode;

@@ -11,8 +11,9 @@
 //! - A `cachePoint` without a type gets one.
 //! - Members that nobody knows are kept, but for those inside `toolChoice`, `textFormat`, `source` and `output`.
 //! - In answers, counts of cached tokens that are 0 are left out, and `metrics` are added where there are none.
-//! - In streams, `end_turn` of a turn that calls tools is written `tool_use`, blocks in which nothing is said are left out, padding (`p`) and what `metadata` has beside usage are
-//!   dropped, and `metrics.latencyMs` is 0.
+//! - In streams, `end_turn` of a turn that calls tools is written `tool_use`, blocks in which nothing is said are left
+//!   out, padding (`p`) is dropped, what `messageStop` and `metadata` have beside stop reason and usage stands in
+//!   `metadata`, and `metrics` are added where there are none.
 
 pub(super) mod citation;
 mod content_decode;

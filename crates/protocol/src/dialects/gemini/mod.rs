@@ -14,8 +14,7 @@
 //!   again; an `error` that is neither text nor an object becomes text. A result without an id gets that of its call.
 //!   Calls without arguments have `args: {}`.
 //! - Answers: `index` is always there, `content` too; `finishReason` is a word, never a number; `createTime` is to the
-//!   second; token ids of log probabilities are left out. `usageMetadata` counts tool prompts in `promptTokenCount` and
-//!   details text no more.
+//!   second; token ids of log probabilities are left out. `usageMetadata` details text no more.
 //!
 //! Losses by design, towards Gemini: see [`request`] and [`part`]; each is named with its path. The form of a stream
 //! follows the path: server-sent events with `alt=sse` in its query, else one JSON array.

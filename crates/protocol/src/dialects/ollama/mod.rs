@@ -21,8 +21,8 @@
 //! - `created_at` is in whole seconds, UTC. `role` and `content` (`response`) are written out; empty `thinking`, `images`
 //!   and `tool_calls` are left out, as are token counts of zero; `image` of generate becomes `images`.
 //! - A call without id gets one, made from the answer's time, the call's position and name.
-//! - In a stream `done_reason` is written out, the last line carries no text, calls are a line each, log probabilities too, and what only this dialect
-//!   says at the end (durations, `context`) has no place in the events and is left out.
+//! - In a stream `done_reason` is written out, the last line carries no text, calls are a line each, log probabilities
+//!   too, and what only this dialect says (durations, `context`) stands in the last line.
 //!
 //! Two kinds of members have no field of their own in the model: options that other dialects do not have are kept in
 //! [`crate::ir::Request::extra`] as `options.NAME`, unknown members of `function` in the block's or tool's `extra` as

@@ -19,10 +19,11 @@
 //! - `refusal`, `logprobs` and `finish_reason` always stand there; empty content as above.
 //! - Reasoning is `reasoning_content`, wherever it stood; for a client that itself sent `reasoning_details`, these
 //!   and `reasoning`. Parts of content are joined.
-//! - Usage has the counts of the conversation model: predictions, costs and text or image tokens are left out.
+//! - Usage has the counts of the conversation model: predictions, costs and text tokens are left out.
 //! - In a stream the role comes in a chunk of its own, usage only to those who asked, log probabilities, citations and
-//!   pictures in chunks of their own; `service_tier`, `system_fingerprint`, `obfuscation` are left out. A finish
-//!   reason is the one that follows from the content.
+//!   pictures in chunks of their own; `service_tier`, `system_fingerprint` and the like are in every chunk from the
+//!   one on in which they came, those of a choice in its last; `obfuscation` is left out. A finish reason is the one
+//!   that follows from the content.
 //!
 //! Mappings from other dialects that are not losses: several texts of the assistant are joined; media of a tool result
 //! go into the next message of the user behind a text that names the call; a failed tool result begins with `Error`; a

@@ -22,7 +22,7 @@
 //!   the provider's book-keeping (`billing`, `tool_usage`, `completed_at`, ...) is not kept.
 //! - Messages get new ids. Reasoning without text and proof is left out, and so is the `status` of reasoning.
 //! - Log probabilities stand at the first text. Of usage only the documented members are kept.
-//! - In a stream `phase` is lost: no event of the model has a place for it.
+//! - In a stream `phase` stands where its message ends.
 
 mod codec;
 mod conversation;

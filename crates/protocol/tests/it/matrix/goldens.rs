@@ -128,6 +128,25 @@ const TAGS: &[&str] = &[
     "totalTokens",
 ];
 
+/// Members of answers that repeat the request, or are the provider's own book-keeping.
+const ECHOES: &[&str] = &[
+    "billing",
+    "completed_at",
+    "instructions",
+    "max_output_tokens",
+    "metadata",
+    "previous_response_id",
+    "prompt_cache_key",
+    "prompt_cache_retention",
+    "reasoning",
+    "responseId",
+    "safety_identifier",
+    "text",
+    "tool_choice",
+    "tools",
+    "truncation",
+];
+
 fn words(value: &Value, said: &mut String) {
     match value {
         Value::Object(members) => members.iter().for_each(|(key, value)| {
@@ -221,7 +240,8 @@ fn told_answer(source: &Source, dialect: &dyn Dialect, all: &mut String) {
         let to = answers::translate(&cell, &response, dialect, &answers::request(asked.as_deref(), dialect));
         let _ = writeln!(all, "  answer: {}", shape(&to.encoded.body));
         let Said::Whole(body) = &source.answer else { return };
-        let unsaid = unsaid(body, &to.encoded.body, &to.encoded.losses);
+        let mut unsaid = unsaid(body, &to.encoded.body, &to.encoded.losses);
+        unsaid.retain(|path| !ECHOES.contains(&path.split('.').next().unwrap_or_default()));
         tell(all, &to.encoded.losses, &to.differences, unsaid);
     }
     if let Some(fault) = answers::fault(source) {
