@@ -137,6 +137,17 @@ fn lines(mut raw: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
+/// Makes one line of the JSON value that was appended to `out` from `start` on, as an event's data has to be. Line ends in
+/// it can only stand between tokens, where a blank does the same: raw JSON that somebody spelled over several lines
+/// stays one value.
+pub fn one_line(out: &mut [u8], start: usize) {
+    let mut from = start.min(out.len());
+    while let Some(offset) = memchr2(b'\n', b'\r', &out[from..]) {
+        from += offset;
+        out[from] = b' ';
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

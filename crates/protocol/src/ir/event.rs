@@ -103,20 +103,21 @@ pub struct Extras {
 }
 
 impl Extras {
-    /// Most members that are kept; losses are not named beyond that either.
+    /// Most members that are kept.
     const MAX_MEMBERS: usize = 64;
     /// Most bytes of their values.
-    const MAX_BYTES: usize = 1 << 20;
+    const MAX_BYTES: usize = 16 << 20;
 
-    /// Keeps a member; true if it is new or has another value than before.
+    /// Keeps a member; true if it is new or has another value than before. One that is beyond the bounds is always new.
     pub fn put(&mut self, place: Place, name: &str, raw: &Raw<'_>) -> bool {
         let known = self.list.iter().position(|known| known.0 == place && *known.1 == *name);
         let before = known.map_or("", |at| self.list[at].2.get());
-        let bytes = self.bytes - before.len() + raw.get().len();
-        let is_same = known.is_some() && before == raw.get();
-        let is_full = known.is_none() && self.list.len() == Self::MAX_MEMBERS;
-        if is_same || is_full || bytes > Self::MAX_BYTES {
+        if known.is_some() && before == raw.get() {
             return false;
+        }
+        let bytes = self.bytes - before.len() + raw.get().len();
+        if bytes > Self::MAX_BYTES || (known.is_none() && self.list.len() == Self::MAX_MEMBERS) {
+            return true;
         }
         self.bytes = bytes;
         let value = Raw::Owned(raw.clone().into_owned());

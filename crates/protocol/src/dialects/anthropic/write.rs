@@ -4,7 +4,10 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use crate::ir::{Members, Text};
+use crate::{
+    framing::sse,
+    ir::{Members, Text},
+};
 
 /// A JSON object that is being written.
 pub(super) struct Object<'o> {
@@ -127,9 +130,11 @@ fn value<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
 pub(super) fn event(out: &mut Vec<u8>, name: &str, fill: impl FnOnce(&mut Object<'_>)) {
     // Writing to a `Vec` does not fail.
     let _ = write!(out, "event: {name}\ndata: ");
+    let start = out.len();
     let mut object = Object::new(out);
     object.value("type", name);
     fill(&mut object);
     drop(object);
+    sse::one_line(out, start);
     out.extend_from_slice(b"\n\n");
 }

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     codec::{Reply, StreamEncoder},
     dialects::gpt,
+    framing::sse,
     ir::{
         BlockKind, Citation, Delta, Event, Extras, Fault, Losses, Place, Raw, Signature, Stop, StopReason,
         Text, Thinking, ToolKind, ToolUse, Usage,
@@ -98,6 +99,7 @@ impl Encoder {
     /// Appends one chunk; `write` writes what stands in its list of choices.
     fn chunk(&self, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>), usage: Option<&Usage>) {
         out.extend_from_slice(b"data: ");
+        let start = out.len();
         object_into(out, |object| {
             object.put("id", &self.id);
             object.put("object", "chat.completion.chunk");
@@ -115,6 +117,7 @@ impl Encoder {
             object.put_some("service_tier", self.tier.as_ref());
             object.extra(&self.extras.of(Place::Answer), &[]);
         });
+        sse::one_line(out, start);
         out.extend_from_slice(b"\n\n");
     }
 

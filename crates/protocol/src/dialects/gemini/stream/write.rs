@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     codec::{Reply, StreamEncoder},
+    framing::sse,
     ir::{
         Block, BlockKind, Content, Delta, Event, Extras, Fault, Losses, Members, Place, Signature, Stop,
         Text, ToolKind, ToolUse, Usage,
@@ -101,8 +102,10 @@ impl Encoder {
             (false, 1) => b"[",
             (false, _) => b",\r\n",
         });
+        let start = out.len();
         write::object(out, write);
         if self.is_sse {
+            sse::one_line(out, start);
             out.extend_from_slice(b"\r\n\r\n");
         }
     }
