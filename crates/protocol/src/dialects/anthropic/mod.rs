@@ -12,7 +12,7 @@
 //! - `max_tokens` is filled in if it is missing; thinking that nobody signed or that another provider signed is left out
 //!   of requests, and ids of calls that the API would refuse are mapped: all but the last are named as losses.
 //! - Answers always have `stop_sequence` and all four counts of `usage`, and `cache_creation` if anything was written to
-//!   the cache, else not.
+//!   the cache for an hour, else not.
 //! - Streams say `container`, `context_management` and the members of `usage` beyond the counts, `service_tier` among
 //!   them, in `message_delta`, wherever they came; what is null is left out.
 

@@ -144,9 +144,9 @@ fn stop_word(reason: StopReason) -> &'static str {
 }
 
 /// Writes the counts as members of `into`; the SDKs read all four. How long what was written to the cache lives is said
-/// if anything was.
+/// if some of it lives an hour: nobody else says that the rest lives five minutes.
 pub(super) fn usage_into(into: &mut Object<'_>, usage: &ir::Usage) {
-    if usage.cache_write > 0 {
+    if usage.cache_write_1h > 0 {
         let mut lives = into.object("cache_creation");
         let short = usage.cache_write.saturating_sub(usage.cache_write_1h);
         lives.value("ephemeral_5m_input_tokens", &short);

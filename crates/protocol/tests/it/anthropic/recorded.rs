@@ -70,16 +70,10 @@ fn normal_response(mut body: Value) -> Value {
     for count in ["cache_read_input_tokens", "cache_creation_input_tokens"] {
         object["usage"].as_object_mut().unwrap().entry(count).or_insert(json!(0));
     }
-    // How long what was written to the cache lives is said if anything was.
+    // How long what was written to the cache lives is said if some of it lives an hour.
     let usage = object["usage"].as_object_mut().unwrap();
-    if usage["cache_creation_input_tokens"] == 0 {
+    if usage.get("cache_creation").is_some_and(|lives| lives["ephemeral_1h_input_tokens"] == 0) {
         usage.remove("cache_creation");
-    } else if !usage.contains_key("cache_creation") {
-        let short = usage["cache_creation_input_tokens"].clone();
-        usage.insert(
-            "cache_creation".into(),
-            json!({ "ephemeral_5m_input_tokens": short, "ephemeral_1h_input_tokens": 0 }),
-        );
     }
     for block in object["content"].as_array_mut().unwrap() {
         let block = block.as_object_mut().unwrap();
