@@ -10,13 +10,18 @@ const COUNTED: &str = "usage";
 /// Names `members` as losses, those inside what is left of the usage by their own names.
 pub(super) fn lose(members: &Members<'_>, why: &'static str, losses: &mut Losses) {
     for (name, raw) in members {
-        let inside = if *name == COUNTED { names(raw) } else { Vec::new() };
-        if inside.is_empty() {
-            losses.add(&**name, why);
-        }
-        for member in inside {
-            losses.add(format!("{name}.{member}"), why);
-        }
+        lose_one(name, raw, why, losses);
+    }
+}
+
+/// The same of a single member, as a stream brings it.
+pub(super) fn lose_one(name: &str, raw: &RawValue, why: &'static str, losses: &mut Losses) {
+    let inside = if name == COUNTED { names(raw) } else { Vec::new() };
+    if inside.is_empty() {
+        losses.add(name.to_owned(), why);
+    }
+    for member in inside {
+        losses.add(format!("{name}.{member}"), why);
     }
 }
 

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     codec::{Reply, StreamEncoder},
+    dialects::leftover,
     ir::{
         BlockKind, Delta, Event, Extras, Fault, Losses, Members, Place, Raw, Stop, StopReason, Text,
         ToolKind, Usage,
@@ -305,8 +306,8 @@ impl StreamEncoder for Encoder {
             Event::Member { place: Place::Block(0, block), name, .. } => {
                 self.losses.add(format!("content[{block}].{name}"), "only its own dialect knows it");
             }
-            Event::Member { place: Place::Answer | Place::Choice(0), name, .. } => {
-                self.losses.add(&**name, "only its own dialect knows it");
+            Event::Member { place: Place::Answer | Place::Choice(0), name, raw, .. } => {
+                leftover::lose_one(name, raw, "only its own dialect knows it", &mut self.losses);
             }
             // Named as a whole.
             Event::Member { .. } => {}

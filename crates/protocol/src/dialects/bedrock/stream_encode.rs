@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     codec::StreamEncoder,
+    dialects::leftover,
     ir::{BlockKind, Delta, Event, Extras, Fault, Losses, Place, Raw, Signature, ToolKind, Usage, raw},
 };
 
@@ -90,8 +91,8 @@ impl StreamEncoder for Encoder {
             Event::Member { origin, place: Place::Answer, name, raw } if *origin == NAME => {
                 self.extras.put(Place::Answer, name, raw);
             }
-            Event::Member { place, name, .. } => match place {
-                Place::Answer | Place::Choice(0) => self.losses.add(&**name, NOT_OURS),
+            Event::Member { place, name, raw, .. } => match place {
+                Place::Answer | Place::Choice(0) => leftover::lose_one(name, raw, NOT_OURS, &mut self.losses),
                 Place::Block(0, block) => self.losses.add(format!("content[{block}].{name}"), NOT_OURS),
                 // Named as a whole.
                 Place::Choice(_) | Place::Block(..) => {}
@@ -186,16 +187,12 @@ impl Encoder {
                 self.input(inside.unwrap_or_default(), out);
             }
             (Delta::Citation(cited), Kind::Text) => {
-                let is_placed = cited.range.is_some();
                 let mut raw = Vec::new();
                 citation::write(cited, &mut super::write::Json::new(&mut raw));
                 let raw = String::from_utf8_lossy(&raw);
                 send(&|json| json.member("citation", &raw));
                 for (member, reason) in citation::lost(cited) {
                     self.lose(&format!(".citations.{member}"), reason);
-                }
-                if is_placed {
-                    self.lose(".citations.range", "Converse does not say where in an answer one stands");
                 }
             }
             (Delta::Signature(_), _) => {

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     codec::{Encoded, Reply},
+    dialects::leftover,
     ir::{Block, Choice, Content, Fault, FaultKind, Losses, Response, Stop, StopReason, Text, Usage},
 };
 
@@ -181,12 +182,12 @@ fn write_calls(said: &Said<'_>, is_home: bool, losses: &mut Losses, out: &mut Ob
 /// Names what only the origin's dialect says. Ids of answers and items are handles into the provider's store, not part
 /// of what is said.
 fn name_foreign(response: &Response<'_>, losses: &mut Losses) {
+    leftover::lose(&response.extra, "only its own dialect knows this member", losses);
     let mut members = |path: &str, extra: &[Member<'_>]| {
         for (key, _) in extra {
             losses.add(format!("{path}{key}"), "only its own dialect knows this member");
         }
     };
-    members("", &response.extra);
     if let Some(choice) = response.choices.first() {
         members("choices[0].", &choice.extra);
         for (place, Block { extra, .. }) in choice.blocks.iter().enumerate() {

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     codec::{Encoded, Reply},
-    dialects::gpt,
+    dialects::{gpt, leftover},
     ir::{
         Block, Choice, Citation, Content, Losses, Media, Response, Source, Stop, StopReason, Thinking,
         ToolUse,
@@ -78,9 +78,7 @@ pub(super) fn encode(response: &Response<'_>, reply: Reply<'_>) -> Encoded {
         }
     });
     if !home {
-        for (name, _) in &response.extra {
-            losses.add(&**name, "no such member here");
-        }
+        leftover::lose(&response.extra, "no such member here", &mut losses);
     }
     Encoded { body, losses }
 }

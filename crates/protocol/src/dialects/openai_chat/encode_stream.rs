@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     codec::{Reply, StreamEncoder},
-    dialects::gpt,
+    dialects::{gpt, leftover},
     framing::sse,
     ir::{
         BlockKind, Citation, Delta, Event, Extras, Fault, Losses, Place, Raw, Signature, Stop, StopReason,
@@ -418,9 +418,11 @@ impl StreamEncoder for Encoder {
             {
                 self.extras.put(*place, name, raw);
             }
-            Event::Member { place, name, .. } => {
+            Event::Member { place, name, raw, .. } => {
                 let path = match place {
-                    Place::Answer => name.to_string(),
+                    Place::Answer => {
+                        return leftover::lose_one(name, raw, "no such member here", &mut self.losses);
+                    }
                     Place::Choice(choice) => format!("choices[{choice}].{name}"),
                     Place::Block(choice, block) => format!("choices[{choice}].content[{block}].{name}"),
                 };

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     codec::{Encoded, Reply, StreamEncoder},
-    dialects::gpt,
+    dialects::{gpt, leftover},
     ir::{
         Block, BlockKind, Content, Delta, Event, Extras, Fault, Losses, Place, Raw, Response, Stop,
         StopReason, Usage,
@@ -70,9 +70,16 @@ impl StreamEncoder for ResponseEncoder {
             Event::Member { origin, place: Place::Block(0, _), name, raw } if *origin == HERE => {
                 self.output.message_member(name, raw);
             }
-            Event::Member { place, name, .. } => {
+            Event::Member { place, name, raw, .. } => {
                 let path = match place {
-                    Place::Answer => name.to_string(),
+                    Place::Answer => {
+                        return leftover::lose_one(
+                            name,
+                            raw,
+                            "only the client's dialect has it",
+                            &mut self.output.losses,
+                        );
+                    }
                     Place::Choice(0) => format!("choices[0].{name}"),
                     Place::Block(0, block) => format!("choices[0].content[{block}].{name}"),
                     // Named as a whole.
@@ -282,7 +289,7 @@ pub(super) fn encode(response: &Response<'_>, reply: Reply<'_>) -> Encoded {
         encoder.count(usage);
     }
     if !home {
-        foreign_members("", &response.extra, response.origin, &mut encoder.output.losses, None);
+        leftover::lose(&response.extra, "only the client's dialect has it", &mut encoder.output.losses);
     }
     for choice in &response.choices {
         if choice.index != 0 {

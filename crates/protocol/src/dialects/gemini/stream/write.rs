@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     codec::{Reply, StreamEncoder},
+    dialects::leftover,
     framing::sse,
     ir::{
         Block, BlockKind, Content, Delta, Event, Extras, Fault, Losses, Members, Place, Signature, Stop,
@@ -362,9 +363,11 @@ impl StreamEncoder for Encoder {
             Event::Member { origin, place, name, raw } if *origin == NAME => {
                 self.extras.put(*place, name, raw);
             }
-            Event::Member { place, name, .. } => {
+            Event::Member { place, name, raw, .. } => {
                 let path = match place {
-                    Place::Answer => name.to_string(),
+                    Place::Answer => {
+                        return leftover::lose_one(name, raw, "Gemini has no such field", &mut self.losses);
+                    }
                     Place::Choice(choice) => format!("choices[{choice}].{name}"),
                     Place::Block(choice, block) => format!("choices[{choice}].content[{block}].{name}"),
                 };

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::{
     codec::{Reply, StreamEncoder},
+    dialects::leftover,
     dialects::ollama::{
         NAME, error, is_generate, logprobs,
         response::{done_reason, write_usage},
@@ -217,9 +218,16 @@ impl StreamEncoder for Encoder {
             Event::Member { origin, place, name, raw } if *origin == NAME => {
                 self.extras.put(*place, name, raw);
             }
-            Event::Member { place, name, .. } => {
+            Event::Member { place, name, raw, .. } => {
                 let path = match place {
-                    Place::Answer => name.to_string(),
+                    Place::Answer => {
+                        return leftover::lose_one(
+                            name,
+                            raw,
+                            "only its own dialect knows this member",
+                            &mut self.losses,
+                        );
+                    }
                     Place::Choice(0) => format!("choices[0].{name}"),
                     Place::Block(0, block) => format!("choices[0].content[{block}].{name}"),
                     // Named as a whole.
