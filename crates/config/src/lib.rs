@@ -33,7 +33,7 @@ pub use quote::Quote;
 pub use secret::Secret;
 pub use target::Target;
 pub use types::{
-    Access, ClientKey, Config, Credential, Log, LogFormat, LogLevel, Model, OnLoss, Provider, Retry,
+    Access, Auth, ClientKey, Config, Credential, Log, LogFormat, LogLevel, Model, OnLoss, Provider, Retry,
     RetryOverride, Server, Strategy,
 };
 

@@ -145,6 +145,7 @@ impl<'a> Validator<'a> {
         }
         if let Some(key) = &provider.api_key {
             self.secret(key, node.get("api_key"), &format!("{path}.api_key"));
+            self.one_proof(provider.auth.is_some(), node.get("auth"), &path);
             if let Some(credentials) = node.get("credentials").filter(|list| !list.is_empty()) {
                 self.findings.report(
                     credentials.span,
@@ -165,8 +166,20 @@ impl<'a> Validator<'a> {
         }
     }
 
+    /// Reports an `auth` beside an `api_key`.
+    fn one_proof(&mut self, has_auth: bool, auth: Option<&Node>, path: &str) {
+        if has_auth {
+            let message = format!("`{path}` has both `api_key` and `auth`");
+            let hint = Some("keep the one that proves who asks".to_owned());
+            self.report(auth, &format!("{path}.auth"), &message, hint);
+        }
+    }
+
     fn credential(&mut self, credential: &Credential, node: Option<&Node>, path: &str) {
-        self.secret(&credential.api_key, field(node, "api_key"), &format!("{path}.api_key"));
+        if let Some(key) = &credential.api_key {
+            self.secret(key, field(node, "api_key"), &format!("{path}.api_key"));
+            self.one_proof(credential.auth.is_some(), field(node, "auth"), path);
+        }
         self.headers(&credential.headers, field(node, "headers"), &format!("{path}.headers"));
         if credential.name.as_deref() == Some("") {
             self.report(

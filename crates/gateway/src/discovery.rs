@@ -7,11 +7,16 @@ use std::{
 
 use http::{Method, Request};
 use http_body_util::{BodyExt, Limited};
-use lockgate_provider::{Ask, Credential, Site};
+use lockgate_provider::{Ask, Site};
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
-use crate::{body::RequestBody, clock, headers, upstream::Upstream};
+use crate::{
+    body::RequestBody,
+    clock, headers,
+    passes::Passes,
+    upstream::{Upstream, signed},
+};
 
 /// How long an answer, or the lack of one, is believed.
 const FRESH: Duration = Duration::from_secs(300);
@@ -55,12 +60,7 @@ impl Discovery {
     }
 
     /// The names the provider serves; none if it does not say.
-    pub(crate) async fn names(
-        &self,
-        site: &Site,
-        credential: &Credential,
-        upstream: &Upstream,
-    ) -> Arc<[String]> {
+    pub(crate) async fn names(&self, site: &Site, passes: &Passes, upstream: &Upstream) -> Arc<[String]> {
         if !self.written.is_empty() {
             return Arc::clone(&self.written);
         }
@@ -68,7 +68,7 @@ impl Discovery {
         match &*asked {
             Some((names, until)) if clock::now() < *until => Arc::clone(names),
             _ => {
-                let answer = tokio::time::timeout(PATIENCE, ask(self.tail, site, credential, upstream))
+                let answer = tokio::time::timeout(PATIENCE, ask(self.tail, site, passes, upstream))
                     .await
                     .ok()
                     .flatten();
@@ -81,19 +81,16 @@ impl Discovery {
     }
 }
 
-async fn ask(
-    tail: Option<&str>,
-    site: &Site,
-    credential: &Credential,
-    upstream: &Upstream,
-) -> Option<Vec<String>> {
+async fn ask(tail: Option<&str>, site: &Site, passes: &Passes, upstream: &Upstream) -> Option<Vec<String>> {
     let tail = tail?;
-    let ask = Ask { method: &Method::GET, tail, query: None, model: "", credential };
+    let pass = passes.get().await.ok()?;
+    let ask = Ask { method: &Method::GET, tail, query: None, model: "", pass: &pass };
     let prepared = site.prepare(&ask).ok()?;
     let mut request = Request::new(RequestBody::default());
     *request.uri_mut() = prepared.uri;
     *request.headers_mut() = prepared.headers;
     headers::usual(site.kind().provider.usual_headers(), request.headers_mut());
+    let request = signed(site, &pass, request).ok()?;
     let answer = upstream.send(request).await.ok()?;
     if !answer.status().is_success() {
         tracing::debug!(

@@ -1,5 +1,8 @@
 //! What the config stands for at run time: sites, credentials, and the deployments behind each model name.
 
+mod deployment;
+mod provider;
+
 use std::{
     collections::{BTreeMap, HashMap},
     io,
@@ -8,18 +11,17 @@ use std::{
     time::Duration,
 };
 
-use http::HeaderValue;
 use lockgate_config::{self as config, Config};
-use lockgate_protocol::{
-    dialect::{Dialect, Endpoint, Operation},
-    dialects::DEFAULT,
-    ir::{Fault, FaultKind},
-};
-use lockgate_provider::{Credential, Site, SiteError};
+use lockgate_protocol::ir::{Fault, FaultKind};
 use lockgate_routing::{Member, Policy, Pool, StrategyRow};
-use wildmatch::WildMatch;
+use tokio_util::task::TaskTracker;
 
-use crate::{discovery::Discovery, upstream::Upstream};
+use crate::upstream::Upstream;
+use provider::Setting;
+
+pub(crate) use deployment::Deployment;
+pub(crate) use provider::Provider;
+pub use provider::ProviderError;
 
 /// Most names offered as a hint for an unknown one.
 const HINTS: usize = 3;
@@ -33,7 +35,7 @@ pub enum StartError {
         /// Its name in the config.
         provider: String,
         /// What is wrong with it.
-        error: SiteError,
+        error: ProviderError,
     },
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {error}")]
@@ -43,40 +45,6 @@ pub enum StartError {
         /// What the system says.
         error: io::Error,
     },
-}
-
-/// A target with one credential: the unit of balancing.
-#[derive(Debug)]
-pub(crate) struct Deployment {
-    /// `provider/upstream-model#credential`.
-    pub(crate) name: Arc<str>,
-    /// The name as a header of the answer.
-    pub(crate) header: HeaderValue,
-    pub(crate) provider: Arc<Provider>,
-    pub(crate) model: Arc<str>,
-    pub(crate) credential: usize,
-}
-
-/// One configured provider.
-#[derive(Debug)]
-pub(crate) struct Provider {
-    pub(crate) name: String,
-    pub(crate) site: Site,
-    pub(crate) credentials: Vec<NamedCredential>,
-    /// Its credentials as a pool, for models that are asked for as `provider/model`.
-    pool: Pool,
-    serves: Vec<WildMatch>,
-    /// The dialects it speaks, the one to translate to first.
-    speaks: Vec<&'static dyn Dialect>,
-    pub(crate) discovery: Discovery,
-}
-
-/// One key or account.
-#[derive(Debug)]
-pub(crate) struct NamedCredential {
-    name: String,
-    weight: u32,
-    pub(crate) credential: Credential,
 }
 
 /// How long a call may take, step by step.
@@ -89,8 +57,6 @@ pub(crate) struct Limits {
     pub(crate) first_byte: Duration,
     /// Between two pieces of a streamed answer.
     pub(crate) stall: Duration,
-    /// Where connections with this model's connect limit are kept.
-    pub(crate) upstream: Upstream,
     /// Whether a request that would lose something in translation is refused.
     pub(crate) rejects_loss: bool,
 }
@@ -121,23 +87,27 @@ pub(crate) struct Fleet {
 }
 
 impl Fleet {
-    pub(crate) fn new(config: &Config) -> Result<Self, StartError> {
+    /// `tasks` runs what outlives a request.
+    pub(crate) fn new(config: &Config, tasks: &TaskTracker) -> Result<Self, StartError> {
         let mut upstreams = Upstreams::default();
-        let limits = Arc::new(upstreams.limits(&config.retry));
+        let limits = Arc::new(Limits::new(&config.retry));
         let mut providers = Vec::with_capacity(config.providers.len());
         for (name, provider) in &config.providers {
-            let made = Provider::new(name, provider)
+            let upstream = upstreams.within(config.retry.connect);
+            let made = Provider::new(name, provider, &Setting { upstream: &upstream, tasks })
                 .map_err(|error| StartError::Provider { provider: name.clone(), error })?;
             providers.push(Arc::new(made));
         }
         let mut fleet = Self { providers, models: HashMap::new(), names: Vec::new(), limits };
         for (name, model) in &config.models {
-            let limits = match &model.retry {
-                Some(over) => upstreams.limits(&over.over(&config.retry)),
-                None => Limits::clone(&fleet.limits),
+            let retry = match &model.retry {
+                Some(over) => over.over(&config.retry),
+                None => config.retry.clone(),
             };
-            let limits = Arc::new(Limits { rejects_loss: model.on_loss == config::OnLoss::Reject, ..limits });
-            let model = Arc::new(fleet.model(model, limits));
+            let rejects_loss = model.on_loss == config::OnLoss::Reject;
+            let limits = Arc::new(Limits { rejects_loss, ..Limits::new(&retry) });
+            let upstream = upstreams.within(retry.connect);
+            let model = Arc::new(fleet.model(model, limits, &upstream));
             for name in std::iter::once(name).chain(&config.models[name].aliases) {
                 fleet.names.push(name.clone());
                 fleet.models.insert(name.clone(), Arc::clone(&model));
@@ -146,14 +116,14 @@ impl Fleet {
         Ok(fleet)
     }
 
-    fn model(&self, model: &config::Model, limits: Arc<Limits>) -> Model {
+    fn model(&self, model: &config::Model, limits: Arc<Limits>, upstream: &Upstream) -> Model {
         let mut deployments: Vec<Arc<Deployment>> = Vec::new();
         let mut tier = |targets: &[config::Target]| {
             let mut members = Vec::new();
             for target in targets {
                 let Some(provider) = self.provider(&target.provider) else { continue };
                 for (place, credential) in provider.credentials.iter().enumerate() {
-                    let made = Deployment::new(provider, &target.model, place);
+                    let made = Deployment::new(provider, &target.model, place, upstream.clone());
                     let known = deployments.iter().position(|deployment| deployment.name == made.name);
                     let deployment = known.unwrap_or(deployments.len());
                     if known.is_none() {
@@ -220,7 +190,7 @@ impl Fleet {
         }
         let mut serving = Vec::new();
         for provider in &self.providers {
-            if provider.listed(&self.limits.upstream).await.iter().any(|listed| listed == name) {
+            if provider.listed().await.iter().any(|listed| listed == name) {
                 serving.push(provider);
             }
         }
@@ -231,7 +201,10 @@ impl Fleet {
     fn at(&self, providers: &[&Arc<Provider>], model: &str) -> Plan {
         let deployments = providers.iter().flat_map(|provider| {
             let order = provider.pool.order().into_iter();
-            order.map(|place| Arc::new(Deployment::new(provider, model, place)))
+            order.map(|place| {
+                let upstream = provider.credentials[place].upstream.clone();
+                Arc::new(Deployment::new(provider, model, place, upstream))
+            })
         });
         Plan { deployments: deployments.collect(), limits: Arc::clone(&self.limits) }
     }
@@ -248,7 +221,7 @@ impl Fleet {
         }
         let mut names = Vec::new();
         for provider in &self.providers {
-            let listed = provider.listed(&self.limits.upstream).await;
+            let listed = provider.listed().await;
             names.extend(listed.iter().filter(|name| !names.contains(*name)).cloned().collect::<Vec<_>>());
         }
         names
@@ -279,111 +252,23 @@ impl Fleet {
     }
 }
 
-impl Provider {
-    fn new(name: &str, provider: &config::Provider) -> Result<Self, SiteError> {
-        let pairs = |headers: &mut dyn Iterator<Item = (&String, &config::Secret)>| {
-            headers.map(|(name, value)| (name.clone(), value.expose().to_owned())).collect::<Vec<_>>()
-        };
-        let headers = pairs(&mut provider.headers.iter());
-        let site = Site::new(
-            &provider.kind,
-            provider.base_url.as_deref(),
-            provider.api_version.as_deref(),
-            &headers,
-        )?;
-        let mut credentials = Vec::new();
-        if provider.credentials.is_empty() {
-            let secret = provider.api_key.as_ref().map(config::Secret::expose);
-            credentials.push(NamedCredential {
-                name: "1".to_owned(),
-                weight: 1,
-                credential: site.credential(secret, &[])?,
-            });
-        }
-        for (place, row) in provider.credentials.iter().enumerate().filter(|(_, row)| !row.disabled) {
-            credentials.push(NamedCredential {
-                name: row.name.clone().unwrap_or_else(|| (place + 1).to_string()),
-                weight: row.weight,
-                credential: site.credential(Some(row.api_key.expose()), &pairs(&mut row.headers.iter()))?,
-            });
-        }
-        let speaks = speaks(provider, &site);
-        let members = credentials.iter().enumerate();
-        let members = members.map(|(deployment, row)| Member { deployment, weight: row.weight }).collect();
-        Ok(Self {
-            name: name.to_owned(),
-            pool: Pool::new(strategy(config::Strategy::default()), [members]),
-            discovery: Discovery::new(
-                provider.models.iter().filter(|name| !name.contains(['*', '?'])).cloned().collect(),
-                speaks.first().and_then(|dialect| list_tail(*dialect)),
-            ),
-            serves: provider.models.iter().map(|glob| WildMatch::new(glob)).collect(),
-            speaks,
-            site,
-            credentials,
-        })
-    }
-
-    /// The dialect to speak to it on behalf of a client of `client`: the same if it can.
-    pub(crate) fn dialect_for(&self, client: &'static dyn Dialect) -> &'static dyn Dialect {
-        let same = self.speaks.iter().find(|dialect| dialect.name() == client.name());
-        same.or(self.speaks.first()).copied().unwrap_or(DEFAULT)
-    }
-
-    fn serves(&self, name: &str) -> bool {
-        self.serves.iter().any(|glob| glob.matches(name))
-    }
-
-    async fn listed(&self, upstream: &Upstream) -> Arc<[String]> {
-        match self.credentials.first() {
-            Some(first) => self.discovery.names(&self.site, &first.credential, upstream).await,
-            None => Arc::default(),
-        }
-    }
-}
-
-impl Deployment {
-    fn new(provider: &Arc<Provider>, model: &str, credential: usize) -> Self {
-        let label = provider.credentials.get(credential).map_or("", |credential| &credential.name);
-        let name = format!("{}/{model}#{label}", provider.name);
-        Self {
-            header: HeaderValue::from_str(&name).unwrap_or_else(|_| HeaderValue::from_static("unprintable")),
-            name: name.into(),
-            provider: Arc::clone(provider),
-            model: model.into(),
-            credential,
-        }
-    }
-
-    /// The proof of who asks.
-    pub(crate) fn credential(&self) -> &Credential {
-        &self.provider.credentials[self.credential].credential
-    }
-}
-
-/// Where a server of `dialect` lists its models, behind its version segment.
-fn list_tail(dialect: &dyn Dialect) -> Option<&'static str> {
-    let list = |endpoint: &&'static Endpoint| endpoint.operation == Operation::ListModels;
-    let endpoint = dialect.endpoints().iter().find(list)?;
-    Some(&endpoint.path[endpoint.version.len()..])
-}
-
-/// What the config says, else what the kind says.
-fn speaks(provider: &config::Provider, site: &Site) -> Vec<&'static dyn Dialect> {
-    let kind = site.kind();
-    let names = if provider.speaks.is_empty() {
-        kind.speaks()
-    } else {
-        provider.speaks.iter().map(String::as_str).collect()
-    };
-    names.into_iter().filter_map(lockgate_protocol::dialects::find).collect()
-}
-
 fn strategy(strategy: config::Strategy) -> &'static StrategyRow {
     let name = match strategy {
         config::Strategy::RoundRobin => "round_robin",
     };
     lockgate_routing::find(name).unwrap_or(&lockgate_routing::STRATEGIES[0])
+}
+
+impl Limits {
+    fn new(retry: &config::Retry) -> Self {
+        Self {
+            policy: Policy { attempts: retry.attempts, ..Policy::default() },
+            timeout: retry.timeout,
+            first_byte: retry.first_byte,
+            stall: retry.stall,
+            rejects_loss: false,
+        }
+    }
 }
 
 /// One set of connections for each connect limit in the config.
@@ -393,15 +278,7 @@ struct Upstreams {
 }
 
 impl Upstreams {
-    fn limits(&mut self, retry: &config::Retry) -> Limits {
-        let upstream = self.made.entry(retry.connect).or_insert_with(|| Upstream::new(retry.connect)).clone();
-        Limits {
-            policy: Policy { attempts: retry.attempts, ..Policy::default() },
-            timeout: retry.timeout,
-            first_byte: retry.first_byte,
-            stall: retry.stall,
-            upstream,
-            rejects_loss: false,
-        }
+    fn within(&mut self, connect: Duration) -> Upstream {
+        self.made.entry(connect).or_insert_with(|| Upstream::new(connect)).clone()
     }
 }

@@ -9,11 +9,14 @@ mod body;
 mod clock;
 mod data_path;
 mod discovery;
+mod files;
 mod fleet;
+mod grants;
 mod headers;
 mod ids;
 mod keep;
 mod local;
+mod passes;
 mod proofs;
 mod query;
 mod route;
@@ -24,13 +27,16 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use lockgate_config::Config;
 use lockgate_store::Journal;
+use tokio_util::task::TaskTracker;
 
-pub use fleet::StartError;
+pub use fleet::{ProviderError, StartError};
 pub use server::Serving;
 
 /// Everything that requests share.
 pub(crate) struct Gateway {
     pub(crate) fleet: fleet::Fleet,
+    /// Runs what outlives a request.
+    pub(crate) tasks: TaskTracker,
     pub(crate) access: access::Access,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) ids: ids::Ids,
@@ -46,7 +52,7 @@ pub(crate) struct Gateway {
 /// # Errors
 /// A provider that cannot be set up.
 pub fn check(config: &Config) -> Result<(), StartError> {
-    fleet::Fleet::new(config).map(drop)
+    fleet::Fleet::new(config, &TaskTracker::new()).map(drop)
 }
 
 /// Starts a gateway and returns as soon as it listens.
@@ -54,8 +60,10 @@ pub fn check(config: &Config) -> Result<(), StartError> {
 /// # Errors
 /// What the config asks for and cannot be had: a provider that cannot be set up, an address that cannot be bound.
 pub async fn start(config: &Config, journal: Arc<dyn Journal>) -> Result<Serving, StartError> {
+    let tasks = TaskTracker::new();
     let gateway = Gateway {
-        fleet: fleet::Fleet::new(config)?,
+        fleet: fleet::Fleet::new(config, &tasks)?,
+        tasks,
         access: access::Access::new(&config.access),
         journal,
         ids: ids::Ids::new(),

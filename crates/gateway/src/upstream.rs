@@ -11,7 +11,9 @@ use hyper_util::{
 };
 use lockgate_protocol::ir::{Fault, FaultKind};
 
-use crate::body::RequestBody;
+use lockgate_provider::{Outbound, Pass, Site};
+
+use crate::{body::RequestBody, clock};
 
 /// How long an unused connection is kept. Shorter than the minute after which most servers close theirs, so that a
 /// request seldom meets a connection that is just being closed.
@@ -52,6 +54,19 @@ impl Upstream {
     pub(crate) async fn send(&self, request: Request<RequestBody>) -> Result<Response<Incoming>, Fault> {
         self.client.request(request).await.map_err(|error| fault(&error))
     }
+}
+
+/// The request as it may leave: signed, where its provider wants that.
+pub(crate) fn signed(
+    site: &Site,
+    pass: &Pass,
+    request: Request<RequestBody>,
+) -> Result<Request<RequestBody>, Fault> {
+    let (mut head, mut body) = request.into_parts();
+    let mut outbound =
+        Outbound { method: &head.method, uri: &head.uri, headers: &mut head.headers, body: body.pieces() };
+    site.sign(pass, &mut outbound, clock::wall())?;
+    Ok(Request::from_parts(head, body))
 }
 
 fn fault(error: &Error) -> Fault {

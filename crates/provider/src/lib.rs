@@ -7,11 +7,11 @@
 mod address;
 mod classify;
 mod complaint;
-mod credential;
 mod environment;
 mod exchange;
 mod hints;
 mod kind;
+mod pass;
 mod path;
 mod place;
 mod preset;
@@ -21,10 +21,10 @@ mod redact;
 mod site;
 
 pub use address::SiteError;
-pub use credential::Credential;
 pub use environment::Environment;
-pub use exchange::{Ask, Prepared, Reply};
+pub use exchange::{Ask, Outbound, Prepared, Reply};
 pub use kind::Kind;
+pub use pass::{Pass, Proof, SigningKeys, Terms};
 pub use place::{Place, Wish};
 pub use preset::{Key, Preset, StreamUsage};
 pub use provider::Provider;

@@ -1,13 +1,15 @@
 //! One configured provider, checked and precomputed, so that a request costs one path and no parsing.
 
-use http::HeaderMap;
+use std::time::SystemTime;
+
+use http::{HeaderMap, header::AUTHORIZATION};
 use lockgate_protocol::ir::Fault;
 
 use crate::{
-    address::SiteError,
-    credential::{Credential, add_headers},
-    exchange::{Ask, Prepared, Reply},
+    address::{Address, SiteError},
+    exchange::{Ask, Outbound, Prepared, Reply},
     kind::Kind,
+    pass::{Pass, Proof, Terms, add_headers, secret_value},
     place::{Place, Wish},
     preset::StreamUsage,
     providers::find,
@@ -26,39 +28,41 @@ impl Site {
     ///
     /// # Errors
     /// The first thing that is missing or cannot be meant, with the remedy.
-    pub fn new(
-        kind: &str,
-        base_url: Option<&str>,
-        api_version: Option<&str>,
-        headers: &[(String, String)],
-    ) -> Result<Self, SiteError> {
+    pub fn new(kind: &str, wish: Wish<'_>, headers: &[(String, String)]) -> Result<Self, SiteError> {
         let kind = find(kind).ok_or_else(|| SiteError::UnknownKind(kind.to_owned()))?;
-        let place = kind.provider.locate(&Wish { preset: kind.preset, base_url, api_version })?;
+        let place = kind.provider.locate(&Wish { preset: kind.preset, ..wish })?;
         let mut map = HeaderMap::new();
         add_headers(&mut map, headers)?;
         Ok(Self { kind, place, headers: map })
     }
 
-    /// One credential of this provider: its secret, and its headers, which win over the provider's.
+    /// What requests show with `proof` and a credential's own headers, which win over the provider's.
     ///
     /// # Errors
-    /// No secret where one is needed, or something that no header can carry.
-    pub fn credential(
+    /// No proof where one is needed, or something that no header can carry.
+    pub fn pass(
         &self,
-        secret: Option<&str>,
+        proof: &Proof,
+        terms: &Terms,
         headers: &[(String, String)],
-    ) -> Result<Credential, SiteError> {
+    ) -> Result<Pass, SiteError> {
         let mut map = self.headers.clone();
         add_headers(&mut map, headers)?;
-        match secret.filter(|secret| !secret.is_empty()) {
-            Some(secret) => self.kind.provider.authorise(secret, &mut map)?,
+        let mut keys = None;
+        match proof {
+            Proof::Key(key) if !key.is_empty() => self.kind.provider.authorise(key, &mut map)?,
+            Proof::Token(token) => {
+                map.insert(AUTHORIZATION, secret_value(&format!("Bearer {token}"))?);
+            }
+            Proof::Keys(signing) => keys = Some(signing.clone()),
             // An operator who writes headers may show the credential in one of them.
-            None if self.kind.needs_key() && map.is_empty() => {
+            Proof::Key(_) | Proof::Nothing if self.kind.needs_key() && map.is_empty() => {
                 return Err(SiteError::KeyMissing { kind: self.kind.name(), env: self.kind.key_variable() });
             }
-            None => {}
+            Proof::Key(_) | Proof::Nothing => {}
         }
-        Ok(Credential { headers: map })
+        let address = terms.base_url.as_deref().map(Address::parse).transpose()?;
+        Ok(Pass { headers: map, keys, address, project: terms.project.clone() })
     }
 
     /// Says where one request goes and which headers it carries.
@@ -67,6 +71,14 @@ impl Site {
     /// A `BadRequest` fault when the client's path or model would leave the provider's own paths.
     pub fn prepare(&self, ask: &Ask<'_>) -> Result<Prepared, Fault> {
         self.kind.provider.prepare(&self.place, ask)
+    }
+
+    /// Signs a request that is ready to leave, where the provider wants that. Nothing may change it afterwards.
+    ///
+    /// # Errors
+    /// A `KeyRefused` fault when the keys for it are missing.
+    pub fn sign(&self, pass: &Pass, request: &mut Outbound<'_>, now: SystemTime) -> Result<(), Fault> {
+        self.kind.provider.sign(&self.place, pass, request, now)
     }
 
     /// Says what a failure means.

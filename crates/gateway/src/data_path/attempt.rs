@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use http::{HeaderMap, Request, Response, StatusCode, request::Parts};
 use hyper::body::Incoming;
 use lockgate_protocol::ir::{Fault, FaultKind};
-use lockgate_provider::Ask;
+use lockgate_provider::{Ask, Pass};
 use lockgate_routing::{Course, Next};
 
 use crate::{
@@ -20,6 +20,7 @@ use crate::{
     },
     fleet::{Deployment, Limits, Plan},
     headers,
+    upstream::signed,
 };
 
 /// A deployment has begun to answer: from here on there is no other.
@@ -88,27 +89,40 @@ impl Attempt<'_> {
         let seed = self.call.id.clone();
         let proofs = self.gateway.proofs.of(self.call.caller.as_deref());
         let mut way = Way::to(self.asked, self.deployment, proofs, &seed, clock::wall_ms() / 1000)?;
-        let request = self.request(&mut way)?;
-        self.allow(&way)?;
-        let answer = self.send(request).await?;
-        let begun = reply::judge(&mut self, &mut way, answer).await.map_err(|mut fault| {
-            // The provider's own error body only means something to a client of its dialect.
-            fault.body = fault.body.filter(|_| !way.is_across());
-            fault
-        })?;
-        self.call.losses = way.losses().cloned().unwrap_or_default();
-        Ok(begun)
+        let mut is_renewed = false;
+        loop {
+            let passes = &self.deployment.credential().passes;
+            let pass = self.call.wait(passes.get()).await?;
+            let request = self.request(&mut way, &pass)?;
+            self.allow(&way)?;
+            let answer = self.send(request).await?;
+            match reply::judge(&mut self, &mut way, answer).await {
+                Ok(begun) => {
+                    self.call.losses = way.losses().cloned().unwrap_or_default();
+                    return Ok(begun);
+                }
+                // A token may be revoked before its time; a request that was refused for it did nothing yet.
+                Err(fault) if fault.kind == FaultKind::KeyRefused && !is_renewed && passes.refused(&pass) => {
+                    is_renewed = true;
+                }
+                Err(mut fault) => {
+                    // The provider's own error body only means something to a client of its dialect.
+                    fault.body = fault.body.filter(|_| !way.is_across());
+                    return Err(fault);
+                }
+            }
+        }
     }
 
     /// The request on its way, addressed and signed.
-    fn request(&self, way: &mut Way<'_>) -> Result<Request<RequestBody>, Fault> {
+    fn request(&self, way: &mut Way<'_>, pass: &Pass) -> Result<Request<RequestBody>, Fault> {
         let outgoing = way.outgoing(self.deployment)?;
         let prepared = self.deployment.provider.site.prepare(&Ask {
             method: &outgoing.method,
             tail: &outgoing.tail,
             query: outgoing.query.as_deref(),
             model: &self.deployment.model,
-            credential: self.deployment.credential(),
+            pass,
         })?;
         let mut request = Request::new(outgoing.body);
         *request.method_mut() = outgoing.method;
@@ -119,8 +133,9 @@ impl Attempt<'_> {
         } else {
             headers::to_provider(self.asked.dialect, &self.head.headers, request.headers_mut());
         }
-        headers::usual(self.deployment.provider.site.kind().provider.usual_headers(), request.headers_mut());
-        Ok(request)
+        let site = &self.deployment.provider.site;
+        headers::usual(site.kind().provider.usual_headers(), request.headers_mut());
+        signed(site, pass, request)
     }
 
     /// Refuses what would lose something where the operator said so.
@@ -138,7 +153,7 @@ impl Attempt<'_> {
     async fn send(&mut self, request: Request<RequestBody>) -> Result<Response<Incoming>, Fault> {
         let left = self.left();
         let patience = if self.call.stream { left.min(self.limits.first_byte) } else { left };
-        let sent = tokio::time::timeout(patience, self.limits.upstream.send(request));
+        let sent = tokio::time::timeout(patience, self.deployment.upstream.send(request));
         self.call.wait(sent).await.unwrap_or_else(|_| Err(reply::silent(patience)))
     }
 
