@@ -11,6 +11,7 @@ mod finding;
 mod interpolate;
 mod nearest;
 mod problem;
+mod proxy;
 mod quote;
 mod secret;
 mod shield;
@@ -29,12 +30,13 @@ use std::path::Path;
 pub use bytesize::ByteSize;
 pub use environment::{FromEnv, from_env};
 pub use problem::{Errors, Problem};
+pub use proxy::{Proxy, Route, Scheme};
 pub use quote::Quote;
 pub use secret::Secret;
 pub use target::Target;
 pub use types::{
     Access, Auth, ClientKey, Config, Credential, Log, LogFormat, LogLevel, Model, OnLoss, Provider, Retry,
-    RetryOverride, Server, Strategy,
+    RetryOverride, Server, Strategy, Tls,
 };
 
 use finding::Findings;

@@ -2,6 +2,7 @@
 
 mod auth;
 mod provider;
+mod tls;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use crate::units;
 
 pub use auth::Auth;
 pub use provider::{Credential, Provider};
+pub use tls::Tls;
 
 /// The whole configuration of one gateway.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -32,6 +34,10 @@ pub struct Config {
     pub models: IndexMap<String, Model>,
     /// How often and how long an answer is tried for; a model can override each value.
     pub retry: Retry,
+    /// The proxy to every provider that names no other: `http://`, `https://`, `socks5://` or `socks5h://`, with
+    /// `user:password@` where it wants one; `direct` is none. Without it `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and
+    /// `NO_PROXY` of the environment count, though never for loopback addresses.
+    pub proxy: Option<Secret>,
     /// What the gateway writes about itself.
     pub log: Log,
 }

@@ -12,7 +12,7 @@ use crate::finding::Findings;
 use crate::span::Span;
 use crate::text;
 use crate::tree::{Entry, Kind, Node, quotable};
-use crate::{Config, Credential, Provider, Secret, Target};
+use crate::{Config, Credential, Provider, Route, Secret, Target, Tls};
 
 /// Whether providers of a kind have no URL of their own and the config must give one.
 pub(crate) fn needs_base_url(kind: &str) -> bool {
@@ -26,6 +26,7 @@ pub(crate) fn validate(config: &Config, root: &Node, findings: &mut Findings) {
     let mut validator =
         Validator { root, providers: by_name("providers"), models: by_name("models"), findings };
     validator.access(config);
+    validator.proxy(config.proxy.as_ref(), root.get("proxy"), "proxy");
     for (name, provider) in &config.providers {
         validator.provider(name, provider);
     }
@@ -156,6 +157,10 @@ impl<'a> Validator<'a> {
             }
         }
         self.headers(&provider.headers, node.get("headers"), &format!("{path}.headers"));
+        self.proxy(provider.proxy.as_ref(), node.get("proxy"), &format!("{path}.proxy"));
+        if let Some(tls) = &provider.tls {
+            self.tls(tls, node.get("tls"), &format!("{path}.tls"));
+        }
         self.globs(&provider.models, node.get("models"), &format!("{path}.models"));
         for (index, credential) in provider.credentials.iter().enumerate() {
             self.credential(
@@ -181,6 +186,7 @@ impl<'a> Validator<'a> {
             self.one_proof(credential.auth.is_some(), field(node, "auth"), path);
         }
         self.headers(&credential.headers, field(node, "headers"), &format!("{path}.headers"));
+        self.proxy(credential.proxy.as_ref(), field(node, "proxy"), &format!("{path}.proxy"));
         if credential.name.as_deref() == Some("") {
             self.report(
                 field(node, "name"),
@@ -278,6 +284,30 @@ impl<'a> Validator<'a> {
             if let Some(fault) = text::header_fault(name, value.expose()) {
                 let span = entry.map_or(Span::default(), |entry| entry.key_span);
                 self.findings.report(span, &path, format!("header `{shown}` {fault}"), None);
+            }
+        }
+    }
+
+    fn proxy(&mut self, proxy: Option<&Secret>, node: Option<&Node>, path: &str) {
+        if let Some(Err(fault)) = proxy.map(|proxy| Route::parse(proxy.expose())) {
+            self.report(node, path, &format!("`{path}` {fault}"), None);
+        }
+    }
+
+    fn tls(&mut self, tls: &Tls, node: Option<&Node>, path: &str) {
+        let pair = [("cert_file", &tls.cert_file, "key_file"), ("key_file", &tls.key_file, "cert_file")];
+        for (key, file, other) in pair {
+            if file.is_some() && field(node, other).is_none() {
+                let message = format!("`{path}.{key}` is written without `{other}`");
+                let hint = Some("a certificate and its key are shown together: write both or neither".to_owned());
+                self.report(field(node, key), &format!("{path}.{key}"), &message, hint);
+            }
+        }
+        let files = [("ca_file", &tls.ca_file), ("cert_file", &tls.cert_file), ("key_file", &tls.key_file)];
+        for (key, file) in files.into_iter().chain([("server_name", &tls.server_name)]) {
+            if file.as_deref() == Some("") {
+                let path = format!("{path}.{key}");
+                self.report(field(node, key), &path, &format!("`{path}` is empty"), None);
             }
         }
     }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::Secret;
 use crate::target::one;
-use crate::types::Auth;
+use crate::types::{Auth, Tls};
 
 /// A place that answers: a kind, a URL, and the keys for it.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -35,9 +35,16 @@ pub struct Provider {
     /// The cloud's project that is billed (Vertex, Gemini's sign-in).
     #[serde(default)]
     pub project: Option<String>,
-    /// Headers sent with each request to this provider. Their values are kept as secret as keys.
+    /// Headers sent with each request to this provider. Their values are kept as secret as keys. `$Name` as a whole value
+    /// stands for the client's header of that name, where it sent one.
     #[serde(default)]
     pub headers: IndexMap<String, Secret>,
+    /// The proxy to this provider, in place of the top-level `proxy`; `direct` is none. Credentials can have their own.
+    #[serde(default)]
+    pub proxy: Option<Secret>,
+    /// How TLS is done, where the public roots are not enough.
+    #[serde(default)]
+    pub tls: Option<Tls>,
     /// The dialects it speaks, the one to translate to first, where that is not what its kind says.
     #[serde(default)]
     pub speaks: Vec<String>,
@@ -67,9 +74,13 @@ pub struct Credential {
     #[serde(default)]
     #[schemars(extend("default" = false))]
     pub disabled: bool,
-    /// Headers sent with each request that uses this credential. Their values are kept as secret as keys.
+    /// Headers sent with each request that uses this credential. Their values are kept as secret as keys. `$Name` as a
+    /// whole value stands for the client's header of that name, where it sent one.
     #[serde(default)]
     pub headers: IndexMap<String, Secret>,
+    /// The proxy for this credential, in place of the provider's; `direct` is none.
+    #[serde(default)]
+    pub proxy: Option<Secret>,
 }
 
 // === impl Provider ===
@@ -88,6 +99,8 @@ impl Provider {
             project: None,
             speaks: Vec::new(),
             headers: IndexMap::new(),
+            proxy: None,
+            tls: None,
             models: Vec::new(),
         }
     }
@@ -104,6 +117,7 @@ impl Default for Credential {
             weight: one(),
             disabled: false,
             headers: IndexMap::new(),
+            proxy: None,
         }
     }
 }
