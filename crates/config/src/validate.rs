@@ -281,7 +281,7 @@ impl<'a> Validator<'a> {
             let entry = node.and_then(|node| node.entry(name));
             let shown = shown_key(name, true);
             let path = format!("{path}.{shown}");
-            if let Some(fault) = text::header_fault(name, value.expose()) {
+            if let Some(fault) = lockgate_provider::header_fault(name, value.expose()) {
                 let span = entry.map_or(Span::default(), |entry| entry.key_span);
                 self.findings.report(span, &path, format!("header `{shown}` {fault}"), None);
             }
@@ -299,7 +299,8 @@ impl<'a> Validator<'a> {
         for (key, file, other) in pair {
             if file.is_some() && field(node, other).is_none() {
                 let message = format!("`{path}.{key}` is written without `{other}`");
-                let hint = Some("a certificate and its key are shown together: write both or neither".to_owned());
+                let hint =
+                    Some("a certificate and its key are shown together: write both or neither".to_owned());
                 self.report(field(node, key), &format!("{path}.{key}"), &message, hint);
             }
         }

@@ -39,7 +39,7 @@ pub enum SiteError {
         why: &'static str,
     },
     /// A header of the operator's cannot be sent.
-    #[error("header `{name}`: {why}")]
+    #[error("header `{name}` {why}")]
     Header {
         /// The header's name as written.
         name: String,

@@ -44,6 +44,7 @@ pub struct Terms {
 #[derive(Debug, Clone)]
 pub struct Pass {
     pub(crate) headers: HeaderMap,
+    pub(crate) copied: Vec<(HeaderName, HeaderName)>,
     pub(crate) keys: Option<SigningKeys>,
     pub(crate) address: Option<Address>,
     pub(crate) project: Option<String>,
@@ -53,6 +54,11 @@ impl Pass {
     /// Keys that each request is signed with.
     pub fn keys(&self) -> Option<&SigningKeys> {
         self.keys.as_ref()
+    }
+
+    /// Headers that take the value of one of the client's, where it sent that: the name there, the name here.
+    pub fn copied(&self) -> &[(HeaderName, HeaderName)] {
+        &self.copied
     }
 
     /// The project or profile the account is billed to.
@@ -78,44 +84,9 @@ impl fmt::Debug for SigningKeys {
     }
 }
 
-/// Headers that frame the message or that the gateway writes itself.
-const NOT_THE_OPERATORS: &[&str] = &[
-    "accept-encoding",
-    "connection",
-    "content-encoding",
-    "content-length",
-    "content-type",
-    "expect",
-    "host",
-    "keep-alive",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
-
 /// A header value that logs do not show.
 pub(crate) fn secret_value(text: &str) -> Result<HeaderValue, SiteError> {
     let mut value = HeaderValue::from_str(text).map_err(|_| SiteError::KeyUnfit)?;
     value.set_sensitive(true);
     Ok(value)
-}
-
-/// Adds headers of the operator's, later ones in place of earlier ones.
-pub(crate) fn add_headers(map: &mut HeaderMap, headers: &[(String, String)]) -> Result<(), SiteError> {
-    for (name, value) in headers {
-        let refuse = |why| SiteError::Header { name: name.clone(), why };
-        let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| refuse("that is no header name"))?;
-        if NOT_THE_OPERATORS.contains(&parsed.as_str()) {
-            return Err(refuse("the gateway writes it itself; take it out"));
-        }
-        let mut value = HeaderValue::from_str(value)
-            .map_err(|_| refuse("its value has a character that no header can carry"))?;
-        // Operators put keys into headers of their own, so none of them is shown.
-        value.set_sensitive(true);
-        map.insert(parsed, value);
-    }
-    Ok(())
 }

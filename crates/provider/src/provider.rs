@@ -3,7 +3,7 @@
 use std::{fmt, time::SystemTime};
 
 use http::HeaderMap;
-use lockgate_protocol::ir::Fault;
+use lockgate_protocol::ir::{Fault, Losses};
 
 use crate::{
     address::SiteError,
@@ -61,6 +61,9 @@ pub trait Provider: Sync {
     /// # Errors
     /// A `BadRequest` fault when the client's path or model would leave the provider's own paths.
     fn prepare(&self, place: &Place, ask: &Ask<'_>) -> Result<Prepared, Fault>;
+
+    /// Takes out of a client's headers what this place would refuse the request for, and names it as a loss.
+    fn screen(&self, _: &mut HeaderMap, _: &mut Losses) {}
 
     /// Signs a request that is ready to leave, where the provider wants that; see [`Site::sign`](crate::Site::sign).
     ///

@@ -3,13 +3,14 @@
 use std::time::SystemTime;
 
 use http::{HeaderMap, header::AUTHORIZATION};
-use lockgate_protocol::ir::Fault;
+use lockgate_protocol::ir::{Fault, Losses};
 
 use crate::{
     address::{Address, SiteError},
     exchange::{Ask, Outbound, Prepared, Reply},
+    headers::OperatorHeaders,
     kind::Kind,
-    pass::{Pass, Proof, Terms, add_headers, secret_value},
+    pass::{Pass, Proof, Terms, secret_value},
     place::{Place, Wish},
     preset::StreamUsage,
     providers::find,
@@ -20,7 +21,7 @@ use crate::{
 pub struct Site {
     kind: Kind,
     place: Place,
-    headers: HeaderMap,
+    headers: OperatorHeaders,
 }
 
 impl Site {
@@ -31,9 +32,9 @@ impl Site {
     pub fn new(kind: &str, wish: Wish<'_>, headers: &[(String, String)]) -> Result<Self, SiteError> {
         let kind = find(kind).ok_or_else(|| SiteError::UnknownKind(kind.to_owned()))?;
         let place = kind.provider.locate(&Wish { preset: kind.preset, ..wish })?;
-        let mut map = HeaderMap::new();
-        add_headers(&mut map, headers)?;
-        Ok(Self { kind, place, headers: map })
+        let mut own = OperatorHeaders::default();
+        own.add(headers)?;
+        Ok(Self { kind, place, headers: own })
     }
 
     /// What requests show with `proof` and a credential's own headers, which win over the provider's.
@@ -46,8 +47,10 @@ impl Site {
         terms: &Terms,
         headers: &[(String, String)],
     ) -> Result<Pass, SiteError> {
-        let mut map = self.headers.clone();
-        add_headers(&mut map, headers)?;
+        let mut own = self.headers.clone();
+        own.add(headers)?;
+        let has_none = own.is_empty();
+        let OperatorHeaders { fixed: mut map, copied } = own;
         let mut keys = None;
         match proof {
             Proof::Key(key) if !key.is_empty() => self.kind.provider.authorise(key, &mut map)?,
@@ -56,13 +59,13 @@ impl Site {
             }
             Proof::Keys(signing) => keys = Some(signing.clone()),
             // An operator who writes headers may show the credential in one of them.
-            Proof::Key(_) | Proof::Nothing if self.kind.needs_key() && map.is_empty() => {
+            Proof::Key(_) | Proof::Nothing if self.kind.needs_key() && has_none => {
                 return Err(SiteError::KeyMissing { kind: self.kind.name(), env: self.kind.key_variable() });
             }
             Proof::Key(_) | Proof::Nothing => {}
         }
         let address = terms.base_url.as_deref().map(Address::parse).transpose()?;
-        Ok(Pass { headers: map, keys, address, project: terms.project.clone() })
+        Ok(Pass { headers: map, copied, keys, address, project: terms.project.clone() })
     }
 
     /// Says where one request goes and which headers it carries.
@@ -71,6 +74,11 @@ impl Site {
     /// A `BadRequest` fault when the client's path or model would leave the provider's own paths.
     pub fn prepare(&self, ask: &Ask<'_>) -> Result<Prepared, Fault> {
         self.kind.provider.prepare(&self.place, ask)
+    }
+
+    /// Takes out of a request's headers what the provider would refuse it for, and names it.
+    pub fn screen(&self, headers: &mut HeaderMap, losses: &mut Losses) {
+        self.kind.provider.screen(headers, losses);
     }
 
     /// Signs a request that is ready to leave, where the provider wants that. Nothing may change it afterwards.

@@ -98,7 +98,7 @@ impl Attempt<'_> {
             let answer = self.send(request).await?;
             match reply::judge(&mut self, &mut way, answer).await {
                 Ok(begun) => {
-                    self.call.losses = way.losses().cloned().unwrap_or_default();
+                    self.call.losses = way.losses().clone();
                     return Ok(begun);
                 }
                 // A token may be revoked before its time; a request that was refused for it did nothing yet.
@@ -128,25 +128,26 @@ impl Attempt<'_> {
         *request.method_mut() = outgoing.method;
         *request.uri_mut() = prepared.uri;
         *request.headers_mut() = prepared.headers;
+        headers::copied(pass.copied(), &self.head.headers, request.headers_mut());
         if way.is_across() {
             headers::translated(request.headers_mut());
         } else {
             headers::to_provider(self.asked.dialect, &self.head.headers, request.headers_mut());
         }
         let site = &self.deployment.provider.site;
+        site.screen(request.headers_mut(), way.losses_mut());
         headers::usual(site.kind().provider.usual_headers(), request.headers_mut());
         signed(site, pass, request)
     }
 
     /// Refuses what would lose something where the operator said so.
     fn allow(&self, way: &Way<'_>) -> Result<(), Fault> {
-        match way.losses().filter(|losses| !losses.is_empty()) {
-            Some(losses) if self.limits.rejects_loss => {
-                let text = format!("the model's provider cannot be told everything: {losses}");
-                Err(Fault::new(FaultKind::Lossy, text))
-            }
-            _ => Ok(()),
+        let losses = way.losses();
+        if losses.is_empty() || !self.limits.rejects_loss {
+            return Ok(());
         }
+        let text = format!("the model's provider cannot be told everything: {losses}");
+        Err(Fault::new(FaultKind::Lossy, text))
     }
 
     /// Sends it and waits for the answer's head: a stream has to begin soon, another answer may take the call's time.

@@ -36,6 +36,8 @@ pub(crate) struct Same<'a> {
     asked: &'a Asked,
     /// Whether the client is to be spared the usage that was asked for on the gateway's behalf.
     spare_usage: bool,
+    /// Of the head: the body is the client's.
+    losses: Losses,
 }
 
 /// The client's request as it was understood.
@@ -79,7 +81,7 @@ impl<'a> Way<'a> {
     ) -> Result<Self, Fault> {
         let dialect = deployment.provider.dialect_for(asked.dialect);
         if dialect.name() == asked.dialect.name() || asked.operation == Operation::Other {
-            return Ok(Self::Same(Same { asked, spare_usage: false }));
+            return Ok(Self::Same(Same { asked, spare_usage: false, losses: Losses::default() }));
         }
         let (client, upstream) = (asked.dialect.codec(), dialect.codec());
         if asked.operation != Operation::Generate {
@@ -124,7 +126,7 @@ impl<'a> Way<'a> {
     /// How a stream of the provider becomes the client's.
     pub(crate) fn passage(&self) -> Box<dyn Passage> {
         match self {
-            Self::Same(Same { asked, spare_usage }) => {
+            Self::Same(Same { asked, spare_usage, .. }) => {
                 let framing = asked.dialect.codec().framing();
                 Box::new(Watched::new(framing, asked.dialect.watch(asked.operation, *spare_usage)))
             }
@@ -137,10 +139,18 @@ impl<'a> Way<'a> {
     }
 
     /// What could not be said to the provider, or of its answer.
-    pub(crate) fn losses(&self) -> Option<&Losses> {
+    pub(crate) fn losses(&self) -> &Losses {
         match self {
-            Self::Same(_) => None,
-            Self::Across(across) => Some(&across.losses),
+            Self::Same(same) => &same.losses,
+            Self::Across(across) => &across.losses,
+        }
+    }
+
+    /// For more of them, once [`outgoing`](Self::outgoing) has named those of the body.
+    pub(crate) fn losses_mut(&mut self) -> &mut Losses {
+        match self {
+            Self::Same(same) => &mut same.losses,
+            Self::Across(across) => &mut across.losses,
         }
     }
 
@@ -164,6 +174,7 @@ const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 impl<'a> Same<'a> {
     fn outgoing(&mut self, deployment: &Deployment) -> Result<Outgoing<'a>, Fault> {
         let asked = self.asked;
+        self.losses = Losses::default();
         let mut edits = Edits::default();
         let tail = match &asked.model_in_tail {
             Some(place) => {

@@ -56,12 +56,12 @@ fn a_site_that_cannot_be_meant_says_why() {
     );
     check(
         crate::site("openai", None, None, &headers("Host", "x")),
-        "header `Host`: the gateway writes it itself; take it out",
+        "header `Host` is set by the gateway itself",
     );
-    check(crate::site("openai", None, None, &headers("a b", "x")), "header `a b`: that is no header name");
+    check(crate::site("openai", None, None, &headers("a b", "x")), "header `a b` is not a header name");
     check(
         crate::site("openai", None, None, &headers("x-a", "b\nc")),
-        "header `x-a`: its value has a character that no header can carry",
+        "header `x-a` has a value that no header can carry",
     );
 }
 

@@ -1,5 +1,7 @@
 //! Anthropic: `x-api-key`, a version in a header, every path under `/v1`.
 
+pub(crate) mod betas;
+
 use http::{HeaderMap, HeaderName};
 use lockgate_protocol::ir::Fault;
 

@@ -1,7 +1,7 @@
 //! Amazon Bedrock with a bearer API key: the model is a path segment, the region a part of the host.
 
 use http::HeaderMap;
-use lockgate_protocol::ir::Fault;
+use lockgate_protocol::ir::{Fault, Losses};
 
 use crate::{
     address::{Address, SiteError},
@@ -9,6 +9,7 @@ use crate::{
     path,
     place::{Place, Wish, bad_path},
     provider::Provider,
+    providers::anthropic::betas::{self, Host},
     providers::openai::{bearer, flat, no_api_version},
 };
 
@@ -38,6 +39,11 @@ impl Provider for Bedrock {
 
     fn authorise(&self, secret: &str, headers: &mut HeaderMap) -> Result<(), SiteError> {
         bearer(secret, headers)
+    }
+
+    /// Only requests of the dialect that has betas bring some.
+    fn screen(&self, headers: &mut HeaderMap, losses: &mut Losses) {
+        betas::screen(Host::InvokeModel, headers, losses);
     }
 
     /// `/model/{id}/{verb}`: ids have colons and, as ARNs, slashes, which are encoded here and nowhere else.
