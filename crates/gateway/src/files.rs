@@ -1,6 +1,18 @@
-//! Files of the operator's that the gateway writes: whole or not at all, and readable by their owner alone.
+//! Files of the operator's: found where people write them, and written whole or not at all, for their owner alone.
 
-use std::{fs, io, io::Write, path::Path};
+use std::{
+    env, fs, io,
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+/// A path as people write it: `~` is the home directory.
+pub(crate) fn written(path: &str) -> PathBuf {
+    match (path.strip_prefix("~/"), env::var_os("HOME").filter(|home| !home.is_empty())) {
+        (Some(rest), Some(home)) => Path::new(&home).join(rest),
+        _ => PathBuf::from(path),
+    }
+}
 
 /// Puts `contents` in place of a file's at once, so that a reader sees the old or the new. The file's mode is kept; a new
 /// file is the owner's alone. A link is followed: what it points to is replaced.

@@ -16,7 +16,7 @@ use lockgate_protocol::ir::{Fault, FaultKind};
 use lockgate_routing::{Member, Policy, Pool, StrategyRow};
 use tokio_util::task::TaskTracker;
 
-use crate::upstream::Upstream;
+use crate::upstream::Exits;
 use provider::Setting;
 
 pub(crate) use deployment::Deployment;
@@ -89,12 +89,13 @@ pub(crate) struct Fleet {
 impl Fleet {
     /// `tasks` runs what outlives a request.
     pub(crate) fn new(config: &Config, tasks: &TaskTracker) -> Result<Self, StartError> {
-        let mut upstreams = Upstreams::default();
+        let mut exits = Exits::default();
         let limits = Arc::new(Limits::new(&config.retry));
         let mut providers = Vec::with_capacity(config.providers.len());
         for (name, provider) in &config.providers {
-            let upstream = upstreams.within(config.retry.connect);
-            let made = Provider::new(name, provider, &Setting { upstream: &upstream, tasks })
+            let (connect, proxy) = (config.retry.connect, config.proxy.as_ref());
+            let mut setting = Setting { exits: &mut exits, connect, proxy, tasks };
+            let made = Provider::new(name, provider, &mut setting)
                 .map_err(|error| StartError::Provider { provider: name.clone(), error })?;
             providers.push(Arc::new(made));
         }
@@ -106,8 +107,7 @@ impl Fleet {
             };
             let rejects_loss = model.on_loss == config::OnLoss::Reject;
             let limits = Arc::new(Limits { rejects_loss, ..Limits::new(&retry) });
-            let upstream = upstreams.within(retry.connect);
-            let model = Arc::new(fleet.model(model, limits, &upstream));
+            let model = Arc::new(fleet.model(model, limits, retry.connect, &mut exits)?);
             for name in std::iter::once(name).chain(&config.models[name].aliases) {
                 fleet.names.push(name.clone());
                 fleet.models.insert(name.clone(), Arc::clone(&model));
@@ -116,14 +116,25 @@ impl Fleet {
         Ok(fleet)
     }
 
-    fn model(&self, model: &config::Model, limits: Arc<Limits>, upstream: &Upstream) -> Model {
+    fn model(
+        &self,
+        model: &config::Model,
+        limits: Arc<Limits>,
+        connect: Duration,
+        exits: &mut Exits,
+    ) -> Result<Model, StartError> {
         let mut deployments: Vec<Arc<Deployment>> = Vec::new();
         let mut tier = |targets: &[config::Target]| {
             let mut members = Vec::new();
             for target in targets {
                 let Some(provider) = self.provider(&target.provider) else { continue };
                 for (place, credential) in provider.credentials.iter().enumerate() {
-                    let made = Deployment::new(provider, &target.model, place, upstream.clone());
+                    let upstream =
+                        exits.get(connect, &credential.exit).map_err(|why| StartError::Provider {
+                            provider: provider.name.clone(),
+                            error: ProviderError::Exit(why),
+                        })?;
+                    let made = Deployment::new(provider, &target.model, place, upstream);
                     let known = deployments.iter().position(|deployment| deployment.name == made.name);
                     let deployment = known.unwrap_or(deployments.len());
                     if known.is_none() {
@@ -133,11 +144,13 @@ impl Fleet {
                         .push(Member { deployment, weight: target.weight.saturating_mul(credential.weight) });
                 }
             }
-            members
+            Ok(members)
         };
-        let mut tiers = vec![tier(&model.targets)];
-        tiers.extend(model.fallback.iter().map(|target| tier(std::slice::from_ref(target))));
-        Model { pool: Pool::new(strategy(model.strategy), tiers), deployments, limits }
+        let mut tiers = vec![tier(&model.targets)?];
+        for target in &model.fallback {
+            tiers.push(tier(std::slice::from_ref(target))?);
+        }
+        Ok(Model { pool: Pool::new(strategy(model.strategy), tiers), deployments, limits })
     }
 
     fn provider(&self, name: &str) -> Option<&Arc<Provider>> {
@@ -268,17 +281,5 @@ impl Limits {
             stall: retry.stall,
             rejects_loss: false,
         }
-    }
-}
-
-/// One set of connections for each connect limit in the config.
-#[derive(Default)]
-struct Upstreams {
-    made: HashMap<Duration, Upstream>,
-}
-
-impl Upstreams {
-    fn within(&mut self, connect: Duration) -> Upstream {
-        self.made.entry(connect).or_insert_with(|| Upstream::new(connect)).clone()
     }
 }

@@ -213,7 +213,10 @@ mod tests {
     use lockgate_provider::{Proof, Terms, Wish};
 
     use super::*;
-    use crate::{grants::Obtaining, upstream::Upstream};
+    use crate::{
+        grants::Obtaining,
+        upstream::{Exit, Exits},
+    };
 
     /// Tokens that count for an hour, in their order, as long as the endpoint is up.
     #[derive(Debug, Default)]
@@ -257,10 +260,11 @@ mod tests {
     fn renewed(slot: usize) -> (Arc<Endpoint>, Arc<Renewed>) {
         let endpoint = Arc::new(Endpoint { clock: Clock(slot), ..Endpoint::default() });
         let site = Site::new("openai", Wish::default(), &[]).expect("a site");
+        let upstream = Exits::default().get(Duration::from_secs(1), &Exit::default()).expect("a way out");
         let renewed = Renewed {
             name: "test".to_owned(),
             grant: Arc::clone(&endpoint) as Arc<dyn Grant>,
-            host: Host::new(Upstream::new(Duration::from_secs(1))),
+            host: Host::new(upstream),
             dress: Dress { site, headers: Vec::new() },
             state: Mutex::default(),
             gate: Arc::default(),

@@ -1,6 +1,6 @@
 //! One configured provider: its site, its credentials, the dialects it speaks.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use indexmap::IndexMap;
 use lockgate_config as config;
@@ -18,7 +18,7 @@ use crate::{
     discovery::Discovery,
     grants::{self, Host},
     passes::Passes,
-    upstream::Upstream,
+    upstream::{Exit, Exits, Upstream},
 };
 
 /// One configured provider.
@@ -42,7 +42,9 @@ pub(crate) struct NamedCredential {
     pub(super) weight: u32,
     /// What its requests show.
     pub(crate) passes: Passes,
-    /// Its way out, within the usual limits.
+    /// Its way out.
+    pub(super) exit: Exit,
+    /// The same with its connections, within the usual limits.
     pub(super) upstream: Upstream,
 }
 
@@ -55,11 +57,18 @@ pub enum ProviderError {
     /// What its `auth` says cannot be meant.
     #[error("{0}")]
     Auth(String),
+    /// Its proxy or its TLS cannot be used.
+    #[error("{0}")]
+    Exit(String),
 }
 
 /// What setting up a credential takes beside its provider.
 pub(super) struct Setting<'a> {
-    pub(super) upstream: &'a Upstream,
+    pub(super) exits: &'a mut Exits,
+    /// How long a connection may take to open, where a model says nothing else.
+    pub(super) connect: Duration,
+    /// The proxy for whoever names no other.
+    pub(super) proxy: Option<&'a config::Secret>,
     pub(super) tasks: &'a TaskTracker,
 }
 
@@ -67,7 +76,7 @@ impl Provider {
     pub(super) fn new(
         name: &str,
         provider: &config::Provider,
-        setting: &Setting<'_>,
+        setting: &mut Setting<'_>,
     ) -> Result<Self, ProviderError> {
         let wish = Wish {
             base_url: provider.base_url.as_deref(),
@@ -88,13 +97,11 @@ impl Provider {
         let mut credentials = Vec::new();
         for (place, row) in rows.iter().enumerate().filter(|(_, row)| !row.disabled) {
             let label = row.name.clone().unwrap_or_else(|| (place + 1).to_string());
-            let passes = passes(format!("{name}#{label}"), provider, row, &site, setting)?;
-            credentials.push(NamedCredential {
-                name: label,
-                weight: row.weight,
-                passes,
-                upstream: setting.upstream.clone(),
-            });
+            let proxies = [row.proxy.as_ref(), provider.proxy.as_ref(), setting.proxy];
+            let exit = Exit::new(&proxies, provider.tls.as_ref()).map_err(ProviderError::Exit)?;
+            let passes = passes(format!("{name}#{label}"), provider, row, &site, &exit, setting)?;
+            let upstream = setting.exits.get(setting.connect, &exit).map_err(ProviderError::Exit)?;
+            credentials.push(NamedCredential { name: label, weight: row.weight, passes, exit, upstream });
         }
         let speaks = speaks(provider, &site);
         let members = credentials.iter().enumerate();
@@ -138,7 +145,8 @@ fn passes(
     provider: &config::Provider,
     row: &config::Credential,
     site: &Site,
-    setting: &Setting<'_>,
+    exit: &Exit,
+    setting: &mut Setting<'_>,
 ) -> Result<Passes, ProviderError> {
     let headers = pairs(&row.headers);
     if let Some(key) = &row.api_key {
@@ -153,7 +161,8 @@ fn passes(
     };
     match grants::find(&wish).map_err(ProviderError::Auth)? {
         Some(grant) => {
-            let host = Host::new(setting.upstream.clone());
+            let way = setting.exits.get(setting.connect, &exit.elsewhere()).map_err(ProviderError::Exit)?;
+            let host = Host::new(way);
             Ok(Passes::granted(name, grant, host, site.clone(), headers, setting.tasks.clone()))
         }
         None => Ok(Passes::Fixed(Arc::new(site.pass(&Proof::Nothing, &Terms::default(), &headers)?))),

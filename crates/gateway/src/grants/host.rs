@@ -86,10 +86,7 @@ impl Host {
 
     /// A path as people write it: `~` is the home directory.
     pub(crate) fn path(&self, written: &str) -> PathBuf {
-        match (written.strip_prefix("~/"), self.variable("HOME")) {
-            (Some(rest), Some(home)) => Path::new(&home).join(rest),
-            _ => PathBuf::from(written),
-        }
+        crate::files::written(written)
     }
 
     /// The wall clock.
