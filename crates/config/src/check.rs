@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use serde_json::Value as Json;
 
+use crate::any;
 use crate::finding::{Finding, Findings};
 use crate::span::Span;
 use crate::tree::{Entry, Kind, Node, Scalar, quotable};
@@ -46,6 +47,10 @@ struct Checker<'a> {
 
 impl<'a> Checker<'a> {
     fn node(&mut self, node: &Node, schema: &'a Json, path: &str) -> Option<Value> {
+        if any::is_any(self.resolve(schema)) {
+            self.findings.may_quote(node.span);
+            return any::json(node).map(Value::String);
+        }
         let branches = self.branches(schema);
         let mapping = branches.iter().copied().find(|branch| has_type(branch, "object"));
         let sequence = branches.iter().copied().find(|branch| has_type(branch, "array"));

@@ -5,6 +5,7 @@
 //! `check` (shape, along the JSON Schema of [`Config`]), deserialisation, `validate` (meaning).
 //! The doc comment of a field in `types` is its description in the schema and in the errors.
 
+mod any;
 mod check;
 mod environment;
 mod finding;
@@ -27,6 +28,7 @@ mod value;
 use std::io::Read;
 use std::path::Path;
 
+pub use any::AnyJson;
 pub use bytesize::ByteSize;
 pub use environment::{FromEnv, from_env};
 pub use problem::{Errors, Problem};
@@ -35,8 +37,8 @@ pub use quote::Quote;
 pub use secret::Secret;
 pub use target::Target;
 pub use types::{
-    Access, Auth, ClientKey, Config, Credential, Log, LogFormat, LogLevel, Model, OnLoss, Provider, Retry,
-    RetryOverride, Server, Strategy, Tls,
+    Access, Auth, ClientKey, Config, Credential, FilterRule, Log, LogFormat, LogLevel, Match, Model, OnLoss,
+    Provider, Retry, RetryOverride, Rules, Server, SetRule, Strategy, Tls,
 };
 
 use finding::Findings;

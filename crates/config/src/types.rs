@@ -2,6 +2,7 @@
 
 mod auth;
 mod provider;
+mod rules;
 mod tls;
 
 use std::net::SocketAddr;
@@ -18,6 +19,7 @@ use crate::units;
 
 pub use auth::Auth;
 pub use provider::{Credential, Provider};
+pub use rules::{FilterRule, Match, Rules, SetRule};
 pub use tls::Tls;
 
 /// The whole configuration of one gateway.
@@ -38,6 +40,8 @@ pub struct Config {
     /// `user:password@` where it wants one; `direct` is none. Without it `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and
     /// `NO_PROXY` of the environment count, though never for loopback addresses.
     pub proxy: Option<Secret>,
+    /// What is changed in the bodies that go to providers.
+    pub rules: Rules,
     /// What the gateway writes about itself.
     pub log: Log,
 }

@@ -3,6 +3,8 @@
 //! It runs on the parts whose shape is right. Whether something is there at all is asked of the tree,
 //! so that a part that was left out for another error is not reported as missing.
 
+mod rules;
+
 use std::collections::HashMap;
 
 use lockgate_protocol::dialects::DIALECTS;
@@ -30,6 +32,7 @@ pub(crate) fn validate(config: &Config, root: &Node, findings: &mut Findings) {
     for (name, provider) in &config.providers {
         validator.provider(name, provider);
     }
+    rules::validate(&mut validator, &config.rules);
     validator.models(config);
 }
 
@@ -122,20 +125,7 @@ impl<'a> Validator<'a> {
             None => {}
         }
 
-        let dialects = || DIALECTS.iter().map(|dialect| dialect.name());
-        for (place, name) in provider.speaks.iter().enumerate() {
-            if dialects().any(|known| known == name) {
-                continue;
-            }
-            let path = format!("{path}.speaks[{place}]");
-            let hint = match self.findings.nearest(name, dialects()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("the dialects are {}", dialects().collect::<Vec<_>>().join(", ")),
-            };
-            let at = item(node.get("speaks"), place);
-            let message = format!("unknown dialect {}", shown(at, name));
-            self.report(at, &path, &message, Some(hint));
-        }
+        self.dialects(&provider.speaks, node.get("speaks"), &format!("{path}.speaks"));
 
         if let Some(version) = &provider.api_version
             && !text::is_version(version)
@@ -310,6 +300,21 @@ impl<'a> Validator<'a> {
                 let path = format!("{path}.{key}");
                 self.report(field(node, key), &path, &format!("`{path}` is empty"), None);
             }
+        }
+    }
+
+    /// Reports names that are no dialect's.
+    fn dialects(&mut self, names: &[String], node: Option<&Node>, path: &str) {
+        let known = || DIALECTS.iter().map(|dialect| dialect.name());
+        for (index, name) in names.iter().enumerate().filter(|(_, name)| !known().any(|known| known == *name))
+        {
+            let hint = match self.findings.nearest(name, known()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("the dialects are {}", known().collect::<Vec<_>>().join(", ")),
+            };
+            let at = item(node, index);
+            let message = format!("unknown dialect {}", shown(at, name));
+            self.report(at, &format!("{path}[{index}]"), &message, Some(hint));
         }
     }
 

@@ -20,6 +20,7 @@ mod passes;
 mod proofs;
 mod query;
 mod route;
+mod rules;
 mod server;
 mod upstream;
 
@@ -37,6 +38,7 @@ pub(crate) struct Gateway {
     pub(crate) fleet: fleet::Fleet,
     /// Runs what outlives a request.
     pub(crate) tasks: TaskTracker,
+    pub(crate) rules: rules::Rules,
     pub(crate) access: access::Access,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) ids: ids::Ids,
@@ -64,6 +66,7 @@ pub async fn start(config: &Config, journal: Arc<dyn Journal>) -> Result<Serving
     let gateway = Gateway {
         fleet: fleet::Fleet::new(config, &tasks)?,
         tasks,
+        rules: rules::Rules::new(&config.rules),
         access: access::Access::new(&config.access),
         journal,
         ids: ids::Ids::new(),

@@ -22,7 +22,7 @@ const UNDERSTOOD: &[&str] = &[
     "writeOnly",
 ];
 const FOR_READERS: &[&str] = &["$schema", "default", "description", "pattern", "title"];
-const FORMATS: &[&str] = &["byte-size", "human-duration", "socket-address", "target", "uint32"];
+const FORMATS: &[&str] = &["any-json", "byte-size", "human-duration", "socket-address", "target", "uint32"];
 
 /// Calls `visit` with every schema inside a schema, and its path.
 fn walk(schema: &Value, path: &str, visit: &mut dyn FnMut(&Value, &str)) {

@@ -20,6 +20,7 @@ use crate::{
     },
     fleet::{Deployment, Limits, Plan},
     headers,
+    rules::Subject,
     upstream::signed,
 };
 
@@ -124,7 +125,18 @@ impl Attempt<'_> {
             model: &self.deployment.model,
             pass,
         })?;
-        let mut request = Request::new(outgoing.body);
+        let body = self.gateway.rules.apply(
+            &Subject {
+                asked: &self.asked.model,
+                model: &self.deployment.model,
+                from: self.asked.dialect.name(),
+                to: self.deployment.provider.dialect_for(self.asked.dialect).name(),
+                provider: &self.deployment.provider.name,
+                headers: &self.head.headers,
+            },
+            outgoing.body,
+        );
+        let mut request = Request::new(body);
         *request.method_mut() = outgoing.method;
         *request.uri_mut() = prepared.uri;
         *request.headers_mut() = prepared.headers;
