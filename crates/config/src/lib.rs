@@ -38,7 +38,7 @@ pub use secret::Secret;
 pub use target::Target;
 pub use types::{
     Access, Auth, ClientKey, Config, Credential, FilterRule, Log, LogFormat, LogLevel, Match, Model, OnLoss,
-    Provider, Retry, RetryOverride, Rules, Server, SetRule, Strategy, Tls,
+    Provider, Retry, RetryOverride, Rules, Served, Server, SetRule, Strategy, Timeouts, Tls, WireApi,
 };
 
 use finding::Findings;

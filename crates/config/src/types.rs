@@ -3,6 +3,7 @@
 mod auth;
 mod provider;
 mod rules;
+mod served;
 mod tls;
 
 use std::net::SocketAddr;
@@ -18,8 +19,9 @@ use crate::target::Target;
 use crate::units;
 
 pub use auth::Auth;
-pub use provider::{Credential, Provider};
+pub use provider::{Credential, Provider, Timeouts, WireApi};
 pub use rules::{FilterRule, Match, Rules, SetRule};
+pub use served::Served;
 pub use tls::Tls;
 
 /// The whole configuration of one gateway.

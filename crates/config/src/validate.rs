@@ -14,7 +14,7 @@ use crate::finding::Findings;
 use crate::span::Span;
 use crate::text;
 use crate::tree::{Entry, Kind, Node, quotable};
-use crate::{Config, Credential, Provider, Route, Secret, Target, Tls};
+use crate::{Config, Credential, Provider, Route, Secret, Served, Target, Tls, WireApi};
 
 /// Whether providers of a kind have no URL of their own and the config must give one.
 pub(crate) fn needs_base_url(kind: &str) -> bool {
@@ -34,6 +34,15 @@ pub(crate) fn validate(config: &Config, root: &Node, findings: &mut Findings) {
     }
     rules::validate(&mut validator, &config.rules);
     validator.models(config);
+}
+
+/// What a provider or a credential says of the models it is asked for.
+struct Offer<'o> {
+    models: &'o [Served],
+    exclude: &'o [String],
+    prefix: Option<&'o str>,
+    /// True if it is only to be called with a prefix and nobody gave it one.
+    lacks_prefix: bool,
 }
 
 struct Validator<'a> {
@@ -126,6 +135,14 @@ impl<'a> Validator<'a> {
         }
 
         self.dialects(&provider.speaks, node.get("speaks"), &format!("{path}.speaks"));
+        self.one_dialect(provider.wire_api, &provider.speaks, Some(node), &path);
+        let offer = Offer {
+            models: &provider.models,
+            exclude: &provider.exclude,
+            prefix: provider.prefix.as_deref(),
+            lacks_prefix: provider.force_prefix && provider.prefix.is_none(),
+        };
+        self.offer(&offer, Some(node), &path);
 
         if let Some(version) = &provider.api_version
             && !text::is_version(version)
@@ -151,10 +168,10 @@ impl<'a> Validator<'a> {
         if let Some(tls) = &provider.tls {
             self.tls(tls, node.get("tls"), &format!("{path}.tls"));
         }
-        self.globs(&provider.models, node.get("models"), &format!("{path}.models"));
         for (index, credential) in provider.credentials.iter().enumerate() {
             self.credential(
                 credential,
+                provider.prefix.is_some(),
                 item(node.get("credentials"), index),
                 &format!("{path}.credentials[{index}]"),
             );
@@ -170,13 +187,22 @@ impl<'a> Validator<'a> {
         }
     }
 
-    fn credential(&mut self, credential: &Credential, node: Option<&Node>, path: &str) {
+    fn credential(&mut self, credential: &Credential, has_prefix: bool, node: Option<&Node>, path: &str) {
         if let Some(key) = &credential.api_key {
             self.secret(key, field(node, "api_key"), &format!("{path}.api_key"));
             self.one_proof(credential.auth.is_some(), field(node, "auth"), path);
         }
         self.headers(&credential.headers, field(node, "headers"), &format!("{path}.headers"));
         self.proxy(credential.proxy.as_ref(), field(node, "proxy"), &format!("{path}.proxy"));
+        self.dialects(&credential.speaks, field(node, "speaks"), &format!("{path}.speaks"));
+        self.one_dialect(credential.wire_api, &credential.speaks, node, path);
+        let offer = Offer {
+            models: &credential.models,
+            exclude: &credential.exclude,
+            prefix: credential.prefix.as_deref(),
+            lacks_prefix: credential.force_prefix && credential.prefix.is_none() && !has_prefix,
+        };
+        self.offer(&offer, node, path);
         if credential.name.as_deref() == Some("") {
             self.report(
                 field(node, "name"),
@@ -184,6 +210,53 @@ impl<'a> Validator<'a> {
                 &format!("`{path}.name` is empty"),
                 None,
             );
+        }
+    }
+
+    /// Reports a `wire_api` beside `speaks`.
+    fn one_dialect(&mut self, api: Option<WireApi>, speaks: &[String], node: Option<&Node>, path: &str) {
+        if api.is_some() && !speaks.is_empty() {
+            let message = format!("`{path}` has both `wire_api` and `speaks`, which say the same");
+            let hint = Some("keep `speaks`".to_owned());
+            self.report(field(node, "speaks"), &format!("{path}.speaks"), &message, hint);
+        }
+    }
+
+    /// Reports names of models that are none, and a prefix that is none.
+    fn offer(&mut self, offer: &Offer<'_>, node: Option<&Node>, path: &str) {
+        for (index, served) in offer.models.iter().enumerate() {
+            let path = format!("{path}.models[{index}]");
+            let name = if served.alias.is_some() { text::model_name_fault } else { text::model_glob_fault };
+            let faults = [
+                ("name", name(&served.name)),
+                ("alias", served.alias.as_deref().and_then(text::model_name_fault)),
+            ];
+            for (key, fault) in faults {
+                let Some(fault) = fault else { continue };
+                let at = item(field(node, "models"), index);
+                let path = if served.alias.is_some() { format!("{path}.{key}") } else { path.clone() };
+                self.report(at, &path, &format!("`{path}` {fault}"), None);
+            }
+        }
+        self.globs(offer.exclude, field(node, "exclude"), &format!("{path}.exclude"));
+        let path = format!("{path}.prefix");
+        let at = field(node, "prefix");
+        match offer.prefix {
+            Some(prefix) if text::provider_name_fault(prefix).is_some() => {
+                let fault = text::provider_name_fault(prefix).unwrap_or_default();
+                self.report(at, &path, &format!("`{path}` {fault}"), None);
+            }
+            Some(prefix) if self.providers.contains_key(prefix) => {
+                let message =
+                    format!("`{path}` is the name of a provider, whose models `{prefix}/...` means already");
+                self.report(at, &path, &message, Some("take another prefix".to_owned()));
+            }
+            None if offer.lacks_prefix && at.is_none() =>
+            {
+                let message = "`force_prefix` is set, but there is no `prefix`";
+                self.report(field(node, "force_prefix"), &path, message, None);
+            }
+            _ => {}
         }
     }
 

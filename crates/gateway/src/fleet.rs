@@ -1,9 +1,13 @@
 //! What the config stands for at run time: sites, credentials, and the deployments behind each model name.
 
+mod credential;
 mod deployment;
+mod offer;
+mod pool;
 mod provider;
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, HashMap},
     io,
     net::SocketAddr,
@@ -11,13 +15,16 @@ use std::{
     time::Duration,
 };
 
+use indexmap::{IndexMap, IndexSet};
 use lockgate_config::{self as config, Config};
 use lockgate_protocol::ir::{Fault, FaultKind};
-use lockgate_routing::{Member, Policy, Pool, StrategyRow};
+use lockgate_routing::{Member, Policy, Pool};
 use tokio_util::task::TaskTracker;
 
 use crate::upstream::Exits;
-use provider::Setting;
+use credential::{NamedCredential, Setting};
+use offer::Offer;
+use pool::{Ranked, by_priority, strategy};
 
 pub(crate) use deployment::Deployment;
 pub(crate) use provider::Provider;
@@ -84,6 +91,8 @@ pub(crate) struct Fleet {
     /// The names a client may ask for, in the order of the config.
     names: Vec<String>,
     limits: Arc<Limits>,
+    /// Whether names are left to the providers' own lists: where somebody wrote down the models, these are the models.
+    discovers: bool,
 }
 
 impl Fleet {
@@ -99,7 +108,13 @@ impl Fleet {
                 .map_err(|error| StartError::Provider { provider: name.clone(), error })?;
             providers.push(Arc::new(made));
         }
-        let mut fleet = Self { providers, models: HashMap::new(), names: Vec::new(), limits };
+        let mut fleet = Self {
+            providers,
+            models: HashMap::new(),
+            names: Vec::new(),
+            limits,
+            discovers: config.models.is_empty(),
+        };
         for (name, model) in &config.models {
             let retry = match &model.retry {
                 Some(over) => over.over(&config.retry),
@@ -113,7 +128,39 @@ impl Fleet {
                 fleet.models.insert(name.clone(), Arc::clone(&model));
             }
         }
+        fleet.serve_aliases();
         Ok(fleet)
+    }
+
+    /// The models that only credentials name, each a pool of all that serve it.
+    fn serve_aliases(&mut self) {
+        let mut members: IndexMap<String, Vec<(Arc<Deployment>, &NamedCredential)>> = IndexMap::new();
+        let providers = self.providers.clone();
+        for provider in &providers {
+            for (place, credential) in provider.credentials.iter().enumerate() {
+                for name in credential.offer.names() {
+                    let Some(model) = credential.offer.bare(&name) else { continue };
+                    let upstream = credential.upstream.clone();
+                    let deployment = Deployment::new(provider, model, place, upstream, &self.limits);
+                    members.entry(name.into_owned()).or_default().push((Arc::new(deployment), credential));
+                }
+            }
+        }
+        for (name, members) in members {
+            // What somebody configured as a model is that model.
+            if self.models.contains_key(&name) {
+                continue;
+            }
+            let ranked = members.iter().enumerate().map(|(deployment, (_, credential))| Ranked {
+                priority: credential.priority,
+                member: Member { deployment, weight: credential.weight },
+            });
+            let pool = Pool::new(strategy(config::Strategy::default()), by_priority(ranked.collect()));
+            let deployments = members.into_iter().map(|(deployment, _)| deployment).collect();
+            let model = Model { deployments, pool, limits: Arc::clone(&self.limits) };
+            self.names.push(name.clone());
+            self.models.insert(name, Arc::new(model));
+        }
     }
 
     fn model(
@@ -124,31 +171,34 @@ impl Fleet {
         exits: &mut Exits,
     ) -> Result<Model, StartError> {
         let mut deployments: Vec<Arc<Deployment>> = Vec::new();
-        let mut tier = |targets: &[config::Target]| {
-            let mut members = Vec::new();
+        let mut tiers = Vec::new();
+        let pool = std::iter::once(model.targets.as_slice());
+        for targets in pool.chain(model.fallback.iter().map(std::slice::from_ref)) {
+            let mut ranked = Vec::new();
             for target in targets {
                 let Some(provider) = self.provider(&target.provider) else { continue };
                 for (place, credential) in provider.credentials.iter().enumerate() {
+                    let Some(name) = credential.offer.direct(&target.model) else { continue };
+                    let connect = credential.timeouts.connect.unwrap_or(connect);
                     let upstream =
                         exits.get(connect, &credential.exit).map_err(|why| StartError::Provider {
                             provider: provider.name.clone(),
                             error: ProviderError::Exit(why),
                         })?;
-                    let made = Deployment::new(provider, &target.model, place, upstream);
+                    let made = Deployment::new(provider, name, place, upstream, &limits);
                     let known = deployments.iter().position(|deployment| deployment.name == made.name);
                     let deployment = known.unwrap_or(deployments.len());
                     if known.is_none() {
                         deployments.push(Arc::new(made));
                     }
-                    members
-                        .push(Member { deployment, weight: target.weight.saturating_mul(credential.weight) });
+                    let weight = target.weight.saturating_mul(credential.weight);
+                    ranked.push(Ranked {
+                        priority: credential.priority,
+                        member: Member { deployment, weight },
+                    });
                 }
             }
-            Ok(members)
-        };
-        let mut tiers = vec![tier(&model.targets)?];
-        for target in &model.fallback {
-            tiers.push(tier(std::slice::from_ref(target))?);
+            tiers.extend(by_priority(ranked));
         }
         Ok(Model { pool: Pool::new(strategy(model.strategy), tiers), deployments, limits })
     }
@@ -165,7 +215,9 @@ impl Fleet {
             None => self.discovered(name).await.ok_or_else(|| self.unknown(name))?,
         };
         if plan.deployments.is_empty() {
-            let text = format!("every credential behind model `{name}` is disabled");
+            let text = format!(
+                "no credential behind model `{name}` is to be asked for it: all are disabled or exclude it"
+            );
             return Err(Fault::new(FaultKind::NoDeployment, text));
         }
         Ok(plan)
@@ -183,10 +235,12 @@ impl Fleet {
             return Some(Plan { deployments, limits: Arc::clone(&model.limits) });
         }
         if let Some((provider, model)) = self.direct(name) {
-            return Some(self.at(&[provider], model));
+            return Some(
+                self.at(|known, offer| if Arc::ptr_eq(known, provider) { offer.direct(model) } else { None }),
+            );
         }
-        let serving: Vec<_> = self.providers.iter().filter(|provider| provider.serves(name)).collect();
-        (!serving.is_empty()).then(|| self.at(&serving, name))
+        let plan = self.at(|_, offer| offer.bare(name));
+        (!plan.deployments.is_empty()).then_some(plan)
     }
 
     /// `provider/model`, where the provider is configured.
@@ -195,10 +249,9 @@ impl Fleet {
         Some((self.provider(provider)?, model)).filter(|_| !model.is_empty())
     }
 
-    /// Only a config without models leaves names to the providers' own lists: where somebody wrote down the models,
-    /// these are the models.
+    /// The plan for a name that some provider lists itself.
     async fn discovered(&self, name: &str) -> Option<Plan> {
-        if !self.models.is_empty() {
+        if !self.discovers {
             return None;
         }
         let mut serving = Vec::new();
@@ -207,19 +260,36 @@ impl Fleet {
                 serving.push(provider);
             }
         }
-        (!serving.is_empty()).then(|| self.at(&serving, name))
+        let is_serving = |known: &Arc<Provider>| serving.iter().any(|provider| Arc::ptr_eq(provider, known));
+        let plan = self.at(|known, offer| if is_serving(known) { offer.direct(name) } else { None });
+        (!plan.deployments.is_empty()).then_some(plan)
     }
 
-    /// `model` at each of these providers in turn, over all its credentials.
-    fn at(&self, providers: &[&Arc<Provider>], model: &str) -> Plan {
-        let deployments = providers.iter().flat_map(|provider| {
-            let order = provider.pool.order().into_iter();
-            order.map(|place| {
-                let upstream = provider.credentials[place].upstream.clone();
-                Arc::new(Deployment::new(provider, model, place, upstream))
-            })
-        });
-        Plan { deployments: deployments.collect(), limits: Arc::clone(&self.limits) }
+    /// All credentials for which `named` has the provider's name of a model, provider after provider, but whoever has a
+    /// higher priority first.
+    fn at<'n>(&'n self, named: impl Fn(&'n Arc<Provider>, &'n Offer) -> Option<&'n str>) -> Plan {
+        let mut found = Vec::new();
+        for provider in &self.providers {
+            for place in provider.pool.order() {
+                let credential = &provider.credentials[place];
+                let Some(model) = named(provider, &credential.offer) else { continue };
+                let upstream = credential.upstream.clone();
+                let made = Deployment::new(provider, model, place, upstream, &self.limits);
+                found.push((credential.priority, Arc::new(made)));
+            }
+        }
+        found.sort_by_key(|(priority, _)| std::cmp::Reverse(*priority));
+        let deployments = found.into_iter().map(|(_, deployment)| deployment).collect();
+        Plan { deployments, limits: Arc::clone(&self.limits) }
+    }
+
+    /// Has the providers asked for their lists before somebody needs them.
+    pub(crate) fn discover(&self) {
+        if self.discovers {
+            for provider in &self.providers {
+                provider.discover();
+            }
+        }
     }
 
     /// The plan that asks `deployment` and no other.
@@ -227,17 +297,20 @@ impl Fleet {
         Plan { deployments: vec![deployment], limits: Arc::clone(&self.limits) }
     }
 
-    /// The names a client may ask for: the configured models, or without any what the providers list.
+    /// The names a client may ask for: the configured models, what credentials are said to serve, and where nothing is
+    /// configured what the providers list.
     pub(crate) async fn names(&self) -> Vec<String> {
-        if !self.names.is_empty() {
-            return self.names.clone();
+        let mut names: IndexSet<String> = self.names.iter().cloned().collect();
+        if self.discovers {
+            for provider in &self.providers {
+                let listed = provider.listed().await;
+                for credential in &provider.credentials {
+                    let shown = listed.iter().filter(|name| !credential.offer.excludes(name));
+                    names.extend(shown.flat_map(|name| credential.offer.called(name)).map(Cow::into_owned));
+                }
+            }
         }
-        let mut names = Vec::new();
-        for provider in &self.providers {
-            let listed = provider.listed().await;
-            names.extend(listed.iter().filter(|name| !names.contains(*name)).cloned().collect::<Vec<_>>());
-        }
-        names
+        names.into_iter().collect()
     }
 
     fn unknown(&self, name: &str) -> Fault {
@@ -263,13 +336,6 @@ impl Fleet {
     pub(crate) fn providers(&self) -> usize {
         self.providers.len()
     }
-}
-
-fn strategy(strategy: config::Strategy) -> &'static StrategyRow {
-    let name = match strategy {
-        config::Strategy::RoundRobin => "round_robin",
-    };
-    lockgate_routing::find(name).unwrap_or(&lockgate_routing::STRATEGIES[0])
 }
 
 impl Limits {

@@ -11,6 +11,7 @@ mod data_path;
 mod discovery;
 mod files;
 mod fleet;
+mod gauge;
 mod grants;
 mod headers;
 mod ids;

@@ -59,6 +59,7 @@ pub(crate) fn serve(listener: TcpListener, gateway: Gateway) -> io::Result<Servi
     let address = listener.local_addr()?;
     let stop = CancellationToken::new();
     let tasks = gateway.tasks.clone();
+    gateway.fleet.discover();
     let accepting = tasks.spawn(accept(listener, Arc::new(gateway), stop.clone(), tasks.clone()));
     Ok(Serving { address, stop, accepting })
 }

@@ -1,12 +1,14 @@
 //! The places that answer, and the keys and accounts there.
 
 use indexmap::IndexMap;
+use lockgate_protocol::dialects::WIRE_APIS;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::Secret;
 use crate::target::one;
-use crate::types::{Auth, Tls};
+use crate::types::{Auth, Served, Tls};
+use crate::units;
 
 /// A place that answers: a kind, a URL, and the keys for it.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -48,9 +50,23 @@ pub struct Provider {
     /// The dialects it speaks, the one to translate to first, where that is not what its kind says.
     #[serde(default)]
     pub speaks: Vec<String>,
+    /// Which of OpenAI's two APIs it is asked in, where that is not what its kind says: short for `speaks`.
+    #[serde(default)]
+    #[schemars(extend("x-also" = "wire-api"))]
+    pub wire_api: Option<WireApi>,
     /// The models it is known to serve, so that a client may ask for them by bare name; `*` and `?` work.
     #[serde(default)]
-    pub models: Vec<String>,
+    pub models: Vec<Served>,
+    /// The models it is not asked for, whatever else says so; `*` and `?` work, and case does not count.
+    #[serde(default)]
+    pub exclude: Vec<String>,
+    /// Makes its models callable as `prefix/model` too, which then means this provider.
+    #[serde(default)]
+    pub prefix: Option<String>,
+    /// Whether its models are only callable with the prefix.
+    #[serde(default)]
+    #[schemars(extend("default" = false))]
+    pub force_prefix: bool,
 }
 
 /// One key or account at a provider.
@@ -70,6 +86,10 @@ pub struct Credential {
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 1000), extend("default" = 1))]
     pub weight: u32,
+    /// Who is asked first: as long as credentials of a higher priority answer, the others wait.
+    #[serde(default)]
+    #[schemars(range(min = -1000, max = 1000), extend("default" = 0))]
+    pub priority: i32,
     /// Whether it is left out for now.
     #[serde(default)]
     #[schemars(extend("default" = false))]
@@ -81,6 +101,82 @@ pub struct Credential {
     /// The proxy for this credential, in place of the provider's; `direct` is none.
     #[serde(default)]
     pub proxy: Option<Secret>,
+    /// The models it is known to serve, in place of the provider's; it is asked for no others.
+    #[serde(default)]
+    pub models: Vec<Served>,
+    /// The models it is not asked for, beside the provider's; `*` and `?` work, and case does not count.
+    #[serde(default)]
+    pub exclude: Vec<String>,
+    /// Makes its models callable as `prefix/model` too, which then means this credential; in place of the provider's.
+    #[serde(default)]
+    pub prefix: Option<String>,
+    /// Whether its models are only callable with the prefix.
+    #[serde(default)]
+    #[schemars(extend("default" = false))]
+    pub force_prefix: bool,
+    /// The most requests it is asked for in a minute.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    pub rpm: Option<u32>,
+    /// The most tokens, in and out, that it is asked for in a minute.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    pub tpm: Option<u32>,
+    /// The most requests it is asked for at once.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    pub max_concurrent: Option<u32>,
+    /// The dialects it is spoken to in, in place of the provider's.
+    #[serde(default)]
+    pub speaks: Vec<String>,
+    /// Which of OpenAI's two APIs it is asked in: short for `speaks`.
+    #[serde(default)]
+    #[schemars(extend("x-also" = "wire-api"))]
+    pub wire_api: Option<WireApi>,
+    /// What it is given less or more time for than the model's `retry` says.
+    #[serde(default)]
+    pub timeouts: Option<Timeouts>,
+}
+
+/// One of OpenAI's two APIs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WireApi {
+    /// `/chat/completions`.
+    Chat,
+    /// `/responses`.
+    Responses,
+}
+
+/// How long a credential's provider may take, where that is not what the model says.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Timeouts {
+    /// The longest one connection may take to open.
+    #[serde(deserialize_with = "units::optional_duration")]
+    #[schemars(with = "Option<units::Time>")]
+    pub connect: Option<std::time::Duration>,
+    /// The longest a streamed answer may take until its headers and first bytes are there.
+    #[serde(deserialize_with = "units::optional_duration")]
+    #[schemars(with = "Option<units::Time>")]
+    pub first_byte: Option<std::time::Duration>,
+    /// The longest a streamed answer may be silent once it has begun.
+    #[serde(deserialize_with = "units::optional_duration")]
+    #[schemars(with = "Option<units::Time>")]
+    pub stall: Option<std::time::Duration>,
+}
+
+// === impl WireApi ===
+
+impl WireApi {
+    /// The dialect it stands for.
+    pub fn dialect(self) -> &'static str {
+        let [chat, responses] = WIRE_APIS;
+        match self {
+            Self::Chat => chat.1.name(),
+            Self::Responses => responses.1.name(),
+        }
+    }
 }
 
 // === impl Provider ===
@@ -101,7 +197,11 @@ impl Provider {
             headers: IndexMap::new(),
             proxy: None,
             tls: None,
+            wire_api: None,
             models: Vec::new(),
+            exclude: Vec::new(),
+            prefix: None,
+            force_prefix: false,
         }
     }
 }
@@ -118,6 +218,17 @@ impl Default for Credential {
             disabled: false,
             headers: IndexMap::new(),
             proxy: None,
+            priority: 0,
+            models: Vec::new(),
+            exclude: Vec::new(),
+            prefix: None,
+            force_prefix: false,
+            rpm: None,
+            tpm: None,
+            max_concurrent: None,
+            speaks: Vec::new(),
+            wire_api: None,
+            timeouts: None,
         }
     }
 }

@@ -24,6 +24,18 @@ use crate::{
     upstream::signed,
 };
 
+/// The deployments whose credentials may be asked now; a fault that says how long to wait if there are none.
+fn open(plan: &Plan) -> Result<Vec<usize>, Fault> {
+    let now = clock::now();
+    let wait = |place: &usize| plan.deployments[*place].credential().gauge.wait(now);
+    let places: Vec<usize> = (0..plan.deployments.len()).collect();
+    let open: Vec<usize> = places.iter().copied().filter(|place| wait(place).is_none()).collect();
+    match places.iter().filter_map(wait).min() {
+        Some(least) if open.is_empty() => Err(full(least)),
+        _ => Ok(open),
+    }
+}
+
 /// A deployment has begun to answer: from here on there is no other.
 pub(crate) struct Committed {
     pub(crate) deployment: Arc<Deployment>,
@@ -47,7 +59,7 @@ pub(crate) async fn until_commit(
     asked: &Asked,
     plan: Plan,
 ) -> Result<Committed, Fault> {
-    let places: Vec<usize> = (0..plan.deployments.len()).collect();
+    let places = open(&plan)?;
     let mut course = Course::new(&places, plan.limits.policy);
     let mut place = course.first().unwrap_or_default();
     loop {
@@ -75,6 +87,16 @@ pub(crate) async fn until_commit(
     }
 }
 
+/// The credential has been asked for as much as its operator allows.
+fn full(wait: Duration) -> Fault {
+    let mut fault = Fault::new(
+        FaultKind::RateLimited,
+        "the model's credentials are at the limits they are given here; try again later",
+    );
+    fault.retry_after = Some(wait);
+    fault
+}
+
 /// One try at one deployment.
 pub(crate) struct Attempt<'a> {
     pub(crate) gateway: &'a Gateway,
@@ -92,7 +114,10 @@ impl Attempt<'_> {
         let mut way = Way::to(self.asked, self.deployment, proofs, &seed, clock::wall_ms() / 1000)?;
         let mut is_renewed = false;
         loop {
-            let passes = &self.deployment.credential().passes;
+            let credential = self.deployment.credential();
+            self.call.permit =
+                credential.gauge.enter(self.asked.about_tokens(), clock::now()).map_err(full)?;
+            let passes = &credential.passes;
             let pass = self.call.wait(passes.get()).await?;
             let request = self.request(&mut way, &pass)?;
             self.allow(&way)?;
@@ -130,7 +155,7 @@ impl Attempt<'_> {
                 asked: &self.asked.model,
                 model: &self.deployment.model,
                 from: self.asked.dialect.name(),
-                to: self.deployment.provider.dialect_for(self.asked.dialect).name(),
+                to: self.deployment.dialect_for(self.asked.dialect).name(),
                 provider: &self.deployment.provider.name,
                 headers: &self.head.headers,
             },
@@ -165,7 +190,7 @@ impl Attempt<'_> {
     /// Sends it and waits for the answer's head: a stream has to begin soon, another answer may take the call's time.
     async fn send(&mut self, request: Request<RequestBody>) -> Result<Response<Incoming>, Fault> {
         let left = self.left();
-        let patience = if self.call.stream { left.min(self.limits.first_byte) } else { left };
+        let patience = if self.call.stream { left.min(self.deployment.first_byte) } else { left };
         let sent = tokio::time::timeout(patience, self.deployment.upstream.send(request));
         self.call.wait(sent).await.unwrap_or_else(|_| Err(reply::silent(patience)))
     }

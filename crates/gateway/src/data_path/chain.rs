@@ -23,7 +23,7 @@ use crate::{
         passage::{Noted, Progress},
         reply::{Content, Events},
     },
-    fleet::{Deployment, Plan, Provider},
+    fleet::{Deployment, Plan},
     route::{Called, decoded},
 };
 
@@ -93,7 +93,7 @@ impl Chain {
     /// Leaves only the deployments that can know the answer that the request continues. One that is kept here is
     /// translated: its ids and proofs would mean nothing to a provider of its own dialect.
     pub(crate) fn narrow(&self, asked: &Asked, mut plan: Plan) -> Result<Plan, Fault> {
-        let keeps_itself = |deployment: &Arc<Deployment>| keeps_itself(asked, &deployment.provider);
+        let keeps_itself = |deployment: &Arc<Deployment>| keeps_itself(asked, deployment);
         match &self.before {
             Before::Nothing => {}
             Before::Here => plan.deployments.retain(|deployment| !keeps_itself(deployment)),
@@ -112,7 +112,7 @@ impl Chain {
     /// Sees to it that the answer, once it is whole, is kept where it can be continued.
     pub(crate) fn note(self, asked: &Asked, mut committed: Committed) -> Committed {
         let Some(said) = self.said else { return committed };
-        let place = if keeps_itself(asked, &committed.deployment.provider) {
+        let place = if keeps_itself(asked, &committed.deployment) {
             NotePlace::At(Arc::clone(&committed.deployment))
         } else {
             NotePlace::Here { previous: self.previous, said }
@@ -136,9 +136,9 @@ impl Chain {
     }
 }
 
-/// Whether `provider` speaks the client's dialect, so that it keeps answers itself.
-fn keeps_itself(asked: &Asked, provider: &Provider) -> bool {
-    provider.dialect_for(asked.dialect).name() == asked.dialect.name()
+/// Whether `deployment` is spoken to in the client's dialect, so that it keeps answers itself.
+fn keeps_itself(asked: &Asked, deployment: &Deployment) -> bool {
+    deployment.dialect_for(asked.dialect).name() == asked.dialect.name()
 }
 
 /// Shows or forgets an answer: here, or at the provider that gave it.

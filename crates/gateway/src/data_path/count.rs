@@ -1,5 +1,7 @@
 //! Counts tokens for a client whose provider cannot: an estimate, and said to be one.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use lockgate_protocol::{codec::RequestHead, estimate, ir::Fault};
@@ -7,15 +9,14 @@ use lockgate_protocol::{codec::RequestHead, estimate, ir::Fault};
 use crate::{
     body::AnswerBody,
     data_path::{call::Call, identify::Asked, settle},
-    fleet::Plan,
+    fleet::{Deployment, Plan},
 };
 
 /// True if none of the plan's deployments can be asked in the client's dialect.
 pub(crate) fn is_ours(asked: &Asked, plan: &Plan) -> bool {
-    let speaks = |provider: &crate::fleet::Provider| {
-        provider.dialect_for(asked.dialect).name() == asked.dialect.name()
-    };
-    !plan.deployments.iter().any(|deployment| speaks(&deployment.provider))
+    let speaks =
+        |deployment: &Arc<Deployment>| deployment.dialect_for(asked.dialect).name() == asked.dialect.name();
+    !plan.deployments.iter().any(speaks)
 }
 
 /// The estimate as the client's dialect gives counts.

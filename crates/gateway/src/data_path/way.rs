@@ -79,7 +79,7 @@ impl<'a> Way<'a> {
         seed: &'a str,
         now: u64,
     ) -> Result<Self, Fault> {
-        let dialect = deployment.provider.dialect_for(asked.dialect);
+        let dialect = deployment.dialect_for(asked.dialect);
         if dialect.name() == asked.dialect.name() || asked.operation == Operation::Other {
             return Ok(Self::Same(Same { asked, spare_usage: false, losses: Losses::default() }));
         }

@@ -1,10 +1,11 @@
 //! A target with one credential.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use http::HeaderValue;
+use lockgate_protocol::dialect::Dialect;
 
-use super::provider::{NamedCredential, Provider};
+use super::{Limits, credential::NamedCredential, provider::Provider};
 use crate::upstream::Upstream;
 
 /// A target with one credential: the unit of balancing.
@@ -19,12 +20,22 @@ pub(crate) struct Deployment {
     pub(crate) credential: usize,
     /// The way out to it.
     pub(crate) upstream: Upstream,
+    /// How long a streamed answer's head may take.
+    pub(crate) first_byte: Duration,
+    /// How long a streamed answer may be silent.
+    pub(crate) stall: Duration,
 }
 
 impl Deployment {
-    pub(super) fn new(provider: &Arc<Provider>, model: &str, credential: usize, upstream: Upstream) -> Self {
-        let label = provider.credentials.get(credential).map_or("", |credential| &credential.name);
-        let name = format!("{}/{model}#{label}", provider.name);
+    pub(super) fn new(
+        provider: &Arc<Provider>,
+        model: &str,
+        credential: usize,
+        upstream: Upstream,
+        limits: &Limits,
+    ) -> Self {
+        let row = &provider.credentials[credential];
+        let name = format!("{}/{model}#{}", provider.name, row.name);
         Self {
             header: HeaderValue::from_str(&name).unwrap_or_else(|_| HeaderValue::from_static("unprintable")),
             name: name.into(),
@@ -32,11 +43,18 @@ impl Deployment {
             model: model.into(),
             credential,
             upstream,
+            first_byte: row.timeouts.first_byte.unwrap_or(limits.first_byte),
+            stall: row.timeouts.stall.unwrap_or(limits.stall),
         }
     }
 
     /// Who asks.
     pub(crate) fn credential(&self) -> &NamedCredential {
         &self.provider.credentials[self.credential]
+    }
+
+    /// The dialect to speak to it on behalf of a client of `client`: the same if it can.
+    pub(crate) fn dialect_for(&self, client: &'static dyn Dialect) -> &'static dyn Dialect {
+        self.provider.dialect_for(self.credential, client)
     }
 }
