@@ -10,6 +10,7 @@
 
 mod aborts;
 mod conversations;
+mod credentials;
 mod drain;
 mod errors;
 mod failover;
