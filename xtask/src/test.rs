@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use lockgate_testkit::clock;
+use lockgate_testkit::{canary, clock};
 
 use crate::workspace::{self, Failure, Profile};
 use setup::Need;
@@ -54,11 +54,18 @@ const SUITES: &[Suite] = &[
         run: matrix,
     },
     Suite {
+        name: "proxies",
+        about: "tinyproxy and microsocks between the real binary and TLS",
+        needs: &[Need::Binary, Need::Python("proxies"), Need::Debian(&["tinyproxy-bin", "microsocks"])],
+        on_demand: false,
+        run: proxies,
+    },
+    Suite {
         name: "leaks",
-        about: "no secret in any log or answer of the sdk suite",
+        about: "no secret in any log or answer of the suites before",
         needs: &[],
         on_demand: false,
-        run: leaks::run,
+        run: leaks,
     },
     // On demand: it installs a few hundred MB of packages, and runs for a minute.
     Suite {
@@ -70,27 +77,36 @@ const SUITES: &[Suite] = &[
     },
 ];
 
+/// The suites that leave their secrets, and what the gateway wrote and answered, to be looked through.
+const LEAVING: &[&str] = &["rust", "sdk", "matrix", "proxies"];
+
 fn rust() -> Result<(), Failure> {
-    workspace::run(&mut workspace::cargo(&["test", "--workspace", "--locked"]))
+    let run = leaks::run_of("rust");
+    run.clear()?;
+    workspace::run(workspace::cargo(&["test", "--workspace", "--locked"]).env(canary::FOLDER, run.folder()))
 }
 
 fn sdk() -> Result<(), Failure> {
-    workspace::run(pytest("sdk").env("LOCKGATE_SDK_RUN", leaks::folder()))
+    workspace::run(&mut pytest("sdk"))
 }
 
 fn matrix() -> Result<(), Failure> {
-    let folder = workspace::target().join("matrix-run");
     // The table at its end says more than the traces of many cells, which take minutes to write.
-    workspace::run(pytest("matrix").arg("--tb=line").env("LOCKGATE_MATRIX_RUN", folder))
+    workspace::run(pytest("matrix").arg("--tb=line"))
+}
+
+fn proxies() -> Result<(), Failure> {
+    // What was left out and why is part of the result.
+    workspace::run(pytest("proxies").arg("-rs"))
 }
 
 fn agents() -> Result<(), Failure> {
-    let target = workspace::target();
-    workspace::run(
-        pytest("agents")
-            .env("LOCKGATE_AGENTS", target.join("agents"))
-            .env("LOCKGATE_AGENTS_RUN", target.join("agents-run")),
-    )
+    workspace::run(pytest("agents").env("LOCKGATE_AGENTS", workspace::target().join("agents")))?;
+    leaks::hunt(&["agents"])
+}
+
+fn leaks() -> Result<(), Failure> {
+    leaks::hunt(LEAVING)
 }
 
 /// Runs `tests/{suite}` against the debug build.
@@ -100,6 +116,7 @@ fn pytest(suite: &str) -> Command {
         .args(["-m", "pytest", "-q", "--tb=short"])
         .arg(format!("tests/{suite}"))
         .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env(canary::FOLDER, leaks::run_of(suite).folder())
         .env("LOCKGATE_BINARY", workspace::binary(Profile::Debug, "lockgate"));
     pytest
 }

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use serde_json::Value as Json;
 
+use crate::any;
 use crate::finding::{Finding, Findings};
 use crate::span::Span;
 use crate::tree::{Entry, Kind, Node, Scalar, quotable};
@@ -46,6 +47,10 @@ struct Checker<'a> {
 
 impl<'a> Checker<'a> {
     fn node(&mut self, node: &Node, schema: &'a Json, path: &str) -> Option<Value> {
+        if any::is_any(self.resolve(schema)) {
+            self.findings.may_quote(node.span);
+            return any::json(node).map(Value::String);
+        }
         let branches = self.branches(schema);
         let mapping = branches.iter().copied().find(|branch| has_type(branch, "object"));
         let sequence = branches.iter().copied().find(|branch| has_type(branch, "array"));
@@ -95,6 +100,7 @@ impl<'a> Checker<'a> {
         let mut values = Vec::with_capacity(entries.len());
         let mut meant = Vec::new();
         for Entry { key, key_span, value } in entries {
+            let key = also(properties, key);
             let near_secrets =
                 others.is_none_or(|others| self.branches(others).iter().any(|it| is_secret(it)));
             let mut shown = shown_key(key, near_secrets);
@@ -110,7 +116,7 @@ impl<'a> Checker<'a> {
             match properties.and_then(|properties| properties.get(key)).or(others) {
                 Some(schema) => {
                     if let Some(value) = self.node(value, schema, &path) {
-                        values.push((key.clone(), value));
+                        values.push((key.to_owned(), value));
                     }
                 }
                 None => {
@@ -265,6 +271,12 @@ fn names(properties: Option<&Properties>) -> impl Iterator<Item = &str> {
     properties.into_iter().flat_map(serde_json::Map::keys).map(String::as_str)
 }
 
+/// The field that `key` names: itself, or one that is also known by it.
+fn also<'k>(properties: Option<&'k Properties>, key: &'k str) -> &'k str {
+    let mut fields = properties.into_iter().flatten();
+    fields.find(|(_, field)| field["x-also"] == key).map_or(key, |(name, _)| name)
+}
+
 fn has_key(properties: Option<&Properties>, key: &str) -> bool {
     properties.is_some_and(|properties| properties.contains_key(key))
 }
@@ -327,6 +339,7 @@ fn expected_of(schema: &Json) -> Option<String> {
     } else if has_type(schema, "integer") {
         return Some(match (schema["minimum"].as_i64(), schema["maximum"].as_i64()) {
             (Some(minimum), Some(maximum)) => format!("a whole number from {minimum} to {maximum}"),
+            (Some(minimum), None) => format!("a whole number, {minimum} or more"),
             _ => "a whole number".to_owned(),
         });
     } else if has_type(schema, "string") {

@@ -3,7 +3,7 @@
 use lockgate_provider::Environment;
 
 use crate::validate::needs_base_url;
-use crate::{Config, Env, Provider, Secret, text};
+use crate::{Config, Env, Provider, Secret, Served, text};
 
 /// What the environment gave.
 #[derive(Clone, Debug)]
@@ -43,7 +43,7 @@ pub fn from_env(rows: &[Environment], env: Env<'_>) -> FromEnv {
         result.config.providers.insert(row.kind.to_owned(), provider);
     }
     if let [provider] = result.config.providers.values_mut().collect::<Vec<_>>().as_mut_slice() {
-        provider.models = vec!["*".to_owned()];
+        provider.models = vec![Served { name: "*".to_owned(), alias: None }];
     }
     result
 }

@@ -5,12 +5,14 @@
 //! `check` (shape, along the JSON Schema of [`Config`]), deserialisation, `validate` (meaning).
 //! The doc comment of a field in `types` is its description in the schema and in the errors.
 
+mod any;
 mod check;
 mod environment;
 mod finding;
 mod interpolate;
 mod nearest;
 mod problem;
+mod proxy;
 mod quote;
 mod secret;
 mod shield;
@@ -26,15 +28,17 @@ mod value;
 use std::io::Read;
 use std::path::Path;
 
+pub use any::AnyJson;
 pub use bytesize::ByteSize;
 pub use environment::{FromEnv, from_env};
 pub use problem::{Errors, Problem};
+pub use proxy::{Proxy, Route, Scheme};
 pub use quote::Quote;
 pub use secret::Secret;
 pub use target::Target;
 pub use types::{
-    Access, ClientKey, Config, Credential, Log, LogFormat, LogLevel, Model, OnLoss, Provider, Retry,
-    RetryOverride, Server, Strategy,
+    Access, Auth, ClientKey, Config, Credential, FilterRule, Log, LogFormat, LogLevel, Match, Model, OnLoss,
+    Provider, Retry, RetryOverride, Rules, Served, Server, SetRule, Strategy, Timeouts, Tls, WireApi,
 };
 
 use finding::Findings;

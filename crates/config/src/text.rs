@@ -1,6 +1,6 @@
-//! What names, URLs, keys and headers may look like. Each function says what is wrong, or nothing.
+//! What names, URLs and keys may look like. Each function says what is wrong, or nothing.
 
-use http::{HeaderName, HeaderValue, Uri};
+use http::Uri;
 
 /// A provider's name: it is in targets, URLs of the admin API, and metrics.
 pub(crate) fn provider_name_fault(name: &str) -> Option<&'static str> {
@@ -75,19 +75,6 @@ pub(crate) fn secret_fault(secret: &str) -> Option<&'static str> {
     }
 }
 
-/// A header that is sent along.
-pub(crate) fn header_fault(name: &str, value: &str) -> Option<&'static str> {
-    // What frames a message and names its receiver is the gateway's to write.
-    const OURS: [&str; 6] = ["host", "content-length", "transfer-encoding", "connection", "te", "upgrade"];
-    let Ok(name) = HeaderName::from_bytes(name.as_bytes()) else {
-        return Some("is not a header name");
-    };
-    if OURS.contains(&name.as_str()) {
-        return Some("is set by the gateway itself");
-    }
-    HeaderValue::from_str(value).is_err().then_some("has a value that no header can carry")
-}
-
 /// The `api-version` of a URL: nothing in it may end the parameter.
 pub(crate) fn is_version(version: &str) -> bool {
     (1..=64).contains(&version.len())
@@ -140,13 +127,9 @@ mod tests {
     }
 
     #[test]
-    fn secrets_and_headers() {
+    fn secrets() {
         check(secret_fault("sk-proj_1"), None);
         check(secret_fault("sk\n"), Some("line break"));
         check(secret_fault("s\u{0}k"), Some("header"));
-        check(header_fault("x-team", "blue"), None);
-        check(header_fault("x team", "blue"), Some("name"));
-        check(header_fault("Host", "a"), Some("gateway"));
-        check(header_fault("x-team", "a\r\nb: c"), Some("value"));
     }
 }

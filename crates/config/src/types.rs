@@ -1,5 +1,11 @@
 //! The config file as types: each field's doc comment is its description in the schema and in the errors.
 
+mod auth;
+mod provider;
+mod rules;
+mod served;
+mod tls;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -9,8 +15,14 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::Secret;
-use crate::target::{Target, one};
+use crate::target::Target;
 use crate::units;
+
+pub use auth::Auth;
+pub use provider::{Credential, Provider, Timeouts, WireApi};
+pub use rules::{FilterRule, Match, Rules, SetRule};
+pub use served::Served;
+pub use tls::Tls;
 
 /// The whole configuration of one gateway.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -26,6 +38,12 @@ pub struct Config {
     pub models: IndexMap<String, Model>,
     /// How often and how long an answer is tried for; a model can override each value.
     pub retry: Retry,
+    /// The proxy to every provider that names no other: `http://`, `https://`, `socks5://` or `socks5h://`, with
+    /// `user:password@` where it wants one; `direct` is none. Without it `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and
+    /// `NO_PROXY` of the environment count, though never for loopback addresses.
+    pub proxy: Option<Secret>,
+    /// What is changed in the bodies that go to providers.
+    pub rules: Rules,
     /// What the gateway writes about itself.
     pub log: Log,
 }
@@ -70,57 +88,6 @@ pub struct ClientKey {
     #[serde(default = "any_model")]
     #[schemars(extend("default" = ["*"]))]
     pub models: Vec<String>,
-}
-
-/// A place that answers: a kind, a URL, and the keys for it.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Provider {
-    /// What the provider speaks and how it is asked, such as `openai` or `vllm`.
-    pub kind: String,
-    /// Where it is, as its own SDK takes it: for the OpenAI family including `/v1`.
-    #[serde(default)]
-    pub base_url: Option<String>,
-    /// The key, where there is one; several go under `credentials`.
-    #[serde(default)]
-    pub api_key: Option<Secret>,
-    /// Several keys or accounts, each balanced and rested on its own.
-    #[serde(default)]
-    pub credentials: Vec<Credential>,
-    /// The `api-version` that Azure deployment URLs are asked with.
-    #[serde(default)]
-    pub api_version: Option<String>,
-    /// Headers sent with each request to this provider. Their values are kept as secret as keys.
-    #[serde(default)]
-    pub headers: IndexMap<String, Secret>,
-    /// The dialects it speaks, the one to translate to first, where that is not what its kind says.
-    #[serde(default)]
-    pub speaks: Vec<String>,
-    /// The models it is known to serve, so that a client may ask for them by bare name; `*` and `?` work.
-    #[serde(default)]
-    pub models: Vec<String>,
-}
-
-/// One key or account at a provider.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Credential {
-    /// What logs and pages call it; without one it is numbered.
-    #[serde(default)]
-    pub name: Option<String>,
-    /// The key or token, as the provider gave it out.
-    pub api_key: Secret,
-    /// Its share of the provider's requests, next to the other credentials.
-    #[serde(default = "one")]
-    #[schemars(range(min = 1, max = 1000), extend("default" = 1))]
-    pub weight: u32,
-    /// Whether it is left out for now.
-    #[serde(default)]
-    #[schemars(extend("default" = false))]
-    pub disabled: bool,
-    /// Headers sent with each request that uses this credential. Their values are kept as secret as keys.
-    #[serde(default)]
-    pub headers: IndexMap<String, Secret>,
 }
 
 /// What answers a model name.
@@ -261,24 +228,6 @@ impl Default for Server {
             listen: SocketAddr::from(([127, 0, 0, 1], 8317)),
             max_body: ByteSize::mib(64),
             drain: Duration::from_secs(600),
-        }
-    }
-}
-
-// === impl Provider ===
-
-impl Provider {
-    /// A provider of a kind, with nothing else said about it.
-    pub fn new(kind: impl Into<String>) -> Self {
-        Self {
-            kind: kind.into(),
-            base_url: None,
-            api_key: None,
-            credentials: Vec::new(),
-            api_version: None,
-            speaks: Vec::new(),
-            headers: IndexMap::new(),
-            models: Vec::new(),
         }
     }
 }

@@ -3,6 +3,8 @@
 //! It runs on the parts whose shape is right. Whether something is there at all is asked of the tree,
 //! so that a part that was left out for another error is not reported as missing.
 
+mod rules;
+
 use std::collections::HashMap;
 
 use lockgate_protocol::dialects::DIALECTS;
@@ -12,7 +14,7 @@ use crate::finding::Findings;
 use crate::span::Span;
 use crate::text;
 use crate::tree::{Entry, Kind, Node, quotable};
-use crate::{Config, Credential, Provider, Secret, Target};
+use crate::{Config, Credential, Provider, Route, Secret, Served, Target, Tls, WireApi};
 
 /// Whether providers of a kind have no URL of their own and the config must give one.
 pub(crate) fn needs_base_url(kind: &str) -> bool {
@@ -26,10 +28,21 @@ pub(crate) fn validate(config: &Config, root: &Node, findings: &mut Findings) {
     let mut validator =
         Validator { root, providers: by_name("providers"), models: by_name("models"), findings };
     validator.access(config);
+    validator.proxy(config.proxy.as_ref(), root.get("proxy"), "proxy");
     for (name, provider) in &config.providers {
         validator.provider(name, provider);
     }
+    rules::validate(&mut validator, &config.rules);
     validator.models(config);
+}
+
+/// What a provider or a credential says of the models it is asked for.
+struct Offer<'o> {
+    models: &'o [Served],
+    exclude: &'o [String],
+    prefix: Option<&'o str>,
+    /// True if it is only to be called with a prefix and nobody gave it one.
+    lacks_prefix: bool,
 }
 
 struct Validator<'a> {
@@ -121,20 +134,15 @@ impl<'a> Validator<'a> {
             None => {}
         }
 
-        let dialects = || DIALECTS.iter().map(|dialect| dialect.name());
-        for (place, name) in provider.speaks.iter().enumerate() {
-            if dialects().any(|known| known == name) {
-                continue;
-            }
-            let path = format!("{path}.speaks[{place}]");
-            let hint = match self.findings.nearest(name, dialects()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("the dialects are {}", dialects().collect::<Vec<_>>().join(", ")),
-            };
-            let at = item(node.get("speaks"), place);
-            let message = format!("unknown dialect {}", shown(at, name));
-            self.report(at, &path, &message, Some(hint));
-        }
+        self.dialects(&provider.speaks, node.get("speaks"), &format!("{path}.speaks"));
+        self.one_dialect(provider.wire_api, &provider.speaks, Some(node), &path);
+        let offer = Offer {
+            models: &provider.models,
+            exclude: &provider.exclude,
+            prefix: provider.prefix.as_deref(),
+            lacks_prefix: provider.force_prefix && provider.prefix.is_none(),
+        };
+        self.offer(&offer, Some(node), &path);
 
         if let Some(version) = &provider.api_version
             && !text::is_version(version)
@@ -145,6 +153,7 @@ impl<'a> Validator<'a> {
         }
         if let Some(key) = &provider.api_key {
             self.secret(key, node.get("api_key"), &format!("{path}.api_key"));
+            self.one_proof(provider.auth.is_some(), node.get("auth"), &path);
             if let Some(credentials) = node.get("credentials").filter(|list| !list.is_empty()) {
                 self.findings.report(
                     credentials.span,
@@ -155,19 +164,45 @@ impl<'a> Validator<'a> {
             }
         }
         self.headers(&provider.headers, node.get("headers"), &format!("{path}.headers"));
-        self.globs(&provider.models, node.get("models"), &format!("{path}.models"));
+        self.proxy(provider.proxy.as_ref(), node.get("proxy"), &format!("{path}.proxy"));
+        if let Some(tls) = &provider.tls {
+            self.tls(tls, node.get("tls"), &format!("{path}.tls"));
+        }
         for (index, credential) in provider.credentials.iter().enumerate() {
             self.credential(
                 credential,
+                provider.prefix.is_some(),
                 item(node.get("credentials"), index),
                 &format!("{path}.credentials[{index}]"),
             );
         }
     }
 
-    fn credential(&mut self, credential: &Credential, node: Option<&Node>, path: &str) {
-        self.secret(&credential.api_key, field(node, "api_key"), &format!("{path}.api_key"));
+    /// Reports an `auth` beside an `api_key`.
+    fn one_proof(&mut self, has_auth: bool, auth: Option<&Node>, path: &str) {
+        if has_auth {
+            let message = format!("`{path}` has both `api_key` and `auth`");
+            let hint = Some("keep the one that proves who asks".to_owned());
+            self.report(auth, &format!("{path}.auth"), &message, hint);
+        }
+    }
+
+    fn credential(&mut self, credential: &Credential, has_prefix: bool, node: Option<&Node>, path: &str) {
+        if let Some(key) = &credential.api_key {
+            self.secret(key, field(node, "api_key"), &format!("{path}.api_key"));
+            self.one_proof(credential.auth.is_some(), field(node, "auth"), path);
+        }
         self.headers(&credential.headers, field(node, "headers"), &format!("{path}.headers"));
+        self.proxy(credential.proxy.as_ref(), field(node, "proxy"), &format!("{path}.proxy"));
+        self.dialects(&credential.speaks, field(node, "speaks"), &format!("{path}.speaks"));
+        self.one_dialect(credential.wire_api, &credential.speaks, node, path);
+        let offer = Offer {
+            models: &credential.models,
+            exclude: &credential.exclude,
+            prefix: credential.prefix.as_deref(),
+            lacks_prefix: credential.force_prefix && credential.prefix.is_none() && !has_prefix,
+        };
+        self.offer(&offer, node, path);
         if credential.name.as_deref() == Some("") {
             self.report(
                 field(node, "name"),
@@ -175,6 +210,52 @@ impl<'a> Validator<'a> {
                 &format!("`{path}.name` is empty"),
                 None,
             );
+        }
+    }
+
+    /// Reports a `wire_api` beside `speaks`.
+    fn one_dialect(&mut self, api: Option<WireApi>, speaks: &[String], node: Option<&Node>, path: &str) {
+        if api.is_some() && !speaks.is_empty() {
+            let message = format!("`{path}` has both `wire_api` and `speaks`, which say the same");
+            let hint = Some("keep `speaks`".to_owned());
+            self.report(field(node, "speaks"), &format!("{path}.speaks"), &message, hint);
+        }
+    }
+
+    /// Reports names of models that are none, and a prefix that is none.
+    fn offer(&mut self, offer: &Offer<'_>, node: Option<&Node>, path: &str) {
+        for (index, served) in offer.models.iter().enumerate() {
+            let path = format!("{path}.models[{index}]");
+            let name = if served.alias.is_some() { text::model_name_fault } else { text::model_glob_fault };
+            let faults = [
+                ("name", name(&served.name)),
+                ("alias", served.alias.as_deref().and_then(text::model_name_fault)),
+            ];
+            for (key, fault) in faults {
+                let Some(fault) = fault else { continue };
+                let at = item(field(node, "models"), index);
+                let path = if served.alias.is_some() { format!("{path}.{key}") } else { path.clone() };
+                self.report(at, &path, &format!("`{path}` {fault}"), None);
+            }
+        }
+        self.globs(offer.exclude, field(node, "exclude"), &format!("{path}.exclude"));
+        let path = format!("{path}.prefix");
+        let at = field(node, "prefix");
+        match offer.prefix {
+            Some(prefix) if text::provider_name_fault(prefix).is_some() => {
+                let fault = text::provider_name_fault(prefix).unwrap_or_default();
+                self.report(at, &path, &format!("`{path}` {fault}"), None);
+            }
+            Some(prefix) if self.providers.contains_key(prefix) => {
+                let message =
+                    format!("`{path}` is the name of a provider, whose models `{prefix}/...` means already");
+                self.report(at, &path, &message, Some("take another prefix".to_owned()));
+            }
+            None if offer.lacks_prefix && at.is_none() => {
+                let message = "`force_prefix` is set, but there is no `prefix`";
+                self.report(field(node, "force_prefix"), &path, message, None);
+            }
+            _ => {}
         }
     }
 
@@ -262,10 +343,50 @@ impl<'a> Validator<'a> {
             let entry = node.and_then(|node| node.entry(name));
             let shown = shown_key(name, true);
             let path = format!("{path}.{shown}");
-            if let Some(fault) = text::header_fault(name, value.expose()) {
+            if let Some(fault) = lockgate_provider::header_fault(name, value.expose()) {
                 let span = entry.map_or(Span::default(), |entry| entry.key_span);
                 self.findings.report(span, &path, format!("header `{shown}` {fault}"), None);
             }
+        }
+    }
+
+    fn proxy(&mut self, proxy: Option<&Secret>, node: Option<&Node>, path: &str) {
+        if let Some(Err(fault)) = proxy.map(|proxy| Route::parse(proxy.expose())) {
+            self.report(node, path, &format!("`{path}` {fault}"), None);
+        }
+    }
+
+    fn tls(&mut self, tls: &Tls, node: Option<&Node>, path: &str) {
+        let pair = [("cert_file", &tls.cert_file, "key_file"), ("key_file", &tls.key_file, "cert_file")];
+        for (key, file, other) in pair {
+            if file.is_some() && field(node, other).is_none() {
+                let message = format!("`{path}.{key}` is written without `{other}`");
+                let hint =
+                    Some("a certificate and its key are shown together: write both or neither".to_owned());
+                self.report(field(node, key), &format!("{path}.{key}"), &message, hint);
+            }
+        }
+        let files = [("ca_file", &tls.ca_file), ("cert_file", &tls.cert_file), ("key_file", &tls.key_file)];
+        for (key, file) in files.into_iter().chain([("server_name", &tls.server_name)]) {
+            if file.as_deref() == Some("") {
+                let path = format!("{path}.{key}");
+                self.report(field(node, key), &path, &format!("`{path}` is empty"), None);
+            }
+        }
+    }
+
+    /// Reports names that are no dialect's.
+    fn dialects(&mut self, names: &[String], node: Option<&Node>, path: &str) {
+        let known = || DIALECTS.iter().map(|dialect| dialect.name());
+        for (index, name) in names.iter().enumerate().filter(|(_, name)| !known().any(|known| known == *name))
+        {
+            let hint = match self.findings.nearest(name, known()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("the dialects are {}", known().collect::<Vec<_>>().join(", ")),
+            };
+            let at = item(node, index);
+            let message = format!("unknown dialect {}", shown(at, name));
+            self.report(at, &format!("{path}[{index}]"), &message, Some(hint));
         }
     }
 

@@ -84,6 +84,11 @@ impl RequestBody {
     pub(crate) fn new(pieces: Vec<Bytes>) -> Self {
         Self { pieces: pieces.into() }
     }
+
+    /// All there is of it.
+    pub(crate) fn pieces(&mut self) -> &[Bytes] {
+        self.pieces.make_contiguous()
+    }
 }
 
 impl http_body::Body for RequestBody {

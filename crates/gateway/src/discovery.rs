@@ -1,17 +1,22 @@
-//! What a provider itself says it serves, asked for when somebody wants to know and kept for a while.
+//! What a provider itself says it serves: asked for in the background and kept for a while.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use http::{Method, Request};
 use http_body_util::{BodyExt, Limited};
-use lockgate_provider::{Ask, Credential, Site};
+use lockgate_provider::{Ask, Site};
 use serde::Deserialize;
-use tokio::sync::Mutex;
+use tokio_util::task::TaskTracker;
 
-use crate::{body::RequestBody, clock, headers, upstream::Upstream};
+use crate::{
+    body::RequestBody,
+    clock, headers,
+    passes::Passes,
+    upstream::{Upstream, signed},
+};
 
 /// How long an answer, or the lack of one, is believed.
 const FRESH: Duration = Duration::from_secs(300);
@@ -27,12 +32,26 @@ const MAX_NAMES: usize = 10_000;
 /// One provider's list.
 #[derive(Debug)]
 pub(crate) struct Discovery {
-    /// What the config says; then nobody is asked.
-    written: Arc<[String]>,
     /// Where the provider lists its models; `None` if its dialect has no such list.
     tail: Option<&'static str>,
-    /// The last list and until when it counts. The lock is held while asking, so that a hundred callers ask once.
-    asked: Mutex<Option<(Arc<[String]>, Instant)>>,
+    tasks: TaskTracker,
+    kept: Arc<Kept>,
+}
+
+/// The last list and until when it counts.
+#[derive(Debug, Default)]
+struct Kept {
+    list: Mutex<Option<(Arc<[String]>, Instant)>>,
+    /// Held by the one question that runs; whoever has to wait for it waits for the lock.
+    gate: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// Whom to ask.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Source<'a> {
+    pub(crate) site: &'a Site,
+    pub(crate) passes: &'a Passes,
+    pub(crate) upstream: &'a Upstream,
 }
 
 /// The list of models: rows with an `id` under `data`, or rows with a `name` under `models`.
@@ -50,50 +69,60 @@ struct Row {
 
 impl Discovery {
     /// `tail` is where the list is, behind the provider's base URL.
-    pub(crate) fn new(written: Vec<String>, tail: Option<&'static str>) -> Self {
-        Self { written: written.into(), tail, asked: Mutex::default() }
+    pub(crate) fn new(tail: Option<&'static str>, tasks: &TaskTracker) -> Self {
+        Self { tail, tasks: tasks.clone(), kept: Arc::default() }
     }
 
-    /// The names the provider serves; none if it does not say.
-    pub(crate) async fn names(
-        &self,
-        site: &Site,
-        credential: &Credential,
-        upstream: &Upstream,
-    ) -> Arc<[String]> {
-        if !self.written.is_empty() {
-            return Arc::clone(&self.written);
+    /// The names the provider serves; none if it does not say. Only the first callers of all wait: an old list counts
+    /// until there is a new one.
+    pub(crate) async fn names(&self, source: Source<'_>) -> Arc<[String]> {
+        if self.kept.list().is_none() {
+            self.renew(source);
+            drop(self.kept.gate.lock().await);
         }
-        let mut asked = self.asked.lock().await;
-        match &*asked {
-            Some((names, until)) if clock::now() < *until => Arc::clone(names),
-            _ => {
-                let answer = tokio::time::timeout(PATIENCE, ask(self.tail, site, credential, upstream))
-                    .await
-                    .ok()
-                    .flatten();
-                let fresh = if answer.is_some() { FRESH } else { RETRY };
-                let names: Arc<[String]> = answer.unwrap_or_default().into();
-                *asked = Some((Arc::clone(&names), clock::now() + fresh));
-                names
-            }
+        let kept = self.kept.list();
+        if kept.as_ref().is_none_or(|(_, until)| clock::now() >= *until) {
+            self.renew(source);
         }
+        kept.map(|(names, _)| names).unwrap_or_default()
+    }
+
+    /// Asks, unless somebody does or there is nothing to ask; nobody here waits for the answer.
+    pub(crate) fn renew(&self, source: Source<'_>) {
+        let Some(tail) = self.tail else { return };
+        let Ok(running) = Arc::clone(&self.kept.gate).try_lock_owned() else { return };
+        let (kept, site) = (Arc::clone(&self.kept), source.site.clone());
+        let (passes, upstream) = (source.passes.clone(), source.upstream.clone());
+        self.tasks.spawn(async move {
+            let answer =
+                tokio::time::timeout(PATIENCE, ask(tail, &site, &passes, &upstream)).await.ok().flatten();
+            let fresh = if answer.is_some() { FRESH } else { RETRY };
+            let old = kept.list().map(|(names, _)| names).unwrap_or_default();
+            kept.keep(answer.map_or(old, Into::into), clock::now() + fresh);
+            drop(running);
+        });
     }
 }
 
-async fn ask(
-    tail: Option<&str>,
-    site: &Site,
-    credential: &Credential,
-    upstream: &Upstream,
-) -> Option<Vec<String>> {
-    let tail = tail?;
-    let ask = Ask { method: &Method::GET, tail, query: None, model: "", credential };
+impl Kept {
+    fn list(&self) -> Option<(Arc<[String]>, Instant)> {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn keep(&self, names: Arc<[String]>, until: Instant) {
+        *self.list.lock().unwrap_or_else(PoisonError::into_inner) = Some((names, until));
+    }
+}
+
+async fn ask(tail: &str, site: &Site, passes: &Passes, upstream: &Upstream) -> Option<Vec<String>> {
+    let pass = passes.get().await.ok()?;
+    let ask = Ask { method: &Method::GET, tail, query: None, model: "", pass: &pass };
     let prepared = site.prepare(&ask).ok()?;
     let mut request = Request::new(RequestBody::default());
     *request.uri_mut() = prepared.uri;
     *request.headers_mut() = prepared.headers;
     headers::usual(site.kind().provider.usual_headers(), request.headers_mut());
+    let request = signed(site, &pass, request).ok()?;
     let answer = upstream.send(request).await.ok()?;
     if !answer.status().is_success() {
         tracing::debug!(

@@ -1,6 +1,13 @@
 //! What the config stands for at run time: sites, credentials, and the deployments behind each model name.
 
+mod credential;
+mod deployment;
+mod offer;
+mod pool;
+mod provider;
+
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, HashMap},
     io,
     net::SocketAddr,
@@ -8,18 +15,20 @@ use std::{
     time::Duration,
 };
 
-use http::HeaderValue;
+use indexmap::{IndexMap, IndexSet};
 use lockgate_config::{self as config, Config};
-use lockgate_protocol::{
-    dialect::{Dialect, Endpoint, Operation},
-    dialects::DEFAULT,
-    ir::{Fault, FaultKind},
-};
-use lockgate_provider::{Credential, Site, SiteError};
-use lockgate_routing::{Member, Policy, Pool, StrategyRow};
-use wildmatch::WildMatch;
+use lockgate_protocol::ir::{Fault, FaultKind};
+use lockgate_routing::{Member, Policy, Pool};
+use tokio_util::task::TaskTracker;
 
-use crate::{discovery::Discovery, upstream::Upstream};
+use crate::upstream::Exits;
+use credential::{NamedCredential, Setting};
+use offer::Offer;
+use pool::{Ranked, by_priority, strategy};
+
+pub(crate) use deployment::Deployment;
+pub(crate) use provider::Provider;
+pub use provider::ProviderError;
 
 /// Most names offered as a hint for an unknown one.
 const HINTS: usize = 3;
@@ -33,7 +42,7 @@ pub enum StartError {
         /// Its name in the config.
         provider: String,
         /// What is wrong with it.
-        error: SiteError,
+        error: ProviderError,
     },
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {error}")]
@@ -43,40 +52,6 @@ pub enum StartError {
         /// What the system says.
         error: io::Error,
     },
-}
-
-/// A target with one credential: the unit of balancing.
-#[derive(Debug)]
-pub(crate) struct Deployment {
-    /// `provider/upstream-model#credential`.
-    pub(crate) name: Arc<str>,
-    /// The name as a header of the answer.
-    pub(crate) header: HeaderValue,
-    pub(crate) provider: Arc<Provider>,
-    pub(crate) model: Arc<str>,
-    pub(crate) credential: usize,
-}
-
-/// One configured provider.
-#[derive(Debug)]
-pub(crate) struct Provider {
-    pub(crate) name: String,
-    pub(crate) site: Site,
-    pub(crate) credentials: Vec<NamedCredential>,
-    /// Its credentials as a pool, for models that are asked for as `provider/model`.
-    pool: Pool,
-    serves: Vec<WildMatch>,
-    /// The dialects it speaks, the one to translate to first.
-    speaks: Vec<&'static dyn Dialect>,
-    pub(crate) discovery: Discovery,
-}
-
-/// One key or account.
-#[derive(Debug)]
-pub(crate) struct NamedCredential {
-    name: String,
-    weight: u32,
-    pub(crate) credential: Credential,
 }
 
 /// How long a call may take, step by step.
@@ -89,8 +64,6 @@ pub(crate) struct Limits {
     pub(crate) first_byte: Duration,
     /// Between two pieces of a streamed answer.
     pub(crate) stall: Duration,
-    /// Where connections with this model's connect limit are kept.
-    pub(crate) upstream: Upstream,
     /// Whether a request that would lose something in translation is refused.
     pub(crate) rejects_loss: bool,
 }
@@ -118,56 +91,116 @@ pub(crate) struct Fleet {
     /// The names a client may ask for, in the order of the config.
     names: Vec<String>,
     limits: Arc<Limits>,
+    /// Whether names are left to the providers' own lists: where somebody wrote down the models, these are the models.
+    discovers: bool,
 }
 
 impl Fleet {
-    pub(crate) fn new(config: &Config) -> Result<Self, StartError> {
-        let mut upstreams = Upstreams::default();
-        let limits = Arc::new(upstreams.limits(&config.retry));
+    /// `tasks` runs what outlives a request.
+    pub(crate) fn new(config: &Config, tasks: &TaskTracker) -> Result<Self, StartError> {
+        let mut exits = Exits::default();
+        let limits = Arc::new(Limits::new(&config.retry));
         let mut providers = Vec::with_capacity(config.providers.len());
         for (name, provider) in &config.providers {
-            let made = Provider::new(name, provider)
+            let (connect, proxy) = (config.retry.connect, config.proxy.as_ref());
+            let mut setting = Setting { exits: &mut exits, connect, proxy, tasks };
+            let made = Provider::new(name, provider, &mut setting)
                 .map_err(|error| StartError::Provider { provider: name.clone(), error })?;
             providers.push(Arc::new(made));
         }
-        let mut fleet = Self { providers, models: HashMap::new(), names: Vec::new(), limits };
+        let mut fleet = Self {
+            providers,
+            models: HashMap::new(),
+            names: Vec::new(),
+            limits,
+            discovers: config.models.is_empty(),
+        };
         for (name, model) in &config.models {
-            let limits = match &model.retry {
-                Some(over) => upstreams.limits(&over.over(&config.retry)),
-                None => Limits::clone(&fleet.limits),
+            let retry = match &model.retry {
+                Some(over) => over.over(&config.retry),
+                None => config.retry.clone(),
             };
-            let limits = Arc::new(Limits { rejects_loss: model.on_loss == config::OnLoss::Reject, ..limits });
-            let model = Arc::new(fleet.model(model, limits));
+            let rejects_loss = model.on_loss == config::OnLoss::Reject;
+            let limits = Arc::new(Limits { rejects_loss, ..Limits::new(&retry) });
+            let model = Arc::new(fleet.model(model, limits, retry.connect, &mut exits)?);
             for name in std::iter::once(name).chain(&config.models[name].aliases) {
                 fleet.names.push(name.clone());
                 fleet.models.insert(name.clone(), Arc::clone(&model));
             }
         }
+        fleet.serve_aliases();
         Ok(fleet)
     }
 
-    fn model(&self, model: &config::Model, limits: Arc<Limits>) -> Model {
+    /// The models that only credentials name, each a pool of all that serve it.
+    fn serve_aliases(&mut self) {
+        let mut members: IndexMap<String, Vec<(Arc<Deployment>, &NamedCredential)>> = IndexMap::new();
+        let providers = self.providers.clone();
+        for provider in &providers {
+            for (place, credential) in provider.credentials.iter().enumerate() {
+                for name in credential.offer.names() {
+                    let Some(model) = credential.offer.bare(&name) else { continue };
+                    let upstream = credential.upstream.clone();
+                    let deployment = Deployment::new(provider, model, place, upstream, &self.limits);
+                    members.entry(name.into_owned()).or_default().push((Arc::new(deployment), credential));
+                }
+            }
+        }
+        for (name, members) in members {
+            // What somebody configured as a model is that model.
+            if self.models.contains_key(&name) {
+                continue;
+            }
+            let ranked = members.iter().enumerate().map(|(deployment, (_, credential))| Ranked {
+                priority: credential.priority,
+                member: Member { deployment, weight: credential.weight },
+            });
+            let pool = Pool::new(strategy(config::Strategy::default()), by_priority(ranked.collect()));
+            let deployments = members.into_iter().map(|(deployment, _)| deployment).collect();
+            let model = Model { deployments, pool, limits: Arc::clone(&self.limits) };
+            self.names.push(name.clone());
+            self.models.insert(name, Arc::new(model));
+        }
+    }
+
+    fn model(
+        &self,
+        model: &config::Model,
+        limits: Arc<Limits>,
+        connect: Duration,
+        exits: &mut Exits,
+    ) -> Result<Model, StartError> {
         let mut deployments: Vec<Arc<Deployment>> = Vec::new();
-        let mut tier = |targets: &[config::Target]| {
-            let mut members = Vec::new();
+        let mut tiers = Vec::new();
+        let pool = std::iter::once(model.targets.as_slice());
+        for targets in pool.chain(model.fallback.iter().map(std::slice::from_ref)) {
+            let mut ranked = Vec::new();
             for target in targets {
                 let Some(provider) = self.provider(&target.provider) else { continue };
                 for (place, credential) in provider.credentials.iter().enumerate() {
-                    let made = Deployment::new(provider, &target.model, place);
+                    let Some(name) = credential.offer.direct(&target.model) else { continue };
+                    let connect = credential.timeouts.connect.unwrap_or(connect);
+                    let upstream =
+                        exits.get(connect, &credential.exit).map_err(|why| StartError::Provider {
+                            provider: provider.name.clone(),
+                            error: ProviderError::Exit(why),
+                        })?;
+                    let made = Deployment::new(provider, name, place, upstream, &limits);
                     let known = deployments.iter().position(|deployment| deployment.name == made.name);
                     let deployment = known.unwrap_or(deployments.len());
                     if known.is_none() {
                         deployments.push(Arc::new(made));
                     }
-                    members
-                        .push(Member { deployment, weight: target.weight.saturating_mul(credential.weight) });
+                    let weight = target.weight.saturating_mul(credential.weight);
+                    ranked.push(Ranked {
+                        priority: credential.priority,
+                        member: Member { deployment, weight },
+                    });
                 }
             }
-            members
-        };
-        let mut tiers = vec![tier(&model.targets)];
-        tiers.extend(model.fallback.iter().map(|target| tier(std::slice::from_ref(target))));
-        Model { pool: Pool::new(strategy(model.strategy), tiers), deployments, limits }
+            tiers.extend(by_priority(ranked));
+        }
+        Ok(Model { pool: Pool::new(strategy(model.strategy), tiers), deployments, limits })
     }
 
     fn provider(&self, name: &str) -> Option<&Arc<Provider>> {
@@ -182,7 +215,9 @@ impl Fleet {
             None => self.discovered(name).await.ok_or_else(|| self.unknown(name))?,
         };
         if plan.deployments.is_empty() {
-            let text = format!("every credential behind model `{name}` is disabled");
+            let text = format!(
+                "no credential behind model `{name}` is to be asked for it: all are disabled or exclude it"
+            );
             return Err(Fault::new(FaultKind::NoDeployment, text));
         }
         Ok(plan)
@@ -200,10 +235,12 @@ impl Fleet {
             return Some(Plan { deployments, limits: Arc::clone(&model.limits) });
         }
         if let Some((provider, model)) = self.direct(name) {
-            return Some(self.at(&[provider], model));
+            return Some(
+                self.at(|known, offer| if Arc::ptr_eq(known, provider) { offer.direct(model) } else { None }),
+            );
         }
-        let serving: Vec<_> = self.providers.iter().filter(|provider| provider.serves(name)).collect();
-        (!serving.is_empty()).then(|| self.at(&serving, name))
+        let plan = self.at(|_, offer| offer.bare(name));
+        (!plan.deployments.is_empty()).then_some(plan)
     }
 
     /// `provider/model`, where the provider is configured.
@@ -212,28 +249,47 @@ impl Fleet {
         Some((self.provider(provider)?, model)).filter(|_| !model.is_empty())
     }
 
-    /// Only a config without models leaves names to the providers' own lists: where somebody wrote down the models,
-    /// these are the models.
+    /// The plan for a name that some provider lists itself.
     async fn discovered(&self, name: &str) -> Option<Plan> {
-        if !self.models.is_empty() {
+        if !self.discovers {
             return None;
         }
         let mut serving = Vec::new();
         for provider in &self.providers {
-            if provider.listed(&self.limits.upstream).await.iter().any(|listed| listed == name) {
+            if provider.listed().await.iter().any(|listed| listed == name) {
                 serving.push(provider);
             }
         }
-        (!serving.is_empty()).then(|| self.at(&serving, name))
+        let is_serving = |known: &Arc<Provider>| serving.iter().any(|provider| Arc::ptr_eq(provider, known));
+        let plan = self.at(|known, offer| if is_serving(known) { offer.direct(name) } else { None });
+        (!plan.deployments.is_empty()).then_some(plan)
     }
 
-    /// `model` at each of these providers in turn, over all its credentials.
-    fn at(&self, providers: &[&Arc<Provider>], model: &str) -> Plan {
-        let deployments = providers.iter().flat_map(|provider| {
-            let order = provider.pool.order().into_iter();
-            order.map(|place| Arc::new(Deployment::new(provider, model, place)))
-        });
-        Plan { deployments: deployments.collect(), limits: Arc::clone(&self.limits) }
+    /// All credentials for which `named` has the provider's name of a model, provider after provider, but whoever has a
+    /// higher priority first.
+    fn at<'n>(&'n self, named: impl Fn(&'n Arc<Provider>, &'n Offer) -> Option<&'n str>) -> Plan {
+        let mut found = Vec::new();
+        for provider in &self.providers {
+            for place in provider.pool.order() {
+                let credential = &provider.credentials[place];
+                let Some(model) = named(provider, &credential.offer) else { continue };
+                let upstream = credential.upstream.clone();
+                let made = Deployment::new(provider, model, place, upstream, &self.limits);
+                found.push((credential.priority, Arc::new(made)));
+            }
+        }
+        found.sort_by_key(|(priority, _)| std::cmp::Reverse(*priority));
+        let deployments = found.into_iter().map(|(_, deployment)| deployment).collect();
+        Plan { deployments, limits: Arc::clone(&self.limits) }
+    }
+
+    /// Has the providers asked for their lists before somebody needs them.
+    pub(crate) fn discover(&self) {
+        if self.discovers {
+            for provider in &self.providers {
+                provider.discover();
+            }
+        }
     }
 
     /// The plan that asks `deployment` and no other.
@@ -241,17 +297,20 @@ impl Fleet {
         Plan { deployments: vec![deployment], limits: Arc::clone(&self.limits) }
     }
 
-    /// The names a client may ask for: the configured models, or without any what the providers list.
+    /// The names a client may ask for: the configured models, what credentials are said to serve, and where nothing is
+    /// configured what the providers list.
     pub(crate) async fn names(&self) -> Vec<String> {
-        if !self.names.is_empty() {
-            return self.names.clone();
+        let mut names: IndexSet<String> = self.names.iter().cloned().collect();
+        if self.discovers {
+            for provider in &self.providers {
+                let listed = provider.listed().await;
+                for credential in &provider.credentials {
+                    let shown = listed.iter().filter(|name| !credential.offer.excludes(name));
+                    names.extend(shown.flat_map(|name| credential.offer.called(name)).map(Cow::into_owned));
+                }
+            }
         }
-        let mut names = Vec::new();
-        for provider in &self.providers {
-            let listed = provider.listed(&self.limits.upstream).await;
-            names.extend(listed.iter().filter(|name| !names.contains(*name)).cloned().collect::<Vec<_>>());
-        }
-        names
+        names.into_iter().collect()
     }
 
     fn unknown(&self, name: &str) -> Fault {
@@ -279,134 +338,13 @@ impl Fleet {
     }
 }
 
-impl Provider {
-    fn new(name: &str, provider: &config::Provider) -> Result<Self, SiteError> {
-        let pairs = |headers: &mut dyn Iterator<Item = (&String, &config::Secret)>| {
-            headers.map(|(name, value)| (name.clone(), value.expose().to_owned())).collect::<Vec<_>>()
-        };
-        let headers = pairs(&mut provider.headers.iter());
-        let site = Site::new(
-            &provider.kind,
-            provider.base_url.as_deref(),
-            provider.api_version.as_deref(),
-            &headers,
-        )?;
-        let mut credentials = Vec::new();
-        if provider.credentials.is_empty() {
-            let secret = provider.api_key.as_ref().map(config::Secret::expose);
-            credentials.push(NamedCredential {
-                name: "1".to_owned(),
-                weight: 1,
-                credential: site.credential(secret, &[])?,
-            });
-        }
-        for (place, row) in provider.credentials.iter().enumerate().filter(|(_, row)| !row.disabled) {
-            credentials.push(NamedCredential {
-                name: row.name.clone().unwrap_or_else(|| (place + 1).to_string()),
-                weight: row.weight,
-                credential: site.credential(Some(row.api_key.expose()), &pairs(&mut row.headers.iter()))?,
-            });
-        }
-        let speaks = speaks(provider, &site);
-        let members = credentials.iter().enumerate();
-        let members = members.map(|(deployment, row)| Member { deployment, weight: row.weight }).collect();
-        Ok(Self {
-            name: name.to_owned(),
-            pool: Pool::new(strategy(config::Strategy::default()), [members]),
-            discovery: Discovery::new(
-                provider.models.iter().filter(|name| !name.contains(['*', '?'])).cloned().collect(),
-                speaks.first().and_then(|dialect| list_tail(*dialect)),
-            ),
-            serves: provider.models.iter().map(|glob| WildMatch::new(glob)).collect(),
-            speaks,
-            site,
-            credentials,
-        })
-    }
-
-    /// The dialect to ask it for `operation` in on behalf of a client of `client`: the same if it can, else the first that
-    /// has a translation.
-    pub(crate) fn dialect_for(
-        &self,
-        client: &'static dyn Dialect,
-        operation: Operation,
-    ) -> &'static dyn Dialect {
-        let same = self.speaks.iter().find(|dialect| dialect.name() == client.name());
-        let able = || self.speaks.iter().find(|dialect| dialect.takes(operation));
-        same.or_else(able).or(self.speaks.first()).copied().unwrap_or(DEFAULT)
-    }
-
-    fn serves(&self, name: &str) -> bool {
-        self.serves.iter().any(|glob| glob.matches(name))
-    }
-
-    async fn listed(&self, upstream: &Upstream) -> Arc<[String]> {
-        match self.credentials.first() {
-            Some(first) => self.discovery.names(&self.site, &first.credential, upstream).await,
-            None => Arc::default(),
-        }
-    }
-}
-
-impl Deployment {
-    fn new(provider: &Arc<Provider>, model: &str, credential: usize) -> Self {
-        let label = provider.credentials.get(credential).map_or("", |credential| &credential.name);
-        let name = format!("{}/{model}#{label}", provider.name);
+impl Limits {
+    fn new(retry: &config::Retry) -> Self {
         Self {
-            header: HeaderValue::from_str(&name).unwrap_or_else(|_| HeaderValue::from_static("unprintable")),
-            name: name.into(),
-            provider: Arc::clone(provider),
-            model: model.into(),
-            credential,
-        }
-    }
-
-    /// The proof of who asks.
-    pub(crate) fn credential(&self) -> &Credential {
-        &self.provider.credentials[self.credential].credential
-    }
-}
-
-/// Where a server of `dialect` lists its models, behind its version segment.
-fn list_tail(dialect: &dyn Dialect) -> Option<&'static str> {
-    let list = |endpoint: &&'static Endpoint| endpoint.operation == Operation::ListModels;
-    let endpoint = dialect.endpoints().iter().find(list)?;
-    Some(&endpoint.path[endpoint.version.len()..])
-}
-
-/// What the config says, else what the kind says.
-fn speaks(provider: &config::Provider, site: &Site) -> Vec<&'static dyn Dialect> {
-    let kind = site.kind();
-    let names = if provider.speaks.is_empty() {
-        kind.speaks()
-    } else {
-        provider.speaks.iter().map(String::as_str).collect()
-    };
-    names.into_iter().filter_map(lockgate_protocol::dialects::find).collect()
-}
-
-fn strategy(strategy: config::Strategy) -> &'static StrategyRow {
-    let name = match strategy {
-        config::Strategy::RoundRobin => "round_robin",
-    };
-    lockgate_routing::find(name).unwrap_or(&lockgate_routing::STRATEGIES[0])
-}
-
-/// One set of connections for each connect limit in the config.
-#[derive(Default)]
-struct Upstreams {
-    made: HashMap<Duration, Upstream>,
-}
-
-impl Upstreams {
-    fn limits(&mut self, retry: &config::Retry) -> Limits {
-        let upstream = self.made.entry(retry.connect).or_insert_with(|| Upstream::new(retry.connect)).clone();
-        Limits {
             policy: Policy { attempts: retry.attempts, ..Policy::default() },
             timeout: retry.timeout,
             first_byte: retry.first_byte,
             stall: retry.stall,
-            upstream,
             rejects_loss: false,
         }
     }

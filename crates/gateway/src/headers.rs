@@ -3,8 +3,12 @@
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use lockgate_protocol::dialect::Dialect;
 
-/// Travels to every provider. The client's credentials, cookies and addresses do not.
+/// Travels to every provider, once: of a header that was sent twice the first counts, since some clients name two
+/// programs.
 const TO_PROVIDER: &[HeaderName] = &[header::ACCEPT, header::CONTENT_TYPE, header::USER_AGENT];
+/// Travels to every provider too, as often as it was sent: what ties requests to a trace (W3C Trace Context) or to a
+/// session (opencode, OpenRouter's own clients), and what makes a repeated request known as one.
+const TIES: &[&str] = &["idempotency-key", "traceparent", "tracestate", "x-session-affinity", "x-session-id"];
 /// Travels to every client.
 const TO_CLIENT: &[HeaderName] =
     &[header::CONTENT_TYPE, header::CONTENT_DISPOSITION, header::CONTENT_LANGUAGE, header::RETRY_AFTER];
@@ -12,17 +16,18 @@ const TO_CLIENT: &[HeaderName] =
 /// What a provider sees where the client named no program.
 const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("lockgate/", env!("CARGO_PKG_VERSION")));
 
-/// Adds the client's headers that belong to the request; what is there already (the operator's) wins.
+/// Adds the client's headers that belong to the request; what is there already (the operator's) wins. The client's
+/// credentials, cookies and addresses are in none of the lists.
 pub(crate) fn to_provider(dialect: &dyn Dialect, client: &HeaderMap, out: &mut HeaderMap) {
-    // Of a header that was sent twice the first counts: some clients name two programs.
     for name in TO_PROVIDER {
         if let Some(value) = client.get(name).filter(|_| !out.contains_key(name)) {
             out.insert(name.clone(), value.clone());
         }
     }
-    for name in dialect.request_headers() {
-        if let Some(value) = client.get(*name).filter(|_| !out.contains_key(*name)) {
-            out.insert(HeaderName::from_static(name), value.clone());
+    for name in TIES.iter().chain(dialect.request_headers()).filter(|name| client.contains_key(**name)) {
+        let name = HeaderName::from_static(name);
+        if !out.contains_key(&name) {
+            out.extend(client.get_all(&name).iter().map(|value| (name.clone(), value.clone())));
         }
     }
     if !out.contains_key(header::USER_AGENT) {
@@ -30,6 +35,18 @@ pub(crate) fn to_provider(dialect: &dyn Dialect, client: &HeaderMap, out: &mut H
     }
     // Answers are read on their way, so they must come as they are.
     out.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+}
+
+/// Adds what the operator has taken from the client's headers, names there and here; a header that the operator wrote
+/// out or that holds the credential stays.
+pub(crate) fn copied(rows: &[(HeaderName, HeaderName)], client: &HeaderMap, out: &mut HeaderMap) {
+    for (there, here) in rows {
+        if let Some(value) = client.get(here).filter(|_| !out.contains_key(there)) {
+            let mut value = value.clone();
+            value.set_sensitive(true);
+            out.insert(there.clone(), value);
+        }
+    }
 }
 
 /// A translated request is the gateway's own: nothing of the client's dialect belongs in its head.
@@ -92,6 +109,9 @@ mod tests {
             ("accept-encoding", "gzip"),
             ("content-type", "application/json"),
             ("openai-beta", "x"),
+            ("openai-beta", "y"),
+            ("traceparent", "00-1-2-01"),
+            ("x-session-id", "s"),
             ("user-agent", "first"),
             ("user-agent", "second"),
         ]);
@@ -101,10 +121,24 @@ mod tests {
             ("authorization", "Bearer ours"),
             ("content-type", "application/json"),
             ("openai-beta", "x"),
+            ("openai-beta", "y"),
+            ("traceparent", "00-1-2-01"),
+            ("x-session-id", "s"),
             ("user-agent", "first"),
             ("accept-encoding", "identity"),
         ]);
         assert_eq!(out, expect);
+    }
+
+    #[test]
+    fn the_operator_may_have_a_header_copied_but_not_over_one_of_his_own() {
+        let rows: Vec<_> =
+            [("x-team", "x-client-team"), ("x-gone", "x-absent"), ("x-api-key", "x-client-team")]
+                .map(|(there, here)| (HeaderName::from_static(there), HeaderName::from_static(here)))
+                .into();
+        let mut out = map(&[("x-api-key", "ours")]);
+        copied(&rows, &map(&[("x-client-team", "blue"), ("x-team", "red")]), &mut out);
+        assert_eq!(out, map(&[("x-api-key", "ours"), ("x-team", "blue")]));
     }
 
     #[test]

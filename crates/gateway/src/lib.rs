@@ -9,14 +9,19 @@ mod body;
 mod clock;
 mod data_path;
 mod discovery;
+mod files;
 mod fleet;
+mod gauge;
+mod grants;
 mod headers;
 mod ids;
 mod keep;
 mod local;
+mod passes;
 mod proofs;
 mod query;
 mod route;
+mod rules;
 mod server;
 mod slow_head;
 mod upstream;
@@ -25,13 +30,17 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use lockgate_config::Config;
 use lockgate_store::Journal;
+use tokio_util::task::TaskTracker;
 
-pub use fleet::StartError;
+pub use fleet::{ProviderError, StartError};
 pub use server::Serving;
 
 /// Everything that requests share.
 pub(crate) struct Gateway {
     pub(crate) fleet: fleet::Fleet,
+    /// Runs what outlives a request.
+    pub(crate) tasks: TaskTracker,
+    pub(crate) rules: rules::Rules,
     pub(crate) access: access::Access,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) ids: ids::Ids,
@@ -47,7 +56,7 @@ pub(crate) struct Gateway {
 /// # Errors
 /// A provider that cannot be set up.
 pub fn check(config: &Config) -> Result<(), StartError> {
-    fleet::Fleet::new(config).map(drop)
+    fleet::Fleet::new(config, &TaskTracker::new()).map(drop)
 }
 
 /// Starts a gateway and returns as soon as it listens.
@@ -55,8 +64,11 @@ pub fn check(config: &Config) -> Result<(), StartError> {
 /// # Errors
 /// What the config asks for and cannot be had: a provider that cannot be set up, an address that cannot be bound.
 pub async fn start(config: &Config, journal: Arc<dyn Journal>) -> Result<Serving, StartError> {
+    let tasks = TaskTracker::new();
     let gateway = Gateway {
-        fleet: fleet::Fleet::new(config)?,
+        fleet: fleet::Fleet::new(config, &tasks)?,
+        tasks,
+        rules: rules::Rules::new(&config.rules),
         access: access::Access::new(&config.access),
         journal,
         ids: ids::Ids::new(),

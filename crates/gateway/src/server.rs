@@ -62,7 +62,8 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 pub(crate) fn serve(listener: TcpListener, gateway: Gateway) -> io::Result<Serving> {
     let address = listener.local_addr()?;
     let stop = CancellationToken::new();
-    let tasks = TaskTracker::new();
+    let tasks = gateway.tasks.clone();
+    gateway.fleet.discover();
     let accepting = tasks.spawn(accept(listener, Arc::new(gateway), stop.clone(), tasks.clone()));
     Ok(Serving { address, stop, accepting })
 }

@@ -26,6 +26,9 @@ pub const DIALECTS: &[&dyn Dialect] = &[
     &bedrock::Bedrock,
 ];
 
+/// OpenAI's two APIs, by the words that other tools' configs have for them.
+pub const WIRE_APIS: [(&str, &dyn Dialect); 2] = [("chat", DIALECTS[0]), ("responses", DIALECTS[1])];
+
 /// The dialect whose errors a caller gets when the path tells nothing about what it speaks.
 pub const DEFAULT: &dyn Dialect = DIALECTS[0];
 

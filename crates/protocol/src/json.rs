@@ -3,11 +3,15 @@
 //! The gateway and the provider must see the same `model`, so the scan is a full check of the grammar (RFC 8259), with
 //! bounds on depth and on top-level members. It builds no tree: what it keeps is where the top-level members stand.
 
+mod path;
+
 use std::{borrow::Cow, fmt, ops::Range};
 
 use bytes::Bytes;
 use memchr::memchr2;
 use serde::Serialize;
+
+pub use path::{NoPath, Path};
 
 /// Deepest nesting that is accepted; one bit of the scanner's stack each.
 pub const MAX_DEPTH: u32 = 128;

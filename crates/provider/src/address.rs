@@ -24,6 +24,12 @@ pub enum SiteError {
         /// What is wrong and how to put it right.
         why: &'static str,
     },
+    /// The kind is asked in a region, and none is named.
+    #[error("`region` is missing: kind `{0}` is asked in one, such as `us-east-1`; or write a `base_url`")]
+    RegionMissing(&'static str),
+    /// The region cannot be meant.
+    #[error("`region` `{0}`: write it as the provider does, such as `us-east-1`")]
+    Region(String),
     /// The API version cannot be meant.
     #[error("`api_version` `{written}`: {why}")]
     ApiVersion {
@@ -33,7 +39,7 @@ pub enum SiteError {
         why: &'static str,
     },
     /// A header of the operator's cannot be sent.
-    #[error("header `{name}`: {why}")]
+    #[error("header `{name}` {why}")]
     Header {
         /// The header's name as written.
         name: String,

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Uri};
 
-use crate::credential::Credential;
+use crate::pass::Pass;
 
 /// One request as the gateway wants it sent.
 #[derive(Debug)]
@@ -18,8 +18,8 @@ pub struct Ask<'a> {
     pub query: Option<&'a str>,
     /// The model as the provider knows it; for Azure the deployment.
     pub model: &'a str,
-    /// The credential, made once by [`Site::credential`](crate::Site::credential).
-    pub credential: &'a Credential,
+    /// What the request shows to be let in, made by [`Site::pass`](crate::Site::pass).
+    pub pass: &'a Pass,
 }
 
 /// Where one request goes and what it carries.
@@ -29,6 +29,19 @@ pub struct Prepared {
     pub uri: Uri,
     /// Authentication (marked sensitive) and the operator's headers; the gateway adds the content's own to it.
     pub headers: HeaderMap,
+}
+
+/// A request that is ready to leave, for providers that want it signed.
+#[derive(Debug)]
+pub struct Outbound<'a> {
+    /// The HTTP method.
+    pub method: &'a Method,
+    /// The whole address.
+    pub uri: &'a Uri,
+    /// All headers but the ones that frame the message; the signature is added to them.
+    pub headers: &'a mut HeaderMap,
+    /// The body's pieces, in order.
+    pub body: &'a [Bytes],
 }
 
 /// An answer that is a failure.

@@ -10,14 +10,18 @@ use crate::{
 };
 
 /// What the operator wrote about where a provider is.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Wish<'a> {
-    /// The preset the kind names.
+    /// The preset the kind names; [`Site::new`](crate::Site::new) fills it in.
     pub preset: Option<&'static Preset>,
     /// `base_url`.
     pub base_url: Option<&'a str>,
     /// `api_version`.
     pub api_version: Option<&'a str>,
+    /// `region`, for clouds that have several.
+    pub region: Option<&'a str>,
+    /// `project`, for clouds that bill one.
+    pub project: Option<&'a str>,
 }
 
 /// Where a provider's paths are.
@@ -30,9 +34,14 @@ pub struct Place {
 }
 
 impl Place {
-    /// The path under which the provider's paths are, without trailing slash.
-    pub(crate) fn prefix(&self) -> &str {
-        &self.address.path
+    /// A place that is known by its address alone.
+    pub(crate) fn at(address: Address) -> Self {
+        Self { address, query: None }
+    }
+
+    /// The path under which the provider's paths are for this ask, without trailing slash.
+    pub(crate) fn prefix<'a>(&'a self, ask: &Ask<'a>) -> &'a str {
+        &ask.pass.address.as_ref().unwrap_or(&self.address).path
     }
 
     /// The request at `prefix` + the ask's tail and query, with the credential's headers.
@@ -40,14 +49,15 @@ impl Place {
         path::push_tail(&mut prefix, ask.tail).map_err(|why| bad_path("path", why))?;
         path::push_query(&mut prefix, self.query.as_deref(), ask.query)
             .map_err(|why| bad_path("path", why))?;
-        let uri = self.address.uri(prefix).ok_or_else(|| bad_path("path", "it is too long"))?;
-        Ok(Prepared { uri, headers: ask.credential.headers.clone() })
+        let address = ask.pass.address.as_ref().unwrap_or(&self.address);
+        let uri = address.uri(prefix).ok_or_else(|| bad_path("path", "it is too long"))?;
+        Ok(Prepared { uri, headers: ask.pass.headers.clone() })
     }
 
     /// How long the path of an ask gets, so that it is allocated once.
     pub(crate) fn path_size(&self, ask: &Ask<'_>) -> usize {
         let query = self.query.as_ref().map_or(0, |query| query.len() + 1);
-        self.prefix().len() + ask.tail.len() + query + ask.query.map_or(0, |query| query.len() + 1)
+        self.prefix(ask).len() + ask.tail.len() + query + ask.query.map_or(0, |query| query.len() + 1)
     }
 }
 

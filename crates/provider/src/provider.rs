@@ -1,23 +1,22 @@
 //! The seam: what a kind of provider has to know.
 
-use std::fmt;
+use std::{fmt, time::SystemTime};
 
 use http::HeaderMap;
-use lockgate_protocol::ir::Fault;
+use lockgate_protocol::ir::{Fault, Losses};
 
 use crate::{
     address::SiteError,
     classify,
     environment::Environment,
-    exchange::{Ask, Prepared, Reply},
+    exchange::{Ask, Outbound, Prepared, Reply},
+    pass::Pass,
     place::{Place, Wish},
 };
 
 /// A kind of place that answers: where its paths are, how it is shown a credential, what its failures mean.
 ///
-/// Implementations are stateless; what one configured provider needs is in its [`Place`] and [`Credential`]s.
-///
-/// [`Credential`]: crate::Credential
+/// Implementations are stateless; what one configured provider needs is in its [`Place`] and [`Pass`]es.
 pub trait Provider: Sync {
     /// The name in the config's `kind`.
     fn kind(&self) -> &'static str;
@@ -51,7 +50,7 @@ pub trait Provider: Sync {
     /// What is missing or cannot be meant, with the remedy.
     fn locate(&self, wish: &Wish<'_>) -> Result<Place, SiteError>;
 
-    /// Puts the secret where the provider looks for it; the value is marked sensitive.
+    /// Puts an API key where the provider looks for it; the value is marked sensitive.
     ///
     /// # Errors
     /// [`SiteError::KeyUnfit`] when no header can carry the secret.
@@ -62,6 +61,17 @@ pub trait Provider: Sync {
     /// # Errors
     /// A `BadRequest` fault when the client's path or model would leave the provider's own paths.
     fn prepare(&self, place: &Place, ask: &Ask<'_>) -> Result<Prepared, Fault>;
+
+    /// Takes out of a client's headers what this place would refuse the request for, and names it as a loss.
+    fn screen(&self, _: &mut HeaderMap, _: &mut Losses) {}
+
+    /// Signs a request that is ready to leave, where the provider wants that; see [`Site::sign`](crate::Site::sign).
+    ///
+    /// # Errors
+    /// A `KeyRefused` fault when the keys for it are missing.
+    fn sign(&self, _: &Place, _: &Pass, _: &mut Outbound<'_>, _: SystemTime) -> Result<(), Fault> {
+        Ok(())
+    }
 
     /// Says what a failure means; also asked about an error body inside a 200.
     fn classify(&self, reply: &Reply<'_>) -> Fault {

@@ -1,13 +1,16 @@
 //! One configured provider, checked and precomputed, so that a request costs one path and no parsing.
 
-use http::HeaderMap;
-use lockgate_protocol::ir::Fault;
+use std::time::SystemTime;
+
+use http::{HeaderMap, header::AUTHORIZATION};
+use lockgate_protocol::ir::{Fault, Losses};
 
 use crate::{
-    address::SiteError,
-    credential::{Credential, add_headers},
-    exchange::{Ask, Prepared, Reply},
+    address::{Address, SiteError},
+    exchange::{Ask, Outbound, Prepared, Reply},
+    headers::OperatorHeaders,
     kind::Kind,
+    pass::{Pass, Proof, Terms, secret_value},
     place::{Place, Wish},
     preset::StreamUsage,
     providers::find,
@@ -18,7 +21,7 @@ use crate::{
 pub struct Site {
     kind: Kind,
     place: Place,
-    headers: HeaderMap,
+    headers: OperatorHeaders,
 }
 
 impl Site {
@@ -26,39 +29,43 @@ impl Site {
     ///
     /// # Errors
     /// The first thing that is missing or cannot be meant, with the remedy.
-    pub fn new(
-        kind: &str,
-        base_url: Option<&str>,
-        api_version: Option<&str>,
-        headers: &[(String, String)],
-    ) -> Result<Self, SiteError> {
+    pub fn new(kind: &str, wish: Wish<'_>, headers: &[(String, String)]) -> Result<Self, SiteError> {
         let kind = find(kind).ok_or_else(|| SiteError::UnknownKind(kind.to_owned()))?;
-        let place = kind.provider.locate(&Wish { preset: kind.preset, base_url, api_version })?;
-        let mut map = HeaderMap::new();
-        add_headers(&mut map, headers)?;
-        Ok(Self { kind, place, headers: map })
+        let place = kind.provider.locate(&Wish { preset: kind.preset, ..wish })?;
+        let mut own = OperatorHeaders::default();
+        own.add(headers)?;
+        Ok(Self { kind, place, headers: own })
     }
 
-    /// One credential of this provider: its secret, and its headers, which win over the provider's.
+    /// What requests show with `proof` and a credential's own headers, which win over the provider's.
     ///
     /// # Errors
-    /// No secret where one is needed, or something that no header can carry.
-    pub fn credential(
+    /// No proof where one is needed, or something that no header can carry.
+    pub fn pass(
         &self,
-        secret: Option<&str>,
+        proof: &Proof,
+        terms: &Terms,
         headers: &[(String, String)],
-    ) -> Result<Credential, SiteError> {
-        let mut map = self.headers.clone();
-        add_headers(&mut map, headers)?;
-        match secret.filter(|secret| !secret.is_empty()) {
-            Some(secret) => self.kind.provider.authorise(secret, &mut map)?,
+    ) -> Result<Pass, SiteError> {
+        let mut own = self.headers.clone();
+        own.add(headers)?;
+        let has_none = own.is_empty();
+        let OperatorHeaders { fixed: mut map, copied } = own;
+        let mut keys = None;
+        match proof {
+            Proof::Key(key) if !key.is_empty() => self.kind.provider.authorise(key, &mut map)?,
+            Proof::Token(token) => {
+                map.insert(AUTHORIZATION, secret_value(&format!("Bearer {token}"))?);
+            }
+            Proof::Keys(signing) => keys = Some(signing.clone()),
             // An operator who writes headers may show the credential in one of them.
-            None if self.kind.needs_key() && map.is_empty() => {
+            Proof::Key(_) | Proof::Nothing if self.kind.needs_key() && has_none => {
                 return Err(SiteError::KeyMissing { kind: self.kind.name(), env: self.kind.key_variable() });
             }
-            None => {}
+            Proof::Key(_) | Proof::Nothing => {}
         }
-        Ok(Credential { headers: map })
+        let address = terms.base_url.as_deref().map(Address::parse).transpose()?;
+        Ok(Pass { headers: map, copied, keys, address, project: terms.project.clone() })
     }
 
     /// Says where one request goes and which headers it carries.
@@ -67,6 +74,19 @@ impl Site {
     /// A `BadRequest` fault when the client's path or model would leave the provider's own paths.
     pub fn prepare(&self, ask: &Ask<'_>) -> Result<Prepared, Fault> {
         self.kind.provider.prepare(&self.place, ask)
+    }
+
+    /// Takes out of a request's headers what the provider would refuse it for, and names it.
+    pub fn screen(&self, headers: &mut HeaderMap, losses: &mut Losses) {
+        self.kind.provider.screen(headers, losses);
+    }
+
+    /// Signs a request that is ready to leave, where the provider wants that. Nothing may change it afterwards.
+    ///
+    /// # Errors
+    /// A `KeyRefused` fault when the keys for it are missing.
+    pub fn sign(&self, pass: &Pass, request: &mut Outbound<'_>, now: SystemTime) -> Result<(), Fault> {
+        self.kind.provider.sign(&self.place, pass, request, now)
     }
 
     /// Says what a failure means.

@@ -83,7 +83,7 @@ impl Course {
             leg.struck = fault.kind.remedy() == Remedy::Elsewhere
                 || leg.hint.is_some_and(|wait| wait > self.policy.max_wait);
         }
-        self.reached += u32::from(fault.kind != FaultKind::Connect);
+        self.reached += u32::from(!matches!(fault.kind, FaultKind::Connect | FaultKind::Untrusted));
         if fault.kind.remedy() == Remedy::Stop || self.reached >= self.policy.attempts {
             return Next::Stop;
         }
@@ -140,7 +140,7 @@ mod tests {
         assert_eq!(run(order, 3, LONG, faults), expect);
     }
 
-    use FaultKind::{Connect, KeyRefused, RateLimited, Refused, Timeout, UpstreamFailed};
+    use FaultKind::{Connect, KeyRefused, RateLimited, Refused, Timeout, Untrusted, UpstreamFailed};
 
     #[test]
     fn another_deployment_is_asked_at_once_and_the_same_after_a_pause() {
@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn what_reached_nobody_is_no_attempt() {
         check(&[4, 5], &[(Connect, None), (RateLimited, None), (UpstreamFailed, None)], "4 5@0 5@110 5@220");
-        check(&[4, 5, 6], &[(Connect, None), (Connect, None), (Connect, None)], "4 5@0 6@0 stop");
+        check(&[4, 5, 6], &[(Connect, None), (Untrusted, None), (Connect, None)], "4 5@0 6@0 stop");
     }
 
     #[test]

@@ -3,8 +3,6 @@
 //! The recordings live outside the repository. [`open`] returns `None` where they are absent, after saying so, and a
 //! test then passes on what the repository itself holds.
 
-mod base64;
-
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -248,7 +246,7 @@ fn answer(read: &dyn Fn(&str) -> io::Result<Option<Vec<u8>>>) -> io::Result<Answ
         }
     }
     if let Some(encoded) = read(".stream.eventstream.b64")? {
-        let bytes = base64::decode(&encoded)
+        let bytes = crate::base64::decode(&encoded)
             .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "event stream is not base64"))?;
         return Ok(Answer::Stream(Framing::EventStream, bytes));
     }

@@ -13,6 +13,9 @@ pub(super) enum Need {
     Binary,
     /// A virtual environment with `tests/{suite}/requirements.txt` installed.
     Python(&'static str),
+    /// These packages of Debian, which are installed where that is possible. Without them the suite runs, and says what
+    /// it has to leave out.
+    Debian(&'static [&'static str]),
     /// Node, and in `tests/{suite}/node` the packages of its lock file.
     Node(&'static str),
 }
@@ -23,6 +26,10 @@ impl Need {
         match self {
             Self::Binary => {
                 workspace::run(&mut workspace::cargo(&["build", "--locked", "--package", "lockgate-cli"]))
+            }
+            Self::Debian(packages) => {
+                prepare_debian(packages);
+                Ok(())
             }
             Self::Python(suite) => prepare_python(suite),
             Self::Node(suite) => prepare_node(suite),
@@ -95,9 +102,7 @@ fn create_environment(suite: &str) -> Result<(), Failure> {
         return Ok(());
     }
     const INSTALL: &str = "apt-get update && apt-get install --yes python3 python3-venv";
-    let is_root =
-        Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0");
-    if !is_root || !succeeds(Command::new("apt-get").arg("--version")) {
+    if !can_install() {
         return Err(format!(
             "python3 with its venv module is missing; on Debian or Ubuntu install it with: sudo sh -c '{INSTALL}'"
         )
@@ -105,6 +110,32 @@ fn create_environment(suite: &str) -> Result<(), Failure> {
     }
     workspace::run(Command::new("sh").args(["-c", INSTALL]).env("DEBIAN_FRONTEND", "noninteractive"))?;
     workspace::run(&mut create)
+}
+
+fn prepare_debian(packages: &[&str]) {
+    if succeeds(Command::new("dpkg").arg("--status").args(packages)) {
+        return;
+    }
+    let install = format!("apt-get update && apt-get install --yes {}", packages.join(" "));
+    let outcome = match can_install() {
+        true => {
+            workspace::run(Command::new("sh").args(["-c", &install]).env("DEBIAN_FRONTEND", "noninteractive"))
+        }
+        false => Err("only root of a Debian or Ubuntu can".into()),
+    };
+    if let Err(failure) = outcome {
+        println!(
+            "!! not installed: {} ({failure}); install with: sudo sh -c '{install}'",
+            packages.join(", ")
+        );
+    }
+}
+
+/// Whether packages of the system can be installed: by root, on Debian and what is made of it.
+fn can_install() -> bool {
+    let is_root =
+        Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0");
+    is_root && succeeds(Command::new("apt-get").arg("--version"))
 }
 
 fn succeeds(command: &mut Command) -> bool {

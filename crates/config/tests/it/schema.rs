@@ -20,9 +20,11 @@ const UNDERSTOOD: &[&str] = &[
     "required",
     "type",
     "writeOnly",
+    "x-also",
 ];
 const FOR_READERS: &[&str] = &["$schema", "default", "description", "pattern", "title"];
-const FORMATS: &[&str] = &["byte-size", "human-duration", "socket-address", "target", "uint32"];
+const FORMATS: &[&str] =
+    &["any-json", "byte-size", "human-duration", "int32", "socket-address", "target", "uint32"];
 
 /// Calls `visit` with every schema inside a schema, and its path.
 fn walk(schema: &Value, path: &str, visit: &mut dyn FnMut(&Value, &str)) {

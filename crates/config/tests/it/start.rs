@@ -62,7 +62,8 @@ fn check_env(variables: &[(&str, &str)], expected: &str) {
     for (name, provider) in &result.config.providers {
         let url = provider.base_url.as_deref().unwrap_or("-");
         let key = provider.api_key.as_ref().map_or("-", |key| key.expose());
-        shown += &format!("{name} {url} {key} {:?}\n", provider.models);
+        let models: Vec<&str> = provider.models.iter().map(|served| served.name.as_str()).collect();
+        shown += &format!("{name} {url} {key} {models:?}\n");
     }
     shown += &format!("{} | {}", result.variables.join(" "), result.skipped.join(" "));
     assert_eq!(shown, expected);

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use http::{HeaderMap, Request, Response, StatusCode, request::Parts};
 use hyper::body::Incoming;
 use lockgate_protocol::ir::{Fault, FaultKind};
-use lockgate_provider::Ask;
+use lockgate_provider::{Ask, Pass};
 use lockgate_routing::{Course, Next};
 
 use crate::{
@@ -20,7 +20,21 @@ use crate::{
     },
     fleet::{Deployment, Limits, Plan},
     headers,
+    rules::Subject,
+    upstream::signed,
 };
+
+/// The deployments whose credentials may be asked now; a fault that says how long to wait if there are none.
+fn open(plan: &Plan) -> Result<Vec<usize>, Fault> {
+    let now = clock::now();
+    let wait = |place: &usize| plan.deployments[*place].credential().gauge.wait(now);
+    let places: Vec<usize> = (0..plan.deployments.len()).collect();
+    let open: Vec<usize> = places.iter().copied().filter(|place| wait(place).is_none()).collect();
+    match places.iter().filter_map(wait).min() {
+        Some(least) if open.is_empty() => Err(full(least)),
+        _ => Ok(open),
+    }
+}
 
 /// A deployment has begun to answer: from here on there is no other.
 pub(crate) struct Committed {
@@ -45,7 +59,7 @@ pub(crate) async fn until_commit(
     asked: &Asked,
     plan: Plan,
 ) -> Result<Committed, Fault> {
-    let places: Vec<usize> = (0..plan.deployments.len()).collect();
+    let places = open(&plan)?;
     let mut course = Course::new(&places, plan.limits.policy);
     let mut place = course.first().unwrap_or_default();
     loop {
@@ -73,6 +87,16 @@ pub(crate) async fn until_commit(
     }
 }
 
+/// The credential has been asked for as much as its operator allows.
+fn full(wait: Duration) -> Fault {
+    let mut fault = Fault::new(
+        FaultKind::RateLimited,
+        "the model's credentials are at the limits they are given here; try again later",
+    );
+    fault.retry_after = Some(wait);
+    fault
+}
+
 /// One try at one deployment.
 pub(crate) struct Attempt<'a> {
     pub(crate) gateway: &'a Gateway,
@@ -88,57 +112,86 @@ impl Attempt<'_> {
         let seed = self.call.id.clone();
         let proofs = self.gateway.proofs.of(self.call.caller.as_deref());
         let mut way = Way::to(self.asked, self.deployment, proofs, &seed, clock::wall_ms() / 1000)?;
-        let request = self.request(&mut way)?;
-        self.allow(&way)?;
-        let answer = self.send(request).await?;
-        let begun = reply::judge(&mut self, &mut way, answer).await.map_err(|mut fault| {
-            // The provider's own error body only means something to a client of its dialect.
-            fault.body = fault.body.filter(|_| !way.is_across());
-            fault
-        })?;
-        self.call.losses = way.losses().cloned().unwrap_or_default();
-        Ok(begun)
+        let mut is_renewed = false;
+        loop {
+            let credential = self.deployment.credential();
+            self.call.permit =
+                credential.gauge.enter(self.asked.about_tokens(), clock::now()).map_err(full)?;
+            let passes = &credential.passes;
+            let pass = self.call.wait(passes.get()).await?;
+            let request = self.request(&mut way, &pass)?;
+            self.allow(&way)?;
+            let answer = self.send(request).await?;
+            match reply::judge(&mut self, &mut way, answer).await {
+                Ok(begun) => {
+                    self.call.losses = way.losses().clone();
+                    return Ok(begun);
+                }
+                // A token may be revoked before its time; a request that was refused for it did nothing yet.
+                Err(fault) if fault.kind == FaultKind::KeyRefused && !is_renewed && passes.refused(&pass) => {
+                    is_renewed = true;
+                }
+                Err(mut fault) => {
+                    // The provider's own error body only means something to a client of its dialect.
+                    fault.body = fault.body.filter(|_| !way.is_across());
+                    return Err(fault);
+                }
+            }
+        }
     }
 
     /// The request on its way, addressed and signed.
-    fn request(&self, way: &mut Way<'_>) -> Result<Request<RequestBody>, Fault> {
+    fn request(&self, way: &mut Way<'_>, pass: &Pass) -> Result<Request<RequestBody>, Fault> {
         let outgoing = way.outgoing(self.deployment)?;
         let prepared = self.deployment.provider.site.prepare(&Ask {
             method: &outgoing.method,
             tail: &outgoing.tail,
             query: outgoing.query.as_deref(),
             model: &self.deployment.model,
-            credential: self.deployment.credential(),
+            pass,
         })?;
-        let mut request = Request::new(outgoing.body);
+        let body = self.gateway.rules.apply(
+            &Subject {
+                asked: &self.asked.model,
+                model: &self.deployment.model,
+                from: self.asked.dialect.name(),
+                to: self.deployment.dialect_for(self.asked.dialect, self.asked.operation).name(),
+                provider: &self.deployment.provider.name,
+                headers: &self.head.headers,
+            },
+            outgoing.body,
+        );
+        let mut request = Request::new(body);
         *request.method_mut() = outgoing.method;
         *request.uri_mut() = prepared.uri;
         *request.headers_mut() = prepared.headers;
+        headers::copied(pass.copied(), &self.head.headers, request.headers_mut());
         if way.is_across() {
             headers::translated(request.headers_mut());
         } else {
             headers::to_provider(self.asked.dialect, &self.head.headers, request.headers_mut());
         }
-        headers::usual(self.deployment.provider.site.kind().provider.usual_headers(), request.headers_mut());
-        Ok(request)
+        let site = &self.deployment.provider.site;
+        site.screen(request.headers_mut(), way.losses_mut());
+        headers::usual(site.kind().provider.usual_headers(), request.headers_mut());
+        signed(site, pass, request)
     }
 
     /// Refuses what would lose something where the operator said so.
     fn allow(&self, way: &Way<'_>) -> Result<(), Fault> {
-        match way.losses().filter(|losses| !losses.is_empty()) {
-            Some(losses) if self.limits.rejects_loss => {
-                let text = format!("the model's provider cannot be told everything: {losses}");
-                Err(Fault::new(FaultKind::Lossy, text))
-            }
-            _ => Ok(()),
+        let losses = way.losses();
+        if losses.is_empty() || !self.limits.rejects_loss {
+            return Ok(());
         }
+        let text = format!("the model's provider cannot be told everything: {losses}");
+        Err(Fault::new(FaultKind::Lossy, text))
     }
 
     /// Sends it and waits for the answer's head: a stream has to begin soon, another answer may take the call's time.
     async fn send(&mut self, request: Request<RequestBody>) -> Result<Response<Incoming>, Fault> {
         let left = self.left();
-        let patience = if self.call.stream { left.min(self.limits.first_byte) } else { left };
-        let sent = tokio::time::timeout(patience, self.limits.upstream.send(request));
+        let patience = if self.call.stream { left.min(self.deployment.first_byte) } else { left };
+        let sent = tokio::time::timeout(patience, self.deployment.upstream.send(request));
         self.call.wait(sent).await.unwrap_or_else(|_| Err(reply::silent(patience)))
     }
 

@@ -14,7 +14,7 @@ use lockgate_protocol::{
 };
 use lockgate_store::{AttemptRecord, CallRecord, Ended, Tokens};
 
-use crate::{Gateway, access::Caller, clock, fleet::Deployment};
+use crate::{Gateway, access::Caller, clock, fleet::Deployment, gauge::Permit};
 
 /// Status in the record of a call whose client went away: nobody got it, so it is nginx's word for that.
 const CLIENT_GONE: u16 = 499;
@@ -31,6 +31,8 @@ pub(crate) struct Call {
     pub(crate) usage: Option<Usage>,
     /// What could not be said to the provider, or of its answer.
     pub(crate) losses: Losses,
+    /// Its place among what its credential is asked for.
+    pub(crate) permit: Option<Permit>,
     path: String,
     started: Instant,
     started_ms: u64,
@@ -52,6 +54,7 @@ impl Call {
             stream: false,
             usage: None,
             losses: Losses::default(),
+            permit: None,
             path: request.uri().path().to_owned(),
             started: clock::now(),
             started_ms: clock::wall_ms(),
@@ -117,6 +120,9 @@ impl Call {
 
     /// Puts the call on record.
     pub(crate) fn settle(&mut self, status: u16, ended: Ended) {
+        if let (Some(mut permit), Some(usage)) = (self.permit.take(), self.usage) {
+            permit.settle(usage.total_input().saturating_add(usage.output));
+        }
         if !std::mem::take(&mut self.has_record) {
             return;
         }

@@ -23,7 +23,7 @@ use crate::{
         passage::{Noted, Progress},
         reply::{Content, Events},
     },
-    fleet::{Deployment, Plan, Provider},
+    fleet::{Deployment, Plan},
     route::{Called, decoded},
 };
 
@@ -109,7 +109,7 @@ impl Chain {
     /// its ids and proofs would mean nothing to a provider of its own dialect. The same goes for its items, which such a
     /// provider may yet read if there is no other.
     pub(crate) fn narrow(&self, asked: &Asked, mut plan: Plan) -> Result<Plan, Fault> {
-        let keeps_itself = |deployment: &Arc<Deployment>| keeps_itself(asked, &deployment.provider);
+        let keeps_itself = |deployment: &Arc<Deployment>| keeps_itself(asked, deployment);
         match &self.before {
             Before::Nothing => {}
             Before::Here => plan.deployments.retain(|deployment| !keeps_itself(deployment)),
@@ -136,7 +136,7 @@ impl Chain {
     /// Sees to it that the answer, once it is whole, is kept where it can be continued.
     pub(crate) fn note(self, asked: &Asked, mut committed: Committed) -> Committed {
         let Some(said) = self.said else { return committed };
-        let place = if keeps_itself(asked, &committed.deployment.provider) {
+        let place = if keeps_itself(asked, &committed.deployment) {
             NotePlace::At(Arc::clone(&committed.deployment))
         } else {
             NotePlace::Here { previous: self.previous, said }
@@ -160,9 +160,9 @@ impl Chain {
     }
 }
 
-/// Whether `provider` speaks the client's dialect, so that it keeps answers itself.
-fn keeps_itself(asked: &Asked, provider: &Provider) -> bool {
-    provider.dialect_for(asked.dialect, asked.operation).name() == asked.dialect.name()
+/// Whether `deployment` is spoken to in the client's dialect, so that it keeps answers itself.
+fn keeps_itself(asked: &Asked, deployment: &Deployment) -> bool {
+    deployment.dialect_for(asked.dialect, asked.operation).name() == asked.dialect.name()
 }
 
 /// Shows, forgets or gives up an answer: here, or at the provider that gave it.

@@ -37,7 +37,7 @@ impl Fallback {
         let dialects = || {
             plan.deployments
                 .iter()
-                .map(|deployment| deployment.provider.dialect_for(asked.dialect, Operation::CountTokens))
+                .map(|deployment| deployment.dialect_for(asked.dialect, Operation::CountTokens))
         };
         let is_same = dialects().any(|dialect| dialect.name() == asked.dialect.name());
         let can_be_asked = is_same || dialects().any(|dialect| dialect.takes(Operation::CountTokens));

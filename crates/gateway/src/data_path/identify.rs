@@ -25,6 +25,8 @@ const BODY_STALL: Duration = Duration::from_secs(30);
 const LINGER: Duration = Duration::from_secs(5);
 /// Most room that is reserved on the strength of a declared length alone.
 const MAX_RESERVE: usize = 1 << 20;
+/// Bytes of a request's body that make a token, about.
+const BYTES_PER_TOKEN: usize = 4;
 
 /// What is asked, once the body is known.
 pub(crate) struct Asked {
@@ -47,6 +49,13 @@ pub(crate) struct Asked {
     pub(crate) continues: Option<String>,
     /// Whether the gateway keeps the answer, should its provider not speak the dialect.
     pub(crate) is_kept: bool,
+}
+
+impl Asked {
+    /// About how many tokens the request is, for limits that are settled when the answer says how many it took.
+    pub(crate) fn about_tokens(&self) -> u64 {
+        (self.envelope.body().len() / BYTES_PER_TOKEN) as u64
+    }
 }
 
 /// What the head of a request asks for, and who asks.

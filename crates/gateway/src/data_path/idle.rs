@@ -29,7 +29,7 @@ pub(crate) fn take(call: &mut Call, asked: &Asked, mut plan: Plan) -> Taken {
         return Taken::Left(plan);
     };
     plan.deployments.retain(|deployment| {
-        deployment.provider.dialect_for(asked.dialect, asked.operation).name() == asked.dialect.name()
+        deployment.dialect_for(asked.dialect, asked.operation).name() == asked.dialect.name()
     });
     if !plan.deployments.is_empty() {
         return Taken::Left(plan);

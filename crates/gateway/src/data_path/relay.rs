@@ -25,7 +25,7 @@ use crate::{
         reply::{Content, Events, classified, next, silent},
         settle,
     },
-    fleet::{Deployment, Limits},
+    fleet::Deployment,
 };
 
 /// How long the bytes behind a finished answer are waited for, so that the connection can be used again.
@@ -44,14 +44,14 @@ pub(crate) fn relay(call: Call, committed: Committed) -> Response<AnswerBody> {
                 first: Some(first),
                 rest,
                 left: length,
-                patience: Patience::new(&limits),
+                patience: Patience::new(deployment.stall, limits.timeout),
                 status,
             };
             (Box::pin(stream::unfold(relay, ByteRelay::next)), length)
         }
         Content::Events(events) => {
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-            let relay = EventRelay::new(call, deployment, status, events, &limits);
+            let relay = EventRelay::new(call, deployment, status, events, limits.timeout);
             (Box::pin(stream::unfold(relay, EventRelay::next)), None)
         }
     };
@@ -71,13 +71,8 @@ struct Patience {
 }
 
 impl Patience {
-    fn new(limits: &Limits) -> Self {
-        Self {
-            stall: limits.stall,
-            timeout: limits.timeout,
-            last: clock::now(),
-            timer: Box::pin(tokio::time::sleep(limits.stall)),
-        }
+    fn new(stall: Duration, timeout: Duration) -> Self {
+        Self { stall, timeout, last: clock::now(), timer: Box::pin(tokio::time::sleep(stall)) }
     }
 
     /// The next piece of `body`, or the fault that it did not come.
@@ -143,10 +138,10 @@ impl EventRelay {
         deployment: Arc<Deployment>,
         status: StatusCode,
         events: Events,
-        limits: &Limits,
+        timeout: Duration,
     ) -> Self {
         let Events { passage, ready, progress, rest } = events;
-        let patience = Patience::new(limits);
+        let patience = Patience::new(deployment.stall, timeout);
         let mut relay = Self { call, deployment, status, passage, rest, patience, ready, stage: Stage::Open };
         relay.take(progress);
         relay

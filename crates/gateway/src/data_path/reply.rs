@@ -147,7 +147,7 @@ async fn events(
 ) -> Result<Content, Fault> {
     let mut ready = VecDeque::new();
     loop {
-        let patience = attempt.limits.stall.min(attempt.left());
+        let patience = attempt.deployment.stall.min(attempt.left());
         let piece = tokio::time::timeout(patience, next(&mut rest));
         let piece = attempt.call.wait(piece).await.unwrap_or_else(|_| Err(silent(patience)))?;
         let progress = match &piece {

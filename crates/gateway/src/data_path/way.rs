@@ -42,6 +42,8 @@ pub(crate) struct Same<'a> {
     asked: &'a Asked,
     /// Whether the client is to be spared the usage that was asked for on the gateway's behalf.
     spare_usage: bool,
+    /// Of the head: the body is the client's.
+    losses: Losses,
 }
 
 /// The client's request as it was understood.
@@ -84,9 +86,9 @@ impl<'a> Way<'a> {
         seed: &'a str,
         now: u64,
     ) -> Result<Self, Fault> {
-        let dialect = deployment.provider.dialect_for(asked.dialect, asked.operation);
+        let dialect = deployment.dialect_for(asked.dialect, asked.operation);
         if dialect.name() == asked.dialect.name() || asked.operation == Operation::Other {
-            return Ok(Self::Same(Same { asked, spare_usage: false }));
+            return Ok(Self::Same(Same { asked, spare_usage: false, losses: Losses::default() }));
         }
         let (client, upstream) = (asked.dialect.codec(), dialect.codec());
         if !dialect.takes(asked.operation) {
@@ -146,7 +148,7 @@ impl<'a> Way<'a> {
     /// How a stream of the provider becomes the client's; `None` where there is no stream to expect.
     pub(crate) fn passage(&self) -> Option<Box<dyn Passage>> {
         match self {
-            Self::Same(Same { asked, spare_usage }) => {
+            Self::Same(Same { asked, spare_usage, .. }) => {
                 let framing = asked.dialect.codec().framing();
                 let watch = asked.dialect.watch(asked.operation, *spare_usage);
                 Some(Box::new(Watched::new(framing, watch)))
@@ -174,11 +176,20 @@ impl<'a> Way<'a> {
     }
 
     /// What could not be said to the provider, or of its answer.
-    pub(crate) fn losses(&self) -> Option<&Losses> {
+    pub(crate) fn losses(&self) -> &Losses {
         match self {
-            Self::Same(_) => None,
-            Self::Across(across) => Some(&across.losses),
-            Self::Vectors(vectors) => Some(&vectors.losses),
+            Self::Same(same) => &same.losses,
+            Self::Across(across) => &across.losses,
+            Self::Vectors(vectors) => &vectors.losses,
+        }
+    }
+
+    /// For more of them, once [`outgoing`](Self::outgoing) has named those of the body.
+    pub(crate) fn losses_mut(&mut self) -> &mut Losses {
+        match self {
+            Self::Same(same) => &mut same.losses,
+            Self::Across(across) => &mut across.losses,
+            Self::Vectors(vectors) => &mut vectors.losses,
         }
     }
 
@@ -202,6 +213,7 @@ const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 impl<'a> Same<'a> {
     fn outgoing(&mut self, deployment: &Deployment) -> Result<Outgoing<'a>, Fault> {
         let asked = self.asked;
+        self.losses = Losses::default();
         let mut edits = Edits::default();
         let tail = match &asked.model_in_tail {
             Some(place) => {

@@ -12,6 +12,7 @@ mod aborts;
 mod arrays;
 mod conversations;
 mod counts;
+mod credentials;
 mod drain;
 mod embeddings;
 mod errors;

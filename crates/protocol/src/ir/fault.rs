@@ -59,6 +59,8 @@ pub enum FaultKind {
     Internal,
     /// No connection could be made (DNS, TCP, TLS): nothing was sent.
     Connect,
+    /// The provider's certificate, or the gateway's, is not believed by the other side: nothing was sent.
+    Untrusted,
     /// The connection ended before an answer began.
     Reset,
     /// Nothing came within the time allowed.
@@ -108,6 +110,7 @@ impl FaultKind {
             Self::NoDeployment => ("no_deployment", 503, Gateway, Stop),
             Self::Internal => ("internal_error", 500, Gateway, Stop),
             Self::Connect => ("upstream_unreachable", 502, Upstream, Elsewhere),
+            Self::Untrusted => ("upstream_untrusted", 502, Upstream, Elsewhere),
             Self::Reset => ("upstream_reset", 502, Upstream, Retry),
             Self::Timeout => ("upstream_timeout", 504, Upstream, Elsewhere),
             Self::Cut => ("upstream_cut", 502, Upstream, Retry),

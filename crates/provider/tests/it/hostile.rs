@@ -60,7 +60,7 @@ const MODELS: &[&str] = &[
 const QUERIES: &[&str] = &["a#b", "a b", "a\r\nb", "a\0", "ä=1"];
 
 fn sites() -> Vec<Site> {
-    let site = |kind, base_url, version| Site::new(kind, base_url, version, &[]).expect("a site");
+    let site = |kind, base_url, version| crate::site(kind, base_url, version, &[]).expect("a site");
     vec![
         site("openai", None, None),
         site("vllm", Some("http://10.0.0.1:8000/v1"), None),
@@ -70,8 +70,8 @@ fn sites() -> Vec<Site> {
 
 #[track_caller]
 fn check_refused(site: &Site, tail: &str, model: &str, query: Option<&str>) {
-    let credential = site.credential(Some("k"), &[]).expect("a credential");
-    let ask = Ask { method: &Method::POST, tail, query, model, credential: &credential };
+    let pass = crate::pass(&site, Some("k"), &[]).expect("a pass");
+    let ask = Ask { method: &Method::POST, tail, query, model, pass: &pass };
     match site.prepare(&ask) {
         Ok(prepared) => panic!("{tail:?} {model:?} {query:?} became {}", prepared.uri),
         Err(fault) => assert_eq!(fault.kind, FaultKind::BadRequest),
@@ -92,8 +92,8 @@ fn what_climbs_or_hides_is_refused() {
 #[test]
 fn odd_names_are_encoded_and_escapes_kept() {
     let check = |site: &Site, tail: &str, model: &str, expected: &str| {
-        let credential = site.credential(Some("k"), &[]).expect("a credential");
-        let ask = Ask { method: &Method::POST, tail, query: None, model, credential: &credential };
+        let pass = crate::pass(&site, Some("k"), &[]).expect("a pass");
+        let ask = Ask { method: &Method::POST, tail, query: None, model, pass: &pass };
         assert_eq!(site.prepare(&ask).expect("prepared").uri.path(), expected);
     };
     let sites = sites();
@@ -112,13 +112,13 @@ proptest! {
     #[test]
     fn host_and_prefix_stand(tail in "/.{0,40}", odd in "/[a-z./%\\\\;@?#:]{0,20}", model in ".{0,20}") {
         for site in &sites() {
-            let credential = site.credential(Some("k"), &[]).expect("a credential");
+            let pass = crate::pass(&site, Some("k"), &[]).expect("a pass");
             let usual = site.prepare(&Ask {
-                method: &Method::POST, tail: "/x", query: None, model: "m", credential: &credential,
+                method: &Method::POST, tail: "/x", query: None, model: "m", pass: &pass,
             }).expect("prepared").uri;
             let prefix = usual.path().strip_suffix("x").expect("the tail");
             for tail in [tail.as_str(), odd.as_str(), "/chat/completions"] {
-                let ask = Ask { method: &Method::POST, tail, query: None, model: &model, credential: &credential };
+                let ask = Ask { method: &Method::POST, tail, query: None, model: &model, pass: &pass };
                 let Ok(prepared) = site.prepare(&ask) else { continue };
                 prop_assert_eq!(prepared.uri.authority(), usual.authority());
                 prop_assert_eq!(prepared.uri.scheme(), usual.scheme());

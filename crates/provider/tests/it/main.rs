@@ -11,3 +11,21 @@ mod corpus;
 mod hostile;
 mod prepare;
 mod sites;
+
+use lockgate_provider::{Pass, Proof, Site, SiteError, Terms, Wish};
+
+/// A provider as a config would have it.
+fn site(
+    kind: &str,
+    base_url: Option<&str>,
+    api_version: Option<&str>,
+    headers: &[(String, String)],
+) -> Result<Site, SiteError> {
+    Site::new(kind, Wish { base_url, api_version, ..Wish::default() }, headers)
+}
+
+/// What requests show with an API key.
+fn pass(site: &Site, key: Option<&str>, headers: &[(String, String)]) -> Result<Pass, SiteError> {
+    let proof = key.map_or(Proof::Nothing, |key| Proof::Key(key.to_owned()));
+    site.pass(&proof, &Terms::default(), headers)
+}

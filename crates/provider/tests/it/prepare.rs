@@ -22,10 +22,10 @@ fn check(name: &str, rows: &[Row]) {
     for (kind, base_url, api_version) in rows {
         let _ = write!(golden, "{kind} {}", base_url.unwrap_or("-"));
         let _ = writeln!(golden, "{}", api_version.map(|v| format!(" {v}")).unwrap_or_default());
-        let site = Site::new(kind, *base_url, *api_version, &[]).expect("a site");
-        let credential = site.credential(Some("k-1"), &[]).expect("a credential");
+        let site = crate::site(kind, *base_url, *api_version, &[]).expect("a site");
+        let pass = crate::pass(&site, Some("k-1"), &[]).expect("a pass");
         for (method, tail) in TAILS {
-            let ask = Ask { method, tail, query: None, model: "gpt 4o", credential: &credential };
+            let ask = Ask { method, tail, query: None, model: "gpt 4o", pass: &pass };
             let prepared = site.prepare(&ask).expect("prepared");
             let _ = writeln!(golden, "  {method} {}", prepared.uri);
             assert!(prepared.headers.values().all(http::HeaderValue::is_sensitive));
@@ -40,8 +40,8 @@ fn check(name: &str, rows: &[Row]) {
 }
 
 fn credential_headers(site: &Site) -> Vec<(String, String)> {
-    let credential = site.credential(Some("k-1"), &[]).expect("a credential");
-    let ask = Ask { method: &Method::GET, tail: "/models", query: None, model: "", credential: &credential };
+    let pass = crate::pass(&site, Some("k-1"), &[]).expect("a pass");
+    let ask = Ask { method: &Method::GET, tail: "/models", query: None, model: "", pass: &pass };
     let prepared = site.prepare(&ask).expect("prepared");
     let text = |value: &http::HeaderValue| value.to_str().expect("text").to_owned();
     prepared.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect()
@@ -108,20 +108,14 @@ fn openai_compatible() {
 #[test]
 fn a_query_follows_and_the_operators_part_of_it_stands() {
     let check = |site: &Site, query: &str, expected: &str| {
-        let credential = site.credential(Some("k"), &[]).expect("a credential");
-        let ask = Ask {
-            method: &Method::GET,
-            tail: "/files",
-            query: Some(query),
-            model: "m",
-            credential: &credential,
-        };
+        let pass = crate::pass(&site, Some("k"), &[]).expect("a pass");
+        let ask = Ask { method: &Method::GET, tail: "/files", query: Some(query), model: "m", pass: &pass };
         assert_eq!(site.prepare(&ask).expect("prepared").uri.to_string(), expected);
     };
-    let openai = Site::new("openai", None, None, &[]).expect("a site");
+    let openai = crate::site("openai", None, None, &[]).expect("a site");
     check(&openai, "limit=2&after=x%20y", "https://api.openai.com/v1/files?limit=2&after=x%20y");
     check(&openai, "", "https://api.openai.com/v1/files");
-    let azure = Site::new("azure", Some("https://r.example"), Some("2024-10-21"), &[]).expect("a site");
+    let azure = crate::site("azure", Some("https://r.example"), Some("2024-10-21"), &[]).expect("a site");
     let base = "https://r.example/openai/files?api-version=2024-10-21";
     check(&azure, "limit=2", &format!("{base}&limit=2"));
     check(&azure, "api-version=2020-01-01&limit=2&Api%2DVersion=x", &format!("{base}&limit=2"));
@@ -130,14 +124,13 @@ fn a_query_follows_and_the_operators_part_of_it_stands() {
 #[test]
 fn the_operators_headers_go_along_and_the_key_wins() {
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    let site = Site::new("openai", None, None, &[pair("X-Team", "a"), pair("authorization", "theirs")])
+    let site = crate::site("openai", None, None, &[pair("X-Team", "a"), pair("authorization", "theirs")])
         .expect("a site");
-    let credential = site.credential(Some("k"), &[pair("x-team", "b")]).expect("a credential");
-    let ask =
-        Ask { method: &Method::POST, tail: "/responses", query: None, model: "m", credential: &credential };
+    let pass = crate::pass(&site, Some("k"), &[pair("x-team", "b")]).expect("a pass");
+    let ask = Ask { method: &Method::POST, tail: "/responses", query: None, model: "m", pass: &pass };
     let headers = site.prepare(&ask).expect("prepared").headers;
     assert_eq!(headers.len(), 2);
     assert_eq!(headers["x-team"], "b");
     assert_eq!(headers["authorization"], "Bearer k");
-    assert!(!format!("{site:?} {credential:?} {headers:?}").contains("Bearer k"));
+    assert!(!format!("{site:?} {pass:?} {headers:?}").contains("Bearer k"));
 }

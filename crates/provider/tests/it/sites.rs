@@ -13,13 +13,13 @@ fn check(made: Result<Site, SiteError>, expected: &str) {
 
 #[test]
 fn a_site_that_cannot_be_meant_says_why() {
-    let base = |kind, url| Site::new(kind, Some(url), None, &[]);
-    check(Site::new("groc", None, None, &[]), "unknown provider kind `groc`");
+    let base = |kind, url| crate::site(kind, Some(url), None, &[]);
+    check(crate::site("groc", None, None, &[]), "unknown provider kind `groc`");
     check(
-        Site::new("openai-compatible", None, None, &[]),
+        crate::site("openai-compatible", None, None, &[]),
         "`base_url` is missing: kind `openai-compatible` has no usual address",
     );
-    check(Site::new("azure", None, None, &[]), "`base_url` is missing: kind `azure` has no usual address");
+    check(crate::site("azure", None, None, &[]), "`base_url` is missing: kind `azure` has no usual address");
     check(
         base("openai", "localhost:8000/v1"),
         "`base_url` `localhost:8000/v1`: write it with `https://` or `http://` in front",
@@ -43,32 +43,32 @@ fn a_site_that_cannot_be_meant_says_why() {
         "`base_url` `http://host/a/../b`: it has an empty segment or one of dots only",
     );
     check(
-        Site::new("azure", Some("https://r.example/openai/v1"), Some("2024-10-21"), &[]),
+        crate::site("azure", Some("https://r.example/openai/v1"), Some("2024-10-21"), &[]),
         "`api_version` `2024-10-21`: the v1 API has no dated versions; take it out, or end `base_url` before `/openai/v1`",
     );
     check(
-        Site::new("azure", Some("https://r.example"), Some("newest"), &[]),
+        crate::site("azure", Some("https://r.example"), Some("newest"), &[]),
         "`api_version` `newest`: write a date such as `2024-10-21` or `2025-04-01-preview`, or `v1` or `preview`",
     );
     check(
-        Site::new("groq", None, Some("v1"), &[]),
+        crate::site("groq", None, Some("v1"), &[]),
         "`api_version` `v1`: this kind of provider has no such choice; take it out",
     );
     check(
-        Site::new("openai", None, None, &headers("Host", "x")),
-        "header `Host`: the gateway writes it itself; take it out",
+        crate::site("openai", None, None, &headers("Host", "x")),
+        "header `Host` is set by the gateway itself",
     );
-    check(Site::new("openai", None, None, &headers("a b", "x")), "header `a b`: that is no header name");
+    check(crate::site("openai", None, None, &headers("a b", "x")), "header `a b` is not a header name");
     check(
-        Site::new("openai", None, None, &headers("x-a", "b\nc")),
-        "header `x-a`: its value has a character that no header can carry",
+        crate::site("openai", None, None, &headers("x-a", "b\nc")),
+        "header `x-a` has a value that no header can carry",
     );
 }
 
 #[test]
 fn a_key_is_asked_for_where_one_is_needed() {
-    let site = |kind, url| Site::new(kind, url, None, &[]).expect("a site");
-    let refused = |site: &Site, secret| site.credential(secret, &[]).expect_err("refused").to_string();
+    let site = |kind, url| crate::site(kind, url, None, &[]).expect("a site");
+    let refused = |site: &Site, secret| crate::pass(site, secret, &[]).expect_err("refused").to_string();
     assert_eq!(
         refused(&site("openai", None), None),
         "`api_key` is missing: kind `openai` needs one, usually ${OPENAI_API_KEY}"
@@ -81,9 +81,9 @@ fn a_key_is_asked_for_where_one_is_needed() {
         refused(&site("openai", None), Some("sk-1\n")),
         "`api_key` has a character that no header can carry; look for a line break or a blank at its ends"
     );
-    assert!(site("vllm", None).credential(None, &[]).is_ok());
-    assert!(site("openai-compatible", Some("http://h")).credential(None, &[]).is_ok());
-    assert!(site("groq", None).credential(None, &headers("authorization", "Bearer mine")).is_ok());
+    assert!(crate::pass(&site("vllm", None), None, &[]).is_ok());
+    assert!(crate::pass(&site("openai-compatible", Some("http://h")), None, &[]).is_ok());
+    assert!(crate::pass(&site("groq", None), None, &headers("authorization", "Bearer mine")).is_ok());
 }
 
 #[test]

@@ -108,7 +108,8 @@ impl Dialect for Anthropic {
     }
 
     fn request_headers(&self) -> &'static [&'static str] {
-        &["anthropic-version", "anthropic-beta"]
+        // The last is Claude Code's; a gateway behind this one may balance by it.
+        &["anthropic-version", "anthropic-beta", "x-claude-code-session-id"]
     }
 
     fn answer_headers(&self) -> &'static [&'static str] {

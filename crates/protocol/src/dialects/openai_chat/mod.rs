@@ -116,7 +116,7 @@ const ENDPOINTS: &[Endpoint] = &[
 ];
 
 /// Headers of the dialect; the organisation and project headers choose whose account pays and so are not the client's.
-pub(super) const REQUEST_HEADERS: &[&str] = &["openai-beta", "idempotency-key", "x-client-request-id"];
+const REQUEST_HEADERS: &[&str] = &["openai-beta", "x-client-request-id"];
 /// Headers that the official SDKs read from answers.
 pub(super) const ANSWER_HEADERS: &[&str] = &["openai-processing-ms", "openai-version", "x-ratelimit-*"];
 

@@ -81,6 +81,19 @@ const ENDPOINTS: &[Endpoint] = &[
     endpoint(Method::POST, "/v1/responses/*", Operation::Other),
 ];
 
+/// Headers of the dialect, and those by which Codex names its session and the features it makes use of: 0.169 sends the
+/// hyphenated ones, older versions the others. What it says about its installation is not among them.
+const REQUEST_HEADERS: &[&str] = &[
+    "conversation_id",
+    "openai-beta",
+    "session-id",
+    "session_id",
+    "thread-id",
+    "x-client-request-id",
+    "x-codex-beta-features",
+    "x-codex-window-id",
+];
+
 impl Dialect for OpenAiResponses {
     fn name(&self) -> &'static str {
         HERE
@@ -99,7 +112,7 @@ impl Dialect for OpenAiResponses {
     }
 
     fn request_headers(&self) -> &'static [&'static str] {
-        openai_chat::REQUEST_HEADERS
+        REQUEST_HEADERS
     }
 
     fn answer_headers(&self) -> &'static [&'static str] {

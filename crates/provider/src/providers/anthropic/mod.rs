@@ -1,13 +1,15 @@
 //! Anthropic: `x-api-key`, a version in a header, every path under `/v1`.
 
+pub(crate) mod betas;
+
 use http::{HeaderMap, HeaderName};
 use lockgate_protocol::ir::Fault;
 
 use crate::{
     address::{Address, SiteError},
-    credential::secret_value,
     environment::Environment,
     exchange::{Ask, Prepared},
+    pass::secret_value,
     place::{Place, Wish},
     provider::Provider,
     providers::openai::{flat, no_api_version},
@@ -41,7 +43,7 @@ impl Provider for Anthropic {
         if !address.has_version() {
             address.path.push_str("/v1");
         }
-        Ok(Place { address, query: None })
+        Ok(Place::at(address))
     }
 
     fn authorise(&self, secret: &str, headers: &mut HeaderMap) -> Result<(), SiteError> {

@@ -9,9 +9,9 @@ use lockgate_protocol::ir::Fault;
 
 use crate::{
     address::{Address, SiteError},
-    credential::secret_value,
     environment::Environment,
     exchange::{Ask, Prepared},
+    pass::secret_value,
     path,
     place::{Place, Wish, bad_path},
     provider::Provider,
@@ -71,7 +71,8 @@ impl Provider for Azure {
             Some(Version::V1) | None => ("/openai/v1", None),
         };
         address.path.push_str(path);
-        Ok(Place { address, query: query.map(|version| format!("api-version={version}")) })
+        let query = query.map(|version| format!("api-version={version}"));
+        Ok(Place { query, ..Place::at(address) })
     }
 
     fn authorise(&self, secret: &str, headers: &mut HeaderMap) -> Result<(), SiteError> {
@@ -80,12 +81,12 @@ impl Provider for Azure {
     }
 
     fn prepare(&self, place: &Place, ask: &Ask<'_>) -> Result<Prepared, Fault> {
-        if place.prefix().ends_with("/v1") || !is_per_deployment(ask.tail) {
+        if place.prefix(ask).ends_with("/v1") || !is_per_deployment(ask.tail) {
             return flat(place, ask);
         }
         const DEPLOYMENTS: &str = "/deployments";
         let mut path = String::with_capacity(place.path_size(ask) + DEPLOYMENTS.len() + ask.model.len() + 1);
-        path.push_str(place.prefix());
+        path.push_str(place.prefix(ask));
         path.push_str(DEPLOYMENTS);
         path::push_name(&mut path, ask.model).map_err(|why| bad_path("deployment", why))?;
         place.prepare_under(path, ask)

@@ -5,9 +5,9 @@ use lockgate_protocol::ir::Fault;
 
 use crate::{
     address::{Address, SiteError},
-    credential::secret_value,
     environment::Environment,
     exchange::{Ask, Prepared},
+    pass::secret_value,
     place::{Place, Wish},
     provider::Provider,
     providers::openai::{flat, no_api_version},
@@ -38,7 +38,7 @@ impl Provider for Gemini {
         if !address.has_version() {
             address.path.push_str("/v1beta");
         }
-        Ok(Place { address, query: None })
+        Ok(Place::at(address))
     }
 
     fn authorise(&self, secret: &str, headers: &mut HeaderMap) -> Result<(), SiteError> {

@@ -33,7 +33,7 @@ impl Provider for Ollama {
         if let Some(host) = address.path.strip_suffix("/api") {
             address.path = host.to_owned();
         }
-        Ok(Place { address, query: None })
+        Ok(Place::at(address))
     }
 
     fn authorise(&self, secret: &str, headers: &mut HeaderMap) -> Result<(), SiteError> {

@@ -5,9 +5,9 @@ use lockgate_protocol::ir::Fault;
 
 use crate::{
     address::{Address, SiteError},
-    credential::secret_value,
     environment::Environment,
     exchange::{Ask, Prepared},
+    pass::secret_value,
     place::{Place, Wish},
     provider::Provider,
 };
@@ -39,7 +39,7 @@ impl Provider for OpenAi {
         if !address.has_version() {
             address.path.push_str("/v1");
         }
-        Ok(Place { address, query: None })
+        Ok(Place::at(address))
     }
 
     fn authorise(&self, secret: &str, headers: &mut HeaderMap) -> Result<(), SiteError> {
@@ -54,7 +54,7 @@ impl Provider for OpenAi {
 /// The tail straight under the prefix.
 pub(crate) fn flat(place: &Place, ask: &Ask<'_>) -> Result<Prepared, Fault> {
     let mut path = String::with_capacity(place.path_size(ask));
-    path.push_str(place.prefix());
+    path.push_str(place.prefix(ask));
     place.prepare_under(path, ask)
 }
 

@@ -48,7 +48,7 @@ impl Provider for OpenAiCompatible {
                 address
             }
         };
-        Ok(Place { address, query: None })
+        Ok(Place::at(address))
     }
 
     fn authorise(&self, secret: &str, headers: &mut HeaderMap) -> Result<(), SiteError> {

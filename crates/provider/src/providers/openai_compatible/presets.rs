@@ -42,9 +42,9 @@ mod tests {
             Address::parse(&row.base_url).unwrap_or_else(|error| panic!("{}: {error}", row.name));
             assert!(!row.base_url.ends_with('/'), "{}: trailing slash", row.name);
             let kind = find(&row.name).expect("a preset's name is a kind");
-            let wish = Wish { preset: kind.preset, base_url: None, api_version: None };
+            let wish = Wish { preset: kind.preset, ..Wish::default() };
             let place = kind.provider.locate(&wish).expect("a preset needs nothing but its name");
-            assert!(row.base_url.ends_with(place.prefix()), "{}: the path is changed", row.name);
+            assert!(row.base_url.ends_with(&place.address.path), "{}: the path is changed", row.name);
             assert_eq!(
                 row.key == Key::Required,
                 row.env.is_some(),

@@ -1,0 +1,38 @@
+//! How a credential proves who asks where that is not a plain key.
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::Secret;
+
+/// A sign-in, an account or a machine's identity that tokens or signatures come from. Which fields a provider takes is
+/// its kind's to say; without any, the kind's usual places are looked at, as its own SDK does.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Auth {
+    /// The file that a sign-in or an account's key is kept in. Where a refresh changes it, it is written back.
+    pub file: Option<String>,
+    /// The client that asks for tokens (Entra), or that a sign-in was made with (Google).
+    pub client_id: Option<String>,
+    /// That client's secret.
+    pub client_secret: Option<Secret>,
+    /// The directory that the client is registered in (Entra).
+    pub tenant_id: Option<String>,
+    /// What tokens are asked for, where that is not the provider's usual.
+    pub scope: Option<String>,
+    /// The name of the keys that requests are signed with (AWS).
+    pub access_key_id: Option<String>,
+    /// The key that requests are signed with (AWS).
+    pub secret_access_key: Option<Secret>,
+    /// What belongs to keys that count for a while (AWS).
+    pub session_token: Option<Secret>,
+    /// The profile of the shared credentials files (AWS).
+    pub profile: Option<String>,
+    /// The role to take on (AWS).
+    pub role_arn: Option<String>,
+    /// The file with the token that stands for a machine or a pod when it takes on the role (AWS).
+    pub web_identity_token_file: Option<String>,
+    /// Other addresses to ask for tokens at, by what they replace: for private clouds and tests.
+    pub endpoints: IndexMap<String, String>,
+}

@@ -1,0 +1,111 @@
+//! One key or account: what its requests show, its way out, what it is asked for and how much of it.
+
+use std::{sync::Arc, time::Duration};
+
+use indexmap::IndexMap;
+use lockgate_config as config;
+use lockgate_protocol::dialect::Dialect;
+use lockgate_provider::{Proof, Site, Terms};
+use tokio_util::task::TaskTracker;
+
+use super::{ProviderError, offer::Offer, provider::named_dialects};
+use crate::{
+    gauge::Gauge,
+    grants::{self, Host},
+    passes::Passes,
+    upstream::{Exit, Exits, Upstream},
+};
+
+/// One key or account.
+#[derive(Debug)]
+pub(crate) struct NamedCredential {
+    pub(super) name: String,
+    pub(super) weight: u32,
+    pub(super) priority: i32,
+    /// What its requests show.
+    pub(crate) passes: Passes,
+    /// Its way out.
+    pub(super) exit: Exit,
+    /// The same with its connections, within the usual limits.
+    pub(super) upstream: Upstream,
+    pub(super) offer: Offer,
+    /// How much it is asked for.
+    pub(crate) gauge: Arc<Gauge>,
+    /// The dialects it is spoken to in; empty if that is the provider's to say.
+    pub(super) speaks: Vec<&'static dyn Dialect>,
+    pub(super) timeouts: config::Timeouts,
+}
+
+/// What setting up a credential takes beside its provider.
+pub(super) struct Setting<'a> {
+    pub(super) exits: &'a mut Exits,
+    /// How long a connection may take to open, where a model says nothing else.
+    pub(super) connect: Duration,
+    /// The proxy for whoever names no other.
+    pub(super) proxy: Option<&'a config::Secret>,
+    pub(super) tasks: &'a TaskTracker,
+}
+
+impl NamedCredential {
+    /// The credential at `place` of the provider's list.
+    pub(super) fn new(
+        (name, provider): (&str, &config::Provider),
+        (place, row): (usize, &config::Credential),
+        site: &Site,
+        setting: &mut Setting<'_>,
+    ) -> Result<Self, ProviderError> {
+        let label = row.name.clone().unwrap_or_else(|| (place + 1).to_string());
+        let proxies = [row.proxy.as_ref(), provider.proxy.as_ref(), setting.proxy];
+        let exit = Exit::new(&proxies, provider.tls.as_ref()).map_err(ProviderError::Exit)?;
+        let passes = passes(format!("{name}#{label}"), provider, row, site, &exit, setting)?;
+        let timeouts = row.timeouts.clone().unwrap_or_default();
+        let connect = timeouts.connect.unwrap_or(setting.connect);
+        let upstream = setting.exits.get(connect, &exit).map_err(ProviderError::Exit)?;
+        Ok(Self {
+            name: label,
+            weight: row.weight,
+            priority: row.priority,
+            passes,
+            exit,
+            upstream,
+            offer: Offer::new(provider, row),
+            gauge: Gauge::new(row),
+            speaks: named_dialects(&row.speaks, row.wire_api),
+            timeouts,
+        })
+    }
+}
+
+/// What the requests of one credential show: a key's pass, made once, or what a grant gives.
+fn passes(
+    name: String,
+    provider: &config::Provider,
+    row: &config::Credential,
+    site: &Site,
+    exit: &Exit,
+    setting: &mut Setting<'_>,
+) -> Result<Passes, ProviderError> {
+    let headers = pairs(&row.headers);
+    if let Some(key) = &row.api_key {
+        let proof = Proof::Key(key.expose().to_owned());
+        return Ok(Passes::Fixed(Arc::new(site.pass(&proof, &Terms::default(), &headers)?)));
+    }
+    let wish = grants::Wish {
+        kind: &provider.kind,
+        auth: row.auth.as_ref(),
+        region: provider.region.as_deref(),
+        project: provider.project.as_deref(),
+    };
+    match grants::find(&wish).map_err(ProviderError::Auth)? {
+        Some(grant) => {
+            let way = setting.exits.get(setting.connect, &exit.elsewhere()).map_err(ProviderError::Exit)?;
+            let host = Host::new(way);
+            Ok(Passes::granted(name, grant, host, site.clone(), headers, setting.tasks.clone()))
+        }
+        None => Ok(Passes::Fixed(Arc::new(site.pass(&Proof::Nothing, &Terms::default(), &headers)?))),
+    }
+}
+
+pub(super) fn pairs(headers: &IndexMap<String, config::Secret>) -> Vec<(String, String)> {
+    headers.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect()
+}

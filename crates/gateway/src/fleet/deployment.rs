@@ -1,0 +1,65 @@
+//! A target with one credential.
+
+use std::{sync::Arc, time::Duration};
+
+use http::HeaderValue;
+use lockgate_protocol::dialect::{Dialect, Operation};
+
+use super::{Limits, credential::NamedCredential, provider::Provider};
+use crate::upstream::Upstream;
+
+/// A target with one credential: the unit of balancing.
+#[derive(Debug)]
+pub(crate) struct Deployment {
+    /// `provider/upstream-model#credential`.
+    pub(crate) name: Arc<str>,
+    /// The name as a header of the answer.
+    pub(crate) header: HeaderValue,
+    pub(crate) provider: Arc<Provider>,
+    pub(crate) model: Arc<str>,
+    pub(crate) credential: usize,
+    /// The way out to it.
+    pub(crate) upstream: Upstream,
+    /// How long a streamed answer's head may take.
+    pub(crate) first_byte: Duration,
+    /// How long a streamed answer may be silent.
+    pub(crate) stall: Duration,
+}
+
+impl Deployment {
+    pub(super) fn new(
+        provider: &Arc<Provider>,
+        model: &str,
+        credential: usize,
+        upstream: Upstream,
+        limits: &Limits,
+    ) -> Self {
+        let row = &provider.credentials[credential];
+        let name = format!("{}/{model}#{}", provider.name, row.name);
+        Self {
+            header: HeaderValue::from_str(&name).unwrap_or_else(|_| HeaderValue::from_static("unprintable")),
+            name: name.into(),
+            provider: Arc::clone(provider),
+            model: model.into(),
+            credential,
+            upstream,
+            first_byte: row.timeouts.first_byte.unwrap_or(limits.first_byte),
+            stall: row.timeouts.stall.unwrap_or(limits.stall),
+        }
+    }
+
+    /// Who asks.
+    pub(crate) fn credential(&self) -> &NamedCredential {
+        &self.provider.credentials[self.credential]
+    }
+
+    /// The dialect to ask it for `operation` in on behalf of a client of `client`: the same if it can, else the first that
+    /// has a translation.
+    pub(crate) fn dialect_for(
+        &self,
+        client: &'static dyn Dialect,
+        operation: Operation,
+    ) -> &'static dyn Dialect {
+        self.provider.dialect_for(self.credential, client, operation)
+    }
+}

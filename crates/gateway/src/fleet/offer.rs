@@ -1,0 +1,151 @@
+//! Which models one credential is asked for, and under which names.
+
+use std::borrow::Cow;
+
+use lockgate_config as config;
+use wildmatch::WildMatch;
+
+/// What the operator said of a credential's models.
+#[derive(Debug)]
+pub(super) struct Offer {
+    served: Vec<Served>,
+    /// The list is the credential's own, so that it is asked for nothing else; a provider's only says what bare names mean.
+    is_only: bool,
+    exclude: Vec<WildMatch>,
+    prefix: Option<String>,
+    is_forced: bool,
+}
+
+#[derive(Debug)]
+enum Served {
+    /// The provider's own names.
+    Glob(WildMatch, String),
+    /// A name of the operator's.
+    Alias { alias: String, name: String },
+}
+
+impl Offer {
+    pub(super) fn new(provider: &config::Provider, row: &config::Credential) -> Self {
+        let is_only = !row.models.is_empty();
+        let served = if is_only { &row.models } else { &provider.models };
+        let served = served.iter().map(|served| match &served.alias {
+            Some(alias) => Served::Alias { alias: alias.clone(), name: served.name.clone() },
+            None => Served::Glob(WildMatch::new(&served.name), served.name.clone()),
+        });
+        let exclude = provider.exclude.iter().chain(&row.exclude);
+        Self {
+            served: served.collect(),
+            is_only,
+            exclude: exclude.map(|glob| WildMatch::new_case_insensitive(glob)).collect(),
+            prefix: row.prefix.clone().or_else(|| provider.prefix.clone()),
+            is_forced: row.force_prefix || provider.force_prefix,
+        }
+    }
+
+    /// The provider's name for what a client asks of this very provider; `None` if this credential is not asked for it.
+    pub(super) fn direct<'n>(&'n self, asked: &'n str) -> Option<&'n str> {
+        match self.named(asked) {
+            Some(name) => Some(name),
+            None if self.is_only => None,
+            None => Some(asked).filter(|asked| !self.excludes(asked)),
+        }
+    }
+
+    /// The provider's name for what a client asks by a bare name, or by one with this credential's prefix.
+    pub(super) fn bare<'n>(&'n self, asked: &'n str) -> Option<&'n str> {
+        let own = self.prefix.as_deref().and_then(|prefix| asked.strip_prefix(prefix)?.strip_prefix('/'));
+        match own {
+            // A prefix names the credential, as the name of a provider does.
+            Some(rest) if !rest.is_empty() => self.direct(rest),
+            _ if self.is_forced => None,
+            _ => self.named(asked),
+        }
+    }
+
+    /// The names to show of what it serves: those that are no patterns, under all the names that they are called by.
+    pub(super) fn names(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        let names = self.served.iter().filter_map(|served| match served {
+            Served::Glob(_, name) => {
+                Some(name.as_str()).filter(|name| !name.contains(['*', '?']) && !self.excludes(name))
+            }
+            Served::Alias { alias, name } => Some(alias.as_str()).filter(|_| !self.excludes(name)),
+        });
+        names.flat_map(|name| self.called(name))
+    }
+
+    /// What a model is called here: bare, with the prefix, or both.
+    pub(super) fn called<'n>(&self, name: &'n str) -> impl Iterator<Item = Cow<'n, str>> + use<'n> {
+        let bare = (!self.is_forced).then_some(Cow::Borrowed(name));
+        let prefixed = self.prefix.as_deref().map(|prefix| Cow::Owned(format!("{prefix}/{name}")));
+        bare.into_iter().chain(prefixed)
+    }
+
+    /// True if the operator says what it serves.
+    pub(super) fn is_written(&self) -> bool {
+        !self.served.is_empty()
+    }
+
+    pub(super) fn excludes(&self, name: &str) -> bool {
+        self.exclude.iter().any(|glob| glob.matches(name))
+    }
+
+    fn named<'n>(&'n self, asked: &'n str) -> Option<&'n str> {
+        let name = self.served.iter().find_map(|served| match served {
+            Served::Alias { alias, name } => (alias == asked).then_some(name.as_str()),
+            Served::Glob(glob, _) => glob.matches(asked).then_some(asked),
+        })?;
+        (!self.excludes(name) && !self.excludes(asked)).then_some(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn offer(provider: &str, credential: &str) -> Offer {
+        let text = format!(
+            "providers: {{ p: {{ kind: vllm, {provider} credentials: [{{ api_key: k, {credential} }}] }} }}\nmodels: {{ m: {{ targets: [p/m] }} }}"
+        );
+        let config =
+            lockgate_config::parse("test.yaml", &text, &|_| None).unwrap_or_else(|errors| panic!("{errors}"));
+        let provider = &config.providers["p"];
+        Offer::new(provider, &provider.credentials[0])
+    }
+
+    #[track_caller]
+    fn check(offer: &Offer, asked: &str, direct: Option<&str>, bare: Option<&str>) {
+        assert_eq!((offer.direct(asked), offer.bare(asked)), (direct, bare), "{asked}");
+    }
+
+    #[test]
+    fn a_provider_is_asked_for_anything_by_its_name_and_for_what_it_lists_by_theirs() {
+        let offer =
+            offer("models: [\"gpt-*\", { name: qwen3-32b, alias: smart }],", "exclude: [\"*-PREVIEW\"]");
+        check(&offer, "gpt-4o", Some("gpt-4o"), Some("gpt-4o"));
+        check(&offer, "smart", Some("qwen3-32b"), Some("qwen3-32b"));
+        check(&offer, "other", Some("other"), None);
+        check(&offer, "gpt-5-preview", None, None);
+        assert_eq!(offer.names().collect::<Vec<_>>(), ["smart"]);
+    }
+
+    #[test]
+    fn a_credential_with_a_list_is_asked_for_nothing_else() {
+        let offer = offer("models: [a],", "models: [b, { name: c, alias: d }]");
+        check(&offer, "a", None, None);
+        check(&offer, "b", Some("b"), Some("b"));
+        check(&offer, "c", None, None);
+        check(&offer, "d", Some("c"), Some("c"));
+    }
+
+    #[test]
+    fn a_prefix_names_the_credential() {
+        let free = offer("", "prefix: team, models: [{ name: c, alias: d }]");
+        check(&free, "team/d", None, Some("c"));
+        check(&free, "d", Some("c"), Some("c"));
+        assert_eq!(free.names().collect::<Vec<_>>(), ["d", "team/d"]);
+        let forced = offer("prefix: team, force_prefix: true, models: [\"x*\"],", "weight: 1");
+        check(&forced, "team/xy", Some("team/xy"), Some("xy"));
+        check(&forced, "team/anything", Some("team/anything"), Some("anything"));
+        check(&forced, "xy", Some("xy"), None);
+    }
+}

@@ -1,0 +1,135 @@
+//! One configured provider: its site, its credentials, the dialects it speaks.
+
+use std::sync::Arc;
+
+use lockgate_config::{self as config, WireApi};
+use lockgate_protocol::{
+    dialect::{Dialect, Endpoint, Operation},
+    dialects,
+};
+use lockgate_provider::{Site, SiteError, Wish};
+use lockgate_routing::{Member, Pool};
+
+use super::{
+    credential::{NamedCredential, Setting, pairs},
+    pool::{Ranked, by_priority, strategy},
+};
+use crate::discovery::{Discovery, Source};
+
+/// One configured provider.
+#[derive(Debug)]
+pub(crate) struct Provider {
+    pub(crate) name: String,
+    pub(crate) site: Site,
+    pub(crate) credentials: Vec<NamedCredential>,
+    /// Its credentials as a pool, for models that are asked for as `provider/model`.
+    pub(super) pool: Pool,
+    /// The dialects it speaks, the one to translate to first.
+    speaks: Vec<&'static dyn Dialect>,
+    discovery: Discovery,
+}
+
+/// Why a provider cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum ProviderError {
+    /// Its place or its keys cannot be meant.
+    #[error(transparent)]
+    Site(#[from] SiteError),
+    /// What its `auth` says cannot be meant.
+    #[error("{0}")]
+    Auth(String),
+    /// Its proxy or its TLS cannot be used.
+    #[error("{0}")]
+    Exit(String),
+}
+
+impl Provider {
+    pub(super) fn new(
+        name: &str,
+        provider: &config::Provider,
+        setting: &mut Setting<'_>,
+    ) -> Result<Self, ProviderError> {
+        let wish = Wish {
+            base_url: provider.base_url.as_deref(),
+            api_version: provider.api_version.as_deref(),
+            region: provider.region.as_deref(),
+            project: provider.project.as_deref(),
+            ..Wish::default()
+        };
+        let site = Site::new(&provider.kind, wish, &pairs(&provider.headers))?;
+        // A provider without a list has one credential, written beside the rest.
+        let only = config::Credential {
+            api_key: provider.api_key.clone(),
+            auth: provider.auth.clone(),
+            ..config::Credential::default()
+        };
+        let rows =
+            if provider.credentials.is_empty() { std::slice::from_ref(&only) } else { &provider.credentials };
+        let mut credentials = Vec::new();
+        for numbered in rows.iter().enumerate().filter(|(_, row)| !row.disabled) {
+            credentials.push(NamedCredential::new((name, provider), numbered, &site, setting)?);
+        }
+        let mut speaks = named_dialects(&provider.speaks, provider.wire_api);
+        if speaks.is_empty() {
+            speaks = site.kind().speaks().into_iter().filter_map(dialects::find).collect();
+        }
+        let ranked = credentials.iter().enumerate().map(|(deployment, row)| Ranked {
+            priority: row.priority,
+            member: Member { deployment, weight: row.weight },
+        });
+        Ok(Self {
+            name: name.to_owned(),
+            pool: Pool::new(strategy(config::Strategy::default()), by_priority(ranked.collect())),
+            discovery: Discovery::new(speaks.first().and_then(|dialect| list_tail(*dialect)), setting.tasks),
+            speaks,
+            site,
+            credentials,
+        })
+    }
+
+    /// See [`Deployment::dialect_for`](super::Deployment::dialect_for).
+    pub(super) fn dialect_for(
+        &self,
+        credential: usize,
+        client: &'static dyn Dialect,
+        operation: Operation,
+    ) -> &'static dyn Dialect {
+        let own = self.credentials.get(credential).map(|row| &row.speaks).filter(|own| !own.is_empty());
+        let speaks = own.unwrap_or(&self.speaks);
+        let same = speaks.iter().find(|dialect| dialect.name() == client.name());
+        let able = || speaks.iter().find(|dialect| dialect.takes(operation));
+        same.or_else(able).or(speaks.first()).copied().unwrap_or(dialects::DEFAULT)
+    }
+
+    /// The names of the models it lists itself, where nobody wrote down what it serves.
+    pub(super) async fn listed(&self) -> Arc<[String]> {
+        match self.credentials.iter().find(|credential| !credential.offer.is_written()) {
+            Some(first) => self.discovery.names(self.source(first)).await,
+            None => Arc::default(),
+        }
+    }
+
+    /// Asks for that list in the background.
+    pub(super) fn discover(&self) {
+        if let Some(first) = self.credentials.iter().find(|credential| !credential.offer.is_written()) {
+            self.discovery.renew(self.source(first));
+        }
+    }
+
+    fn source<'a>(&'a self, credential: &'a NamedCredential) -> Source<'a> {
+        Source { site: &self.site, passes: &credential.passes, upstream: &credential.upstream }
+    }
+}
+
+/// Where a server of `dialect` lists its models, behind its version segment.
+fn list_tail(dialect: &dyn Dialect) -> Option<&'static str> {
+    let list = |endpoint: &&'static Endpoint| endpoint.operation == Operation::ListModels;
+    let endpoint = dialect.endpoints().iter().find(list)?;
+    Some(&endpoint.path[endpoint.version.len()..])
+}
+
+/// The dialects that the config names, by their names or by the word for one of OpenAI's APIs.
+pub(super) fn named_dialects(names: &[String], api: Option<WireApi>) -> Vec<&'static dyn Dialect> {
+    let short = api.map(WireApi::dialect);
+    names.iter().map(String::as_str).chain(short).filter_map(dialects::find).collect()
+}

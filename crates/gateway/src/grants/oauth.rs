@@ -1,0 +1,113 @@
+//! What OAuth token endpoints take and answer (RFC 6749, sections 4 to 6): a form goes in, a token or a reason comes out.
+
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::{Method, Request, header};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+
+use super::{
+    Refusal,
+    host::{Answer, Host},
+};
+
+/// What stays as it is in a form.
+const IN_FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'*');
+/// Longest part of an endpoint's words that a log gets.
+const LONGEST: usize = 200;
+
+/// A token as an endpoint gives it out. Its `Debug` would show it, so it has none.
+#[derive(Deserialize)]
+pub(super) struct Token {
+    pub(super) access_token: String,
+    /// Seconds it counts from now on.
+    #[serde(default)]
+    pub(super) expires_in: Option<f64>,
+    /// A new one, where the endpoint changes it with each use.
+    #[serde(default)]
+    pub(super) refresh_token: Option<String>,
+    /// Where the account is served (Qwen).
+    #[serde(default)]
+    pub(super) resource_url: Option<String>,
+}
+
+/// Why an endpoint gives out none (RFC 6749, section 5.2).
+#[derive(Deserialize)]
+struct Denial {
+    error: String,
+    #[serde(default)]
+    error_description: String,
+}
+
+/// Asks the token endpoint at `url` with a form.
+pub(super) async fn token(host: &Host, url: &str, fields: &[(&str, &str)]) -> Result<Token, Refusal> {
+    let encoded = |text: &str| utf8_percent_encode(text, IN_FORM).to_string();
+    let pairs: Vec<String> =
+        fields.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect();
+    let request = Request::builder()
+        .method(Method::POST)
+        .uri(url)
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .header(header::ACCEPT, "application/json")
+        .body(Bytes::from(pairs.join("&")))
+        .map_err(|_| Refusal::lasting(format!("`{url}` is no address to ask for tokens at")))?;
+    read(url, &host.send(request).await?)
+}
+
+/// What an endpoint's answer says.
+fn read(url: &str, answer: &Answer) -> Result<Token, Refusal> {
+    if answer.status.is_success() {
+        return serde_json::from_slice(&answer.body)
+            .map_err(|_| Refusal::passing(format!("{url} answered with something that is no token")));
+    }
+    let status = answer.status.as_u16();
+    let words = match serde_json::from_slice::<Denial>(&answer.body) {
+        Ok(denial) => format!("{url} answered {status} {}: {}", denial.error, denial.error_description),
+        Err(_) => format!("{url} answered {status}"),
+    };
+    // Endpoints repeat in their words what they were sent, so only the beginning is kept and no secret begins there.
+    let why: String = lockgate_provider::redact(&words).chars().take(LONGEST).collect();
+    let is_final = answer.status.is_client_error() && status != 408 && status != 429;
+    Err(Refusal { is_final, why })
+}
+
+/// When a token that counts for so many seconds stops counting.
+pub(super) fn expiry(now: SystemTime, seconds: Option<f64>) -> Option<SystemTime> {
+    let seconds = Duration::try_from_secs_f64(seconds?.max(0.0)).ok()?;
+    now.checked_add(seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, StatusCode};
+
+    use super::*;
+
+    #[track_caller]
+    fn check(status: u16, body: &'static str, expected: Result<&str, (bool, &str)>) {
+        let status = StatusCode::from_u16(status).expect("a status");
+        let answer = Answer { status, headers: HeaderMap::new(), body: Bytes::from_static(body.as_bytes()) };
+        match (read("http://t/token", &answer), expected) {
+            (Ok(token), Ok(expected)) => assert_eq!(token.access_token, expected),
+            (Err(refusal), Err((is_final, why))) => {
+                assert_eq!((refusal.is_final, refusal.why.as_str()), (is_final, why));
+            }
+            (Ok(_), Err(_)) => panic!("a token was read: {body}"),
+            (Err(refusal), Ok(_)) => panic!("{refusal}"),
+        }
+    }
+
+    #[test]
+    fn an_endpoint_says_yes_no_or_later() {
+        check(200, r#"{"access_token":"t","expires_in":3599.5,"token_type":"Bearer"}"#, Ok("t"));
+        check(200, "<html>", Err((false, "http://t/token answered with something that is no token")));
+        check(
+            400,
+            r#"{"error":"invalid_grant","error_description":"revoked"}"#,
+            Err((true, "http://t/token answered 400 invalid_grant: revoked")),
+        );
+        check(429, "", Err((false, "http://t/token answered 429")));
+        check(503, "busy", Err((false, "http://t/token answered 503")));
+    }
+}
