@@ -2,17 +2,14 @@
 
 import contextlib
 import json
-import os
 import shutil
 import urllib.request
-from pathlib import Path
 
 import pytest
 
 import agents
 import processes
 
-RUN = Path(os.environ.get("LOCKGATE_AGENTS_RUN", processes.ROOT / "target/agents-run"))
 
 # Each dialect a provider can speak: how the config says so, a new model of it and an old one, which takes other settings.
 UPSTREAMS = {
@@ -55,9 +52,8 @@ def run():
         pytest.exit(f"{processes.BINARY} is missing; build it with: cargo build -p lockgate-cli", returncode=2)
     if not shutil.which("npm"):
         pytest.exit("npm is missing; the agents are installed with it", returncode=2)
-    shutil.rmtree(RUN, ignore_errors=True)
-    RUN.mkdir(parents=True)
-    return RUN
+    processes.begin()
+    return processes.RUN
 
 
 @pytest.fixture(scope="session")
@@ -71,15 +67,15 @@ def gateways(run, mock):
     """Host and key of the gateway for each dialect."""
     with contextlib.ExitStack() as stack:
         try:
-            yield {dialect: stack.enter_context(gateway(dialect, mock, run)) for dialect in UPSTREAMS}
+            yield {dialect: stack.enter_context(gateway(dialect, mock)) for dialect in UPSTREAMS}
         except processes.NotReady as failure:
             pytest.exit(str(failure), returncode=1)
 
 
 @contextlib.contextmanager
-def gateway(dialect, mock, run):
+def gateway(dialect, mock):
     provider, new, old = UPSTREAMS[dialect]
-    keys = {"AGENTS_CLIENT_KEY": processes.secret(), "AGENTS_UPSTREAM_KEY": processes.secret()}
+    keys = {name: processes.secret(name) for name in ("AGENTS_CLIENT_KEY", "AGENTS_UPSTREAM_KEY")}
     config = {
         "access": {"keys": [{"name": "agents", "key": "${AGENTS_CLIENT_KEY}"}]},
         "providers": {"up": {**provider, "base_url": mock.host, "api_key": "${AGENTS_UPSTREAM_KEY}"}},
@@ -88,7 +84,6 @@ def gateway(dialect, mock, run):
             "known": {"targets": [f"up/{old}"], "aliases": [agent.known for agent in agents.AGENTS]},
         },
         "retry": {"attempts": 1},
-        "log": {"level": "debug"},
     }
-    with processes.gateway(config, run / f"{dialect}.yaml", run / f"gateway-{dialect}.log", keys) as address:
+    with processes.gateway(config, dialect, keys) as address:
         yield f"http://{address}", keys["AGENTS_CLIENT_KEY"]

@@ -8,7 +8,6 @@ import collections
 import contextlib
 import dataclasses
 import fnmatch
-import shutil
 
 import pytest
 
@@ -118,8 +117,7 @@ class Cell:
 def site(request):
     if not processes.BINARY.exists():
         pytest.exit(f"{processes.BINARY} is missing; build it with: cargo build -p lockgate-cli", returncode=2)
-    shutil.rmtree(servers.RUN, ignore_errors=True)
-    servers.RUN.mkdir(parents=True)
+    processes.begin()
     direct = request.config.getoption("--direct")
     chosen = upstreams(request.config)
     with contextlib.ExitStack() as stack:

@@ -1,12 +1,8 @@
 """The gateway with one model per upstream dialect and per trouble, and the mock providers behind it."""
 
 import contextlib
-import os
-from pathlib import Path
 
 import processes
-
-RUN = Path(os.environ.get("LOCKGATE_MATRIX_RUN", processes.ROOT / "target/matrix-run"))
 
 # Each dialect a provider can speak, and how the config says so. The address is that of a mock, which speaks them all.
 UPSTREAMS = {
@@ -44,7 +40,7 @@ def model(upstream, trouble="well"):
 def mocks():
     """The mock providers; yields the host of each by its trouble."""
     with contextlib.ExitStack() as stack:
-        start = lambda trouble, flags: stack.enter_context(processes.mock(RUN / f"mock-{trouble}.log", *flags))
+        start = lambda trouble, flags: stack.enter_context(processes.mock(processes.RUN / f"mock-{trouble}.log", *flags))
         yield {trouble: f"http://{start(trouble, flags)}" for trouble, flags in TROUBLES.items()}
 
 
@@ -52,7 +48,7 @@ def mocks():
 def gateway(hosts, upstreams):
     """The gateway in front of the mocks, with models for these upstreams; yields its host and the key for it."""
     pairs = [(upstream, trouble) for upstream in upstreams for trouble in hosts]
-    keys = {"MATRIX_CLIENT_KEY": processes.secret(), "MATRIX_UPSTREAM_KEY": processes.secret()}
+    keys = {name: processes.secret(name) for name in ("MATRIX_CLIENT_KEY", "MATRIX_UPSTREAM_KEY")}
     config = {
         "access": {"keys": [{"name": "matrix", "key": "${MATRIX_CLIENT_KEY}"}]},
         "providers": {
@@ -70,5 +66,5 @@ def gateway(hosts, upstreams):
             for upstream, trouble in pairs
         },
     }
-    with processes.gateway(config, RUN / "lockgate.yaml", RUN / "gateway.log", keys) as address:
+    with processes.gateway(config, "gateway", keys) as address:
         yield f"http://{address}", keys["MATRIX_CLIENT_KEY"]

@@ -5,7 +5,6 @@ tests of what only the gateway does are skipped then.
 """
 
 import contextlib
-import shutil
 
 import openai
 import pytest
@@ -34,8 +33,7 @@ def endpoints(request):
     """Base URL and key for each operation: the gateway's, or with --direct the mock's own."""
     if not processes.BINARY.exists():
         pytest.exit(f"{processes.BINARY} is missing; build it with: cargo build -p lockgate-cli", returncode=2)
-    shutil.rmtree(servers.RUN, ignore_errors=True)
-    servers.SCAN.mkdir(parents=True)
+    processes.begin()
     with contextlib.ExitStack() as stack:
         try:
             up = stack.enter_context(servers.mock("up"))
@@ -63,22 +61,12 @@ def clients(endpoints):
     """One SDK client per operation. None of them retries: a failure must be seen as it is."""
 
     def client(url, key):
-        # The SDK's own HTTP client, with a hook that writes down every answer for the suite "leaks".
-        http = openai.DefaultHttpxClient(event_hooks={"response": [write_down]})
-        return openai.OpenAI(base_url=url, api_key=key, max_retries=0, timeout=30, http_client=http)
+        return openai.OpenAI(base_url=url, api_key=key, max_retries=0, timeout=30)
 
     clients = {operation: client(*endpoint) for operation, endpoint in endpoints.items()}
     yield clients
     for open_client in clients.values():
         open_client.close()
-
-
-def write_down(response):
-    """Appends head and body; of a stream only the head, since reading it here would take it from the test."""
-    with open(servers.SCAN / "answers.log", "a") as log:
-        print(response.request.url.path, response.status_code, dict(response.headers), file=log)
-        if response.headers.get("content-type", "").startswith("application/json"):
-            print(response.read().decode(), file=log)
 
 
 @pytest.fixture(scope="session")

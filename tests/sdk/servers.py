@@ -1,15 +1,8 @@
 """The servers of this suite: mock providers, and the gateway in front of them."""
 
 import contextlib
-import json
-import os
-from pathlib import Path
 
 import processes
-
-# Logs and answers end here; the suite "leaks" of `cargo xtask test` looks for the secrets of the run in `scan/`.
-RUN = Path(os.environ.get("LOCKGATE_SDK_RUN", processes.ROOT / "target/sdk-run"))
-SCAN = RUN / "scan"
 
 # What each operation asks for: the name in the gateway's config, and the model behind it at the mock provider.
 MODELS = {
@@ -32,15 +25,14 @@ FOREIGN_MODEL = "mock-1"
 def mock(name, *flags):
     """A mock provider; yields its base URL."""
     # Not under `scan/`: the mock is the provider, and may know the provider's key.
-    with processes.mock(RUN / f"{name}.log", *flags) as address:
+    with processes.mock(processes.RUN / f"{name}.log", *flags) as address:
         yield f"http://{address}/v1"
 
 
 @contextlib.contextmanager
 def gateway(providers):
     """The gateway in front of these providers (name to base URL); yields base URL and client key."""
-    keys = {"SDK_CLIENT_KEY": processes.secret(), "SDK_UPSTREAM_KEY": processes.secret()}
-    (RUN / "secrets.json").write_text(json.dumps({name: key.removeprefix("sk-") for name, key in keys.items()}))
+    keys = {name: processes.secret(name) for name in ("SDK_CLIENT_KEY", "SDK_UPSTREAM_KEY")}
     # The mock speaks all dialects; these take the host without a version.
     host = providers["up"].removesuffix("/v1")
     foreign = {kind: {"kind": kind, "base_url": host, "api_key": "${SDK_UPSTREAM_KEY}"} for kind in FOREIGN}
@@ -55,7 +47,6 @@ def gateway(providers):
             name: {"targets": [("limited/" if operation == "limited" else "up/") + upstream]}
             for operation, (name, upstream) in MODELS.items()
         },
-        "log": {"level": "trace"},
     }
-    with processes.gateway(config, RUN / "lockgate.yaml", SCAN / "gateway.log", keys) as address:
+    with processes.gateway(config, "gateway", keys) as address:
         yield f"http://{address}/v1", keys["SDK_CLIENT_KEY"]

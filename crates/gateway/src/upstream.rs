@@ -12,7 +12,10 @@ use std::{
     time::Duration,
 };
 
-use http::{Request, Response, StatusCode, Uri, header, uri::Scheme};
+use http::{
+    Request, Response, StatusCode, Uri, header,
+    uri::{Authority, Scheme},
+};
 use hyper::body::Incoming;
 use hyper_rustls::{DefaultServerNameResolver, FixedServerNameResolver, HttpsConnector, MaybeHttpsStream};
 use hyper_util::{
@@ -105,11 +108,13 @@ impl Upstream {
         if let Some(shown) = asked.as_ref().and_then(road::basic) {
             request.headers_mut().insert(header::PROXY_AUTHORIZATION, shown);
         }
-        let place = request.uri().authority().map_or_else(String::new, ToString::to_string);
-        let answer = self.client.request(request).await.map_err(|error| fault(&error, &place))?;
+        let place = request.uri().authority().cloned();
+        let place = || place.as_ref().map_or("", Authority::as_str);
+        let answer = self.client.request(request).await.map_err(|error| fault(&error, place()))?;
         match asked {
             // No provider answers with this one.
             Some(proxy) if answer.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+                let place = place();
                 let detail =
                     format!("the proxy {proxy} does not lead to {place}: it wants other credentials");
                 Err(Fault::new(FaultKind::Connect, UNREACHABLE).with_detail(detail))

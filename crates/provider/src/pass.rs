@@ -3,8 +3,12 @@
 use std::fmt;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use lockgate_protocol::ir::{Complaint, Fault};
 
 use crate::address::{Address, SiteError};
+
+/// Shorter values of an operator's headers are words, which may be in any text.
+const SHORTEST_SECRET: usize = 8;
 
 /// What proves who asks, as the operator wrote it down or as a grant gave it out. Its `Debug` shows no secret.
 #[derive(Clone)]
@@ -51,6 +55,31 @@ pub struct Pass {
 }
 
 impl Pass {
+    /// Takes every secret of the pass out of a fault's texts: a provider may repeat the key it refuses, in whatever form
+    /// its keys have. A body with one in it is not passed on at all.
+    pub fn conceal(&self, fault: &mut Fault) {
+        let shown = self.headers.values().filter(|value| value.is_sensitive());
+        let shown =
+            shown.filter_map(|value| value.to_str().ok()).map(|text| text.rsplit(' ').next().unwrap_or(text));
+        let signing = self.keys.iter().flat_map(|keys| [Some(&keys.secret), keys.session.as_ref()]).flatten();
+        for secret in
+            shown.chain(signing.map(String::as_str)).filter(|secret| secret.len() >= SHORTEST_SECRET)
+        {
+            let hide = |text: &mut String| {
+                if text.contains(secret) {
+                    *text = text.replace(secret, "[redacted]");
+                }
+            };
+            hide(&mut fault.public);
+            hide(&mut fault.detail);
+            if let Some(complaint) = &mut fault.complaint {
+                let Complaint { kind, code, param, message } = &mut **complaint;
+                [kind, code, param, message].into_iter().flatten().for_each(hide);
+            }
+            fault.body.take_if(|body| body.windows(secret.len()).any(|part| part == secret.as_bytes()));
+        }
+    }
+
     /// Keys that each request is signed with.
     pub fn keys(&self) -> Option<&SigningKeys> {
         self.keys.as_ref()

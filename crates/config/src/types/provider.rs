@@ -38,7 +38,7 @@ pub struct Provider {
     #[serde(default)]
     pub project: Option<String>,
     /// Headers sent with each request to this provider. Their values are kept as secret as keys. `$Name` as a whole value
-    /// stands for the client's header of that name, where it sent one.
+    /// stands for the client's header of that name, where it sent one; a text that begins with `$` is written `$$$$...`.
     #[serde(default)]
     pub headers: IndexMap<String, Secret>,
     /// The proxy to this provider, in place of the top-level `proxy`; `direct` is none. Credentials can have their own.

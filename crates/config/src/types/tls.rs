@@ -7,7 +7,8 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Tls {
-    /// A PEM file with certificates that are believed beside the public ones: of authorities, or a server's own.
+    /// A PEM file with certificates that are believed beside the public ones: of authorities, or a server's own, which is
+    /// then taken whatever its names and dates are.
     pub ca_file: Option<String>,
     /// A PEM file with the certificate that the gateway shows, and the chain up to its authority.
     pub cert_file: Option<String>,

@@ -41,6 +41,8 @@ pub(crate) struct Committed {
     pub(crate) deployment: Arc<Deployment>,
     pub(crate) answer: Begun,
     pub(crate) limits: Arc<Limits>,
+    /// What the request showed.
+    pub(crate) pass: Arc<Pass>,
 }
 
 /// An answer that has begun.
@@ -67,9 +69,14 @@ pub(crate) async fn until_commit(
         let since = clock::now();
         let attempt = Attempt { gateway, call, head, asked, deployment, limits: &plan.limits };
         let fault = match attempt.run().await {
-            Ok(answer) => {
+            Ok((answer, pass)) => {
                 call.attempted(deployment, since, None);
-                return Ok(Committed { deployment: Arc::clone(deployment), answer, limits: plan.limits });
+                return Ok(Committed {
+                    deployment: Arc::clone(deployment),
+                    answer,
+                    limits: plan.limits,
+                    pass,
+                });
             }
             Err(fault) => fault,
         };
@@ -108,7 +115,7 @@ pub(crate) struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    async fn run(mut self) -> Result<Begun, Fault> {
+    async fn run(mut self) -> Result<(Begun, Arc<Pass>), Fault> {
         let seed = self.call.id.clone();
         let proofs = self.gateway.proofs.of(self.call.caller.as_deref());
         let mut way = Way::to(self.asked, self.deployment, proofs, &seed, clock::wall_ms() / 1000)?;
@@ -125,7 +132,7 @@ impl Attempt<'_> {
             match reply::judge(&mut self, &mut way, answer).await {
                 Ok(begun) => {
                     self.call.losses = way.losses().clone();
-                    return Ok(begun);
+                    return Ok((begun, pass));
                 }
                 // A token may be revoked before its time; a request that was refused for it did nothing yet.
                 Err(fault) if fault.kind == FaultKind::KeyRefused && !is_renewed && passes.refused(&pass) => {
@@ -134,6 +141,7 @@ impl Attempt<'_> {
                 Err(mut fault) => {
                     // The provider's own error body only means something to a client of its dialect.
                     fault.body = fault.body.filter(|_| !way.is_across());
+                    pass.conceal(&mut fault);
                     return Err(fault);
                 }
             }

@@ -12,6 +12,7 @@ use futures_util::stream;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use hyper::body::Incoming;
 use lockgate_protocol::ir::{Fault, FaultKind};
+use lockgate_provider::Pass;
 use lockgate_store::Ended;
 use tokio::time::Sleep;
 
@@ -33,7 +34,7 @@ const LINGER: Duration = Duration::from_secs(1);
 
 /// Turns a committed answer into the response that the server sends.
 pub(crate) fn relay(call: Call, committed: Committed) -> Response<AnswerBody> {
-    let Committed { deployment, answer, limits } = committed;
+    let Committed { deployment, answer, limits, pass } = committed;
     let Begun { status, mut headers, content } = answer;
     settle::mark(&call, Some(&deployment), &mut headers);
     let (pieces, length): (crate::body::Pieces, _) = match content {
@@ -51,7 +52,7 @@ pub(crate) fn relay(call: Call, committed: Committed) -> Response<AnswerBody> {
         }
         Content::Events(events) => {
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-            let relay = EventRelay::new(call, deployment, status, events, limits.timeout);
+            let relay = EventRelay::new(call, deployment, pass, status, events, limits.timeout);
             (Box::pin(stream::unfold(relay, EventRelay::next)), None)
         }
     };
@@ -112,6 +113,7 @@ fn overdue(timeout: Duration) -> Fault {
 struct EventRelay {
     call: Call,
     deployment: Arc<Deployment>,
+    pass: Arc<Pass>,
     status: StatusCode,
     passage: Box<dyn Passage>,
     rest: Incoming,
@@ -136,13 +138,15 @@ impl EventRelay {
     fn new(
         call: Call,
         deployment: Arc<Deployment>,
+        pass: Arc<Pass>,
         status: StatusCode,
         events: Events,
         timeout: Duration,
     ) -> Self {
         let Events { passage, ready, progress, rest } = events;
         let patience = Patience::new(deployment.stall, timeout);
-        let mut relay = Self { call, deployment, status, passage, rest, patience, ready, stage: Stage::Open };
+        let stage = Stage::Open;
+        let mut relay = Self { call, deployment, pass, status, passage, rest, patience, ready, stage };
         relay.take(progress);
         relay
     }
@@ -193,7 +197,10 @@ impl EventRelay {
                 self.stage = Stage::Complete;
             }
             Ok(_) => {}
-            Err(fault) => self.fail(&fault),
+            Err(mut fault) => {
+                self.pass.conceal(&mut fault);
+                self.fail(&fault);
+            }
         }
     }
 

@@ -153,11 +153,11 @@ pub(super) fn distrust(error: &(dyn Error + 'static)) -> Option<String> {
     use CertificateError as Bad;
     match cause(error)? {
         rustls::Error::InvalidCertificate(bad) => Some(match bad {
-            Bad::UnknownIssuer => {
-                "its certificate is signed by nobody who is known; if it is the right one, name it or \
-                                   its authority in `tls.ca_file`"
-                    .to_owned()
-            }
+            // A bad signature is most often one of another authority of the same name: of one that was made anew.
+            Bad::UnknownIssuer | Bad::BadSignature => format!(
+                "its certificate is signed by nobody who is known; if it is the right one, name it or its authority \
+                 in `tls.ca_file` ({bad})"
+            ),
             Bad::NotValidForName | Bad::NotValidForNameContext { .. } => format!(
                 "its certificate is for another name; if it is the right server, write the name in \
                  `tls.server_name` ({bad})"
@@ -182,6 +182,7 @@ fn is_about_ours(alert: AlertDescription) -> bool {
     matches!(
         alert,
         Alert::BadCertificate
+            | Alert::DecryptError
             | Alert::UnsupportedCertificate
             | Alert::CertificateRevoked
             | Alert::CertificateExpired

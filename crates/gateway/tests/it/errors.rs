@@ -4,7 +4,10 @@ use http::{Method, Request};
 use http_body_util::Full;
 use lockgate_mock::Mock;
 
-use crate::house::{Answer, CHAT, CHAT_PATH, House, config, mock, read};
+use crate::{
+    house::{Answer, CHAT, CHAT_PATH, House, STREAM, UPSTREAM_KEY, config, mock, read, secret},
+    raw::Raw,
+};
 
 const JSON: &str = "application/json";
 
@@ -57,14 +60,17 @@ async fn with_headers(house: &House, headers: &[(&str, &str)]) -> Answer {
 #[tokio::test]
 async fn callers_without_rights() {
     let mock = mock().await;
-    let keys = "access: { keys: [{ name: alice, key: client-key-0123456789, models: [slow] }] }\n";
-    let house = House::new(&config(&[&mock.base_url()], keys)).await;
+    let client_key = secret("client key");
+    let keys = format!("access: {{ keys: [{{ name: alice, key: {client_key}, models: [slow] }}] }}\n");
+    let house = House::new(&config(&[&mock.base_url()], &keys)).await;
+    let bearer = format!("Bearer {client_key}");
+    let own_key = [("authorization", bearer.as_str())];
     let open = House::new(&config(&[&mock.base_url()], "")).await;
     let mut report = String::new();
     for (house, headers) in [
         (&house, [].as_slice()),
         (&house, &[("authorization", "Bearer wrong")]),
-        (&house, &[("authorization", "Bearer client-key-0123456789")]),
+        (&house, &own_key),
         (&open, &[("origin", "https://evil.test")]),
         (&open, &[("host", "evil.test")]),
         (&open, &[("content-encoding", "gzip")]),
@@ -72,7 +78,7 @@ async fn callers_without_rights() {
         let answer = with_headers(house, headers).await;
         report.push_str(&format!("{headers:?}\n  {} {}\n", answer.status.as_u16(), answer.text));
     }
-    insta::assert_snapshot!(report);
+    insta::assert_snapshot!(report.replace(&client_key, "client-key-0123456789"));
     assert_eq!(mock.counts().requests, 0);
 }
 
@@ -136,4 +142,53 @@ async fn a_refusal_is_said_in_the_clients_dialect() {
     // In its own dialect the provider's bytes stay what they are.
     let chat = r#"{"model":"m","messages":[{"role":"user","content":"x"}]}"#;
     check(&mock, &house, "/v1/chat/completions", chat, r#"{"error":{"#).await;
+}
+
+#[tokio::test]
+async fn a_provider_that_repeats_a_key_is_not_repeated() {
+    // Keys of no known form: of letters, of digits and dashes. Each is repeated in an error that only the log is to read
+    // and in one that goes to the client.
+    for key in [
+        secret("upstream key").trim_start_matches("sk-").to_owned(),
+        secret("upstream key").replace("sk-", "7-"),
+    ] {
+        for (status, kind) in
+            [("401 Unauthorized", "authentication_error"), ("400 Bad Request", "invalid_request_error")]
+        {
+            let body = format!(
+                r#"{{"error":{{"message":"hello {key}, you are unknown","type":"{kind}","param":"{key}","code":"{key}"}}}}"#
+            );
+            let head = format!(
+                "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n",
+                body.len()
+            );
+            let upstream = Raw::start(format!("{head}connection: close\r\n\r\n{body}")).await;
+            let yaml = config(&[&upstream.base_url()], "").replace(&*UPSTREAM_KEY, &key);
+            let house = House::new(&yaml).await;
+            let answer = house.post(CHAT_PATH, CHAT).await;
+            assert!(
+                answer.status.as_u16() >= 400 && !answer.text.contains(&key),
+                "{status}: {}",
+                answer.text
+            );
+            let record = house.records(1).await.remove(0);
+            let record = serde_json::to_string(&record).unwrap();
+            assert!(record.contains("hello [redacted]") && !record.contains(&key), "{status}: {record}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_repeats_a_key_in_its_error_is_not_repeated() {
+    let key = secret("upstream key").replace("sk-", "7-");
+    let piece = r#"{"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"content":"ahoi"}}]}"#;
+    let error = format!(r#"{{"error":{{"message":"hello {key}, you are unknown","type":"server_error"}}}}"#);
+    let begun = Raw::ok("text/event-stream", None, format!("data: {piece}\n\n").as_bytes());
+    let upstream = Raw::paced(vec![begun, format!("data: {error}\n\n").into_bytes()]).await;
+    let yaml = config(&[&upstream.base_url()], "").replace(&*UPSTREAM_KEY, &key);
+    let house = House::new(&yaml).await;
+    let answer = house.post(CHAT_PATH, STREAM).await;
+    assert!(answer.text.contains("ahoi") && !answer.text.contains(&key), "{}", answer.text);
+    let record = serde_json::to_string(&house.records(1).await.remove(0)).unwrap();
+    assert!(record.contains("hello [redacted]") && !record.contains(&key), "{record}");
 }

@@ -1,6 +1,10 @@
 //! A gateway with mocks behind it, and a client that asks it.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, LazyLock, Mutex, Once},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -13,6 +17,7 @@ use hyper_util::{
 use lockgate_gateway::Serving;
 use lockgate_mock::{Mock, Settings};
 use lockgate_store::{CallRecord, Recent};
+use lockgate_testkit::canary::{self, Run};
 
 /// A running gateway.
 pub(crate) struct House {
@@ -33,6 +38,40 @@ pub(crate) fn loopback() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
 }
 
+/// Where what these tests make the gateway write and answer is looked through for their secrets.
+static RUN: LazyLock<Option<Run>> = LazyLock::new(Run::of_environment);
+/// The key that [`provider`] gives to an upstream.
+pub(crate) static UPSTREAM_KEY: LazyLock<String> = LazyLock::new(|| secret("upstream key"));
+
+/// A secret to look for at the end of the whole run.
+pub(crate) fn secret(name: &str) -> String {
+    let secret = canary::secret();
+    if let Some(run) = &*RUN {
+        run.watch(name, &secret).unwrap();
+    }
+    secret
+}
+
+/// Lists the private key in this PEM text as a secret to look for.
+pub(crate) fn watch_pem(name: &str, pem: &str) {
+    if let Some(run) = &*RUN {
+        run.watch_pem(name, pem).unwrap();
+    }
+}
+
+/// Writes down what the gateway logs at its most talkative level, once for the process.
+fn keep_logs() {
+    static ONCE: Once = Once::new();
+    if let Some(run) = &*RUN {
+        ONCE.call_once(|| {
+            let file =
+                std::fs::File::create(run.file(&format!("gateway-{}.log", std::process::id())).unwrap());
+            let logs = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false);
+            logs.with_writer(Mutex::new(file.unwrap())).init();
+        });
+    }
+}
+
 /// A mock that keeps the bodies it receives.
 pub(crate) async fn mock() -> Mock {
     lockgate_mock::start(loopback(), Settings { keep_bodies: true, ..Settings::default() }).await.unwrap()
@@ -46,7 +85,8 @@ pub(crate) async fn lenient() -> Mock {
 
 /// The provider section for one upstream.
 pub(crate) fn provider(name: &str, base_url: &str) -> String {
-    format!("  {name}: {{ kind: openai, base_url: \"{base_url}\", api_key: upstream-key }}\n")
+    let key = &*UPSTREAM_KEY;
+    format!("  {name}: {{ kind: openai, base_url: \"{base_url}\", api_key: {key} }}\n")
 }
 
 /// A config with these upstreams behind the model `fast` (`gpt-4o-mini` there), and whatever else.
@@ -63,6 +103,7 @@ pub(crate) fn config(upstreams: &[&str], rest: &str) -> String {
 
 impl House {
     pub(crate) async fn new(yaml: &str) -> Self {
+        keep_logs();
         let config =
             lockgate_config::parse("test.yaml", yaml, &|_| None).unwrap_or_else(|error| panic!("{error}"));
         let journal = Arc::new(Recent::new(20_000));
@@ -122,6 +163,11 @@ impl Answer {
 pub(crate) async fn read(response: Response<Incoming>) -> Answer {
     let (head, body) = response.into_parts();
     let bytes = body.collect().await.unwrap().to_bytes();
+    if let Some(run) = &*RUN {
+        let (status, headers) = (head.status, &head.headers);
+        let name = format!("answers-{}.log", std::process::id());
+        run.keep(&name, &[format!("{status} {headers:?}\n").as_bytes(), &bytes, b"\n"].concat()).unwrap();
+    }
     Answer { status: head.status, headers: head.headers, text: String::from_utf8_lossy(&bytes).into_owned() }
 }
 

@@ -5,7 +5,7 @@ use http_body_util::Full;
 use lockgate_testkit::fixtures::{self, Kind};
 
 use crate::{
-    house::{CHAT_PATH, House, config, lenient, mock, read},
+    house::{CHAT_PATH, House, UPSTREAM_KEY, config, lenient, mock, read, secret},
     raw::Raw,
 };
 
@@ -182,11 +182,12 @@ async fn a_form_changes_only_in_its_model_field() {
 #[tokio::test]
 async fn the_client_s_credentials_stay_here_and_the_provider_s_arrive() {
     let mock = mock().await;
-    let keys = "access: { keys: [{ name: alice, key: client-key-0123456789 }] }\n";
-    let house = House::new(&config(&[&mock.base_url()], keys)).await;
+    let client_key = secret("client key");
+    let keys = format!("access: {{ keys: [{{ name: alice, key: {client_key} }}] }}\n");
+    let house = House::new(&config(&[&mock.base_url()], &keys)).await;
     let request = Request::post(house.url("/v1/chat/completions?api-version=x"))
         .header("content-type", "application/json")
-        .header("authorization", "Bearer client-key-0123456789")
+        .header("authorization", format!("Bearer {client_key}"))
         .header("cookie", "session=1")
         .header("x-forwarded-for", "10.1.2.3")
         .header("user-agent", "one")
@@ -200,7 +201,8 @@ async fn the_client_s_credentials_stay_here_and_the_provider_s_arrive() {
     let mut headers: Vec<_> =
         entry.headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
     headers.sort();
-    insta::assert_snapshot!(headers.join("\n").replace(&mock.addr().to_string(), "MOCK"));
+    let shown = headers.join("\n").replace(&mock.addr().to_string(), "MOCK");
+    insta::assert_snapshot!(shown.replace(&*UPSTREAM_KEY, "upstream-key"));
     assert_eq!(house.records(1).await[0].key.as_deref(), Some("alice"));
 }
 

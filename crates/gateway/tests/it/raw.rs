@@ -1,6 +1,6 @@
 //! An upstream that answers every request with the same bytes, whatever they are, and then closes.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -17,7 +17,12 @@ pub(crate) struct Raw {
 impl Raw {
     /// Answers with `answer`, head and all.
     pub(crate) async fn start(answer: impl Into<Vec<u8>>) -> Self {
-        let answer: Arc<Vec<u8>> = Arc::new(answer.into());
+        Self::paced(vec![answer.into()]).await
+    }
+
+    /// Answers with these pieces, a tenth of a second apart.
+    pub(crate) async fn paced(pieces: Vec<Vec<u8>>) -> Self {
+        let answer: Arc<Vec<Vec<u8>>> = Arc::new(pieces);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         #[allow(clippy::disallowed_methods, reason = "aborted on drop")]
@@ -29,7 +34,12 @@ impl Raw {
                     // All requests here are small: what one read gives is enough to answer.
                     let mut buffer = vec![0; 64 * 1024];
                     if stream.read(&mut buffer).await.is_ok_and(|count| count > 0) {
-                        let _ = stream.write_all(&answer).await;
+                        for (place, piece) in answer.iter().enumerate() {
+                            if place > 0 {
+                                tokio::time::sleep(Duration::from_millis(100)).await;
+                            }
+                            let _ = stream.write_all(piece).await;
+                        }
                         let _ = stream.shutdown().await;
                     }
                 });
