@@ -26,7 +26,9 @@ pub fn from_env(rows: &[Environment], env: Env<'_>) -> FromEnv {
     for row in rows {
         let Some(api_key) = set(row.api_key) else { continue };
         let base_url = row.base_url.and_then(set);
-        if let Err(complaint) = usable(row, &api_key, base_url.as_deref()) {
+        let region = row.region.iter().find_map(|name| Some((*name, set(name)?)));
+        let has_region = row.region.is_empty() || region.is_some();
+        if let Err(complaint) = usable(row, &api_key, base_url.as_deref(), has_region) {
             result.skipped.push(complaint);
             continue;
         }
@@ -34,9 +36,11 @@ pub fn from_env(rows: &[Environment], env: Env<'_>) -> FromEnv {
         result.variables.extend(base_url.as_ref().and(row.base_url).map(str::to_owned));
         let api_version = row.api_version.and_then(set);
         result.variables.extend(api_version.as_ref().and(row.api_version).map(str::to_owned));
+        result.variables.extend(region.as_ref().map(|(name, _)| (*name).to_owned()));
         let provider = Provider {
             base_url,
             api_version,
+            region: region.map(|(_, region)| region),
             api_key: Some(Secret::new(api_key)),
             ..Provider::new(row.kind)
         };
@@ -49,7 +53,7 @@ pub fn from_env(rows: &[Environment], env: Env<'_>) -> FromEnv {
 }
 
 /// Whether a row's variables make a provider, and if not, why.
-fn usable(row: &Environment, api_key: &str, base_url: Option<&str>) -> Result<(), String> {
+fn usable(row: &Environment, api_key: &str, base_url: Option<&str>, has_region: bool) -> Result<(), String> {
     let Environment { kind, api_key: key_variable, .. } = row;
     if let Some(fault) = text::secret_fault(api_key) {
         return Err(format!("`{key_variable}` {fault}"));
@@ -65,6 +69,9 @@ fn usable(row: &Environment, api_key: &str, base_url: Option<&str>) -> Result<()
         (None, None) if needs_base_url(kind) => Err(format!(
             "`{key_variable}` is set, but a provider of kind `{kind}` needs a URL from a config file"
         )),
+        (None, _) if !has_region => {
+            Err(format!("`{key_variable}` is set, but `{}` is not", row.region.join("` or `")))
+        }
         _ => Ok(()),
     }
 }

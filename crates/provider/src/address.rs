@@ -59,6 +59,11 @@ pub enum SiteError {
         "`api_key` has a character that no header can carry; look for a line break or a blank at its ends"
     )]
     KeyUnfit,
+    /// No header can carry what requests are signed with.
+    #[error(
+        "the access key or its session token has a character that no header can carry; look for a line break or a blank at its ends"
+    )]
+    SigningKeysUnfit,
 }
 
 /// Scheme, host and path prefix of a provider.
@@ -107,6 +112,11 @@ impl Address {
             path::push_tail(&mut checked, &path).map_err(refuse)?;
         }
         Ok(Self { scheme, authority, path: checked })
+    }
+
+    /// The host, without port.
+    pub(crate) fn host(&self) -> &str {
+        self.authority.host()
     }
 
     /// Whether some segment of the path looks like a version, as in `/v1` or `/api/paas/v4`.

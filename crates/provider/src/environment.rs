@@ -11,4 +11,6 @@ pub struct Environment {
     pub base_url: Option<&'static str>,
     /// Holds the version of the API, where the provider has one.
     pub api_version: Option<&'static str>,
+    /// Hold the cloud's region, the first that is set; empty where the kind has none.
+    pub region: &'static [&'static str],
 }

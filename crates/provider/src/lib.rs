@@ -4,6 +4,8 @@
 //! each, and the one table), `site.rs` (a provider as the operator wrote it), `classify.rs` (a failure's bytes become a
 //! typed fault).
 
+pub mod sigv4;
+
 mod address;
 mod classify;
 mod complaint;

@@ -20,6 +20,8 @@ pub struct Wish<'a> {
     pub api_version: Option<&'a str>,
     /// `region`, for clouds that have several.
     pub region: Option<&'a str>,
+    /// The region that the machine's own settings name, for when neither `region` nor `base_url` does.
+    pub usual_region: Option<&'a str>,
     /// `project`, for clouds that bill one.
     pub project: Option<&'a str>,
 }
@@ -31,12 +33,14 @@ pub struct Place {
     pub(crate) address: Address,
     /// What every query begins with, percent-encoded.
     pub(crate) query: Option<String>,
+    /// The cloud's region, where that is known.
+    pub(crate) region: Option<String>,
 }
 
 impl Place {
     /// A place that is known by its address alone.
     pub(crate) fn at(address: Address) -> Self {
-        Self { address, query: None }
+        Self { address, query: None, region: None }
     }
 
     /// The path under which the provider's paths are for this ask, without trailing slash.

@@ -56,7 +56,7 @@ pub enum StreamUsage {
 impl Preset {
     pub(crate) fn environment(&'static self) -> Option<Environment> {
         let api_key = self.env.as_deref().filter(|_| self.discover)?;
-        Some(Environment { kind: &self.name, api_key, base_url: None, api_version: None })
+        Some(Environment { kind: &self.name, api_key, base_url: None, api_version: None, region: &[] })
     }
 }
 

@@ -94,6 +94,11 @@ impl Site {
         self.kind.provider.classify(reply)
     }
 
+    /// The cloud's region that requests are sent to, where that is known.
+    pub fn region(&self) -> Option<&str> {
+        self.place.region.as_deref()
+    }
+
     /// What the provider is.
     pub fn kind(&self) -> Kind {
         self.kind

@@ -40,14 +40,29 @@ const ROWS: &[Environment] = &[
         api_key: "OPENAI_API_KEY",
         base_url: Some("OPENAI_BASE_URL"),
         api_version: None,
+        region: &[],
     },
     Environment {
         kind: "azure",
         api_key: "AZURE_OPENAI_API_KEY",
         base_url: Some("AZURE_OPENAI_ENDPOINT"),
         api_version: Some("OPENAI_API_VERSION"),
+        region: &[],
     },
-    Environment { kind: "deepseek", api_key: "DEEPSEEK_API_KEY", base_url: None, api_version: None },
+    Environment {
+        kind: "deepseek",
+        api_key: "DEEPSEEK_API_KEY",
+        base_url: None,
+        api_version: None,
+        region: &[],
+    },
+    Environment {
+        kind: "bedrock",
+        api_key: "AWS_BEARER_TOKEN_BEDROCK",
+        base_url: Some("AWS_ENDPOINT_URL_BEDROCK_RUNTIME"),
+        api_version: None,
+        region: &["AWS_REGION", "AWS_DEFAULT_REGION"],
+    },
 ];
 
 /// Starts with these variables, and says which providers, variables and complaints come of it.
@@ -63,7 +78,9 @@ fn check_env(variables: &[(&str, &str)], expected: &str) {
         let url = provider.base_url.as_deref().unwrap_or("-");
         let key = provider.api_key.as_ref().map_or("-", |key| key.expose());
         let models: Vec<&str> = provider.models.iter().map(|served| served.name.as_str()).collect();
-        shown += &format!("{name} {url} {key} {models:?}\n");
+        shown += &format!("{name} {url} {key} {models:?}");
+        shown += &provider.region.as_ref().map_or_else(String::new, |region| format!(" {region}"));
+        shown.push('\n');
     }
     shown += &format!("{} | {}", result.variables.join(" "), result.skipped.join(" "));
     assert_eq!(shown, expected);
@@ -81,6 +98,27 @@ fn providers_come_from_the_environment() {
     check_env(
         &[("AZURE_OPENAI_API_KEY", "k"), ("AZURE_OPENAI_ENDPOINT", "https://e.openai.azure.com")],
         "azure https://e.openai.azure.com k [\"*\"]\nAZURE_OPENAI_API_KEY AZURE_OPENAI_ENDPOINT | ",
+    );
+}
+
+#[test]
+fn a_cloud_is_found_with_its_region() {
+    let key = ("AWS_BEARER_TOKEN_BEDROCK", "k");
+    check_env(
+        &[key, ("AWS_DEFAULT_REGION", "eu-central-1")],
+        "bedrock - k [\"*\"] eu-central-1\nAWS_BEARER_TOKEN_BEDROCK AWS_DEFAULT_REGION | ",
+    );
+    check_env(
+        &[key, ("AWS_REGION", "us-east-1"), ("AWS_DEFAULT_REGION", "eu-central-1")],
+        "bedrock - k [\"*\"] us-east-1\nAWS_BEARER_TOKEN_BEDROCK AWS_REGION | ",
+    );
+    check_env(
+        &[key, ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "https://x")],
+        "bedrock https://x k [\"*\"]\nAWS_BEARER_TOKEN_BEDROCK AWS_ENDPOINT_URL_BEDROCK_RUNTIME | ",
+    );
+    check_env(
+        &[key],
+        " | `AWS_BEARER_TOKEN_BEDROCK` is set, but `AWS_REGION` or `AWS_DEFAULT_REGION` is not",
     );
 }
 

@@ -10,6 +10,7 @@ mod classify;
 mod corpus;
 mod hostile;
 mod prepare;
+mod signed;
 mod sites;
 
 use lockgate_provider::{Pass, Proof, Site, SiteError, Terms, Wish};

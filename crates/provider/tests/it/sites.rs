@@ -1,6 +1,6 @@
 //! What an operator may get wrong, and the sentence that says so.
 
-use lockgate_provider::{Site, SiteError, StreamUsage, environment, find};
+use lockgate_provider::{Site, SiteError, StreamUsage, Wish, environment, find};
 
 fn headers(name: &str, value: &str) -> Vec<(String, String)> {
     vec![(name.to_owned(), value.to_owned())]
@@ -62,6 +62,39 @@ fn a_site_that_cannot_be_meant_says_why() {
     check(
         crate::site("openai", None, None, &headers("x-a", "b\nc")),
         "header `x-a` has a value that no header can carry",
+    );
+}
+
+#[test]
+fn a_region_is_written_or_in_the_host_or_the_machines() {
+    let site = |base_url, region, usual_region| {
+        Site::new("bedrock", Wish { base_url, region, usual_region, ..Wish::default() }, &[])
+    };
+    let region = |base_url, region, usual| {
+        site(base_url, region, usual).expect("a site").region().map(str::to_owned).unwrap_or_default()
+    };
+    let host = Some("https://bedrock-runtime.eu-west-1.amazonaws.com");
+    assert_eq!(region(host, Some("us-east-1"), Some("us-east-2")), "us-east-1");
+    assert_eq!(region(host, None, Some("us-east-2")), "eu-west-1");
+    assert_eq!(
+        region(Some("https://bedrock-runtime-fips.us-gov-west-1.amazonaws.com"), None, None),
+        "us-gov-west-1"
+    );
+    assert_eq!(
+        region(Some("https://vpce-0a-1b-2.bedrock-runtime.us-west-2.vpce.amazonaws.com"), None, None),
+        "us-west-2"
+    );
+    assert_eq!(region(Some("http://127.0.0.1:9000"), None, Some("us-east-2")), "us-east-2");
+    assert_eq!(region(Some("http://bedrock.example-a-b.internal"), None, None), "example-a-b");
+    assert_eq!(region(Some("http://127.0.0.1:9000"), None, None), "");
+    assert_eq!(region(None, None, Some("us-east-2")), "us-east-2");
+    check(
+        site(None, None, None),
+        "`region` is missing: kind `bedrock` is asked in one, such as `us-east-1`; or write a `base_url`",
+    );
+    check(
+        site(None, None, Some("everywhere")),
+        "`region` `everywhere`: write it as the provider does, such as `us-east-1`",
     );
 }
 

@@ -34,6 +34,7 @@ impl Provider for Anthropic {
             api_key: "ANTHROPIC_API_KEY",
             base_url: Some("ANTHROPIC_BASE_URL"),
             api_version: None,
+            region: &[],
         })
     }
 

@@ -44,6 +44,7 @@ impl Provider for Azure {
             api_key: "AZURE_OPENAI_API_KEY",
             base_url: Some("AZURE_OPENAI_ENDPOINT"),
             api_version: Some("OPENAI_API_VERSION"),
+            region: &[],
         })
     }
 

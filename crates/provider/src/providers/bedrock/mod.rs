@@ -1,16 +1,21 @@
-//! Amazon Bedrock with a bearer API key: the model is a path segment, the region a part of the host.
+//! Amazon Bedrock: the model is a path segment, the region a part of the host; a bearer key is shown, or the request signed.
+
+use std::time::SystemTime;
 
 use http::HeaderMap;
-use lockgate_protocol::ir::{Fault, Losses};
+use lockgate_protocol::ir::{Fault, FaultKind, Losses};
 
 use crate::{
     address::{Address, SiteError},
-    exchange::{Ask, Prepared},
+    environment::Environment,
+    exchange::{Ask, Outbound, Prepared},
+    pass::Pass,
     path,
     place::{Place, Wish, bad_path},
     provider::Provider,
     providers::anthropic::betas::{self, Host},
     providers::openai::{bearer, flat, no_api_version},
+    sigv4::{self, Scope},
 };
 
 pub(crate) struct Bedrock;
@@ -24,17 +29,33 @@ impl Provider for Bedrock {
         &["bedrock"]
     }
 
+    /// The variables of AWS's SDKs; a key that is shown as it is goes before all that requests could be signed with.
+    fn environment(&self) -> Option<Environment> {
+        Some(Environment {
+            kind: self.kind(),
+            api_key: "AWS_BEARER_TOKEN_BEDROCK",
+            base_url: Some("AWS_ENDPOINT_URL_BEDROCK_RUNTIME"),
+            api_version: None,
+            region: &["AWS_REGION", "AWS_DEFAULT_REGION"],
+        })
+    }
+
     fn locate(&self, wish: &Wish<'_>) -> Result<Place, SiteError> {
         no_api_version(wish)?;
-        let address = match (wish.base_url, wish.region) {
-            (Some(written), _) => Address::parse(written)?,
-            (None, Some(region)) if is_region(region) => {
+        let written = wish.base_url.map(Address::parse).transpose()?;
+        let hosts = written.as_ref().and_then(|address| region_of(address.host()));
+        let region = wish.region.or(hosts).or(wish.usual_region).map(str::to_owned);
+        if let Some(region) = region.as_deref().filter(|region| !is_region(region)) {
+            return Err(SiteError::Region(region.to_owned()));
+        }
+        let address = match (written, &region) {
+            (Some(address), _) => address,
+            (None, Some(region)) => {
                 Address::parse(&format!("https://bedrock-runtime.{region}.amazonaws.com"))?
             }
-            (None, Some(region)) => return Err(SiteError::Region(region.to_owned())),
             (None, None) => return Err(SiteError::RegionMissing(self.kind())),
         };
-        Ok(Place::at(address))
+        Ok(Place { region, ..Place::at(address) })
     }
 
     fn authorise(&self, secret: &str, headers: &mut HeaderMap) -> Result<(), SiteError> {
@@ -60,11 +81,39 @@ impl Provider for Bedrock {
             Ask { tail: ask.tail.rsplit_once('/').map_or("", |(front, _)| &ask.tail[front.len()..]), ..*ask };
         place.prepare_under(prefix, &ask)
     }
+
+    fn sign(
+        &self,
+        place: &Place,
+        pass: &Pass,
+        request: &mut Outbound<'_>,
+        now: SystemTime,
+    ) -> Result<(), Fault> {
+        // Without keys the request shows a bearer key, or what the operator's own headers say.
+        let Some(keys) = pass.keys() else { return Ok(()) };
+        let refused = |why: String| {
+            Fault::new(FaultKind::KeyRefused, "the gateway could not sign the request").with_detail(why)
+        };
+        let region = place.region.as_deref();
+        let region = region.ok_or_else(|| refused(SiteError::RegionMissing(self.kind()).to_string()))?;
+        sigv4::sign(request, keys, Scope { region, service: SERVICE }, now)
+            .map_err(|error| refused(error.to_string()))
+    }
 }
+
+/// The name that the service's signatures are made for, whichever of its hosts is asked.
+const SERVICE: &str = "bedrock";
 
 /// The paths behind a model.
 const VERBS: &[&str] =
     &["converse", "converse-stream", "invoke", "invoke-with-response-stream", "count-tokens"];
+
+/// The region in a host of the service's own: `bedrock-runtime.eu-central-1.amazonaws.com`, `-fips`, and private ones
+/// such as `vpce-1.bedrock-runtime.us-east-1.vpce.amazonaws.com`.
+fn region_of(host: &str) -> Option<&str> {
+    let mut labels = host.split('.').skip_while(|label| !label.starts_with(SERVICE));
+    labels.nth(1).filter(|label| is_region(label))
+}
 
 /// `eu-central-1`, `us-gov-west-1`.
 fn is_region(text: &str) -> bool {

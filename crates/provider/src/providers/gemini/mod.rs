@@ -28,7 +28,13 @@ impl Provider for Gemini {
     }
 
     fn environment(&self) -> Option<Environment> {
-        Some(Environment { kind: self.kind(), api_key: "GEMINI_API_KEY", base_url: None, api_version: None })
+        Some(Environment {
+            kind: self.kind(),
+            api_key: "GEMINI_API_KEY",
+            base_url: None,
+            api_version: None,
+            region: &[],
+        })
     }
 
     fn locate(&self, wish: &Wish<'_>) -> Result<Place, SiteError> {

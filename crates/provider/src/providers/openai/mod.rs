@@ -29,6 +29,7 @@ impl Provider for OpenAi {
             api_key: "OPENAI_API_KEY",
             base_url: Some("OPENAI_BASE_URL"),
             api_version: None,
+            region: &[],
         })
     }
 
