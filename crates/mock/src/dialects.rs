@@ -3,9 +3,10 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header::RETRY_AFTER};
 
-use crate::{Behaviour, reply::Reply};
+use crate::{Behaviour, reply::Reply, settings::AwsKey};
 
 mod anthropic;
+mod aws;
 mod bedrock;
 mod gemini;
 mod ollama;
@@ -13,7 +14,7 @@ mod openai;
 
 /// All dialects; the first that claims a request answers it. OpenAI is last because it claims all of `/v1/`.
 const DIALECTS: &[&dyn Dialect] =
-    &[&anthropic::Anthropic, &bedrock::Bedrock, &gemini::Gemini, &ollama::Ollama, &openai::OpenAi];
+    &[&aws::Aws, &anthropic::Anthropic, &bedrock::Bedrock, &gemini::Gemini, &ollama::Ollama, &openai::OpenAi];
 
 /// A wire language. It sees whole requests and gives whole replies: pace and faults are not its business.
 pub(crate) trait Dialect: Sync {
@@ -60,6 +61,8 @@ pub(crate) struct Call<'a> {
     pub(crate) serial: u64,
     pub(crate) strict: bool,
     pub(crate) require_key: bool,
+    /// The one AWS key, where signatures are checked.
+    pub(crate) aws: Option<&'a AwsKey>,
     pub(crate) behaviour: &'a Behaviour,
 }
 

@@ -32,4 +32,4 @@ mod text;
 pub use fault::{Fault, UnknownFault};
 pub use ledger::{Counts, Ended, Entry, Usage};
 pub use server::{Mock, start};
-pub use settings::{Behaviour, ScriptedCall, Settings};
+pub use settings::{AwsKey, Behaviour, ScriptedCall, Settings};

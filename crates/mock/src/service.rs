@@ -63,6 +63,7 @@ pub(crate) async fn serve(
         serial: track.id(),
         strict: shared.settings.strict,
         require_key: shared.settings.require_key,
+        aws: shared.settings.aws.as_ref(),
         behaviour: &behaviour,
     };
     let reply = dialect.answer(&call);

@@ -1,6 +1,6 @@
 //! How strict, how fast and how talkative the mock is.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -18,6 +18,28 @@ pub struct Settings {
     pub keep_bodies: bool,
     /// Calls the ledger holds before it drops the oldest; 0 keeps counts only.
     pub ledger_entries: usize,
+    /// The one AWS key there is. With it signatures are checked, and keys given out for a while; without it every signature
+    /// is believed and no keys are given out.
+    pub aws: Option<AwsKey>,
+}
+
+/// A key that requests to AWS are signed with.
+#[derive(Clone)]
+pub struct AwsKey {
+    /// Its name.
+    pub id: String,
+    /// The key itself.
+    pub secret: String,
+    /// The one region there is.
+    pub region: String,
+    /// How long the keys count that are given out for it.
+    pub lifetime: Duration,
+}
+
+impl fmt::Debug for AwsKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AwsKey").field("id", &self.id).field("region", &self.region).finish_non_exhaustive()
+    }
 }
 
 impl Default for Settings {
@@ -28,6 +50,7 @@ impl Default for Settings {
             require_key: true,
             keep_bodies: false,
             ledger_entries: 10_000,
+            aws: None,
         }
     }
 }

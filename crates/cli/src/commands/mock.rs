@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, process::ExitCode, str::FromStr, time::Duration};
 
 use clap::Args;
-use lockgate_mock::{Behaviour, Fault, Settings};
+use lockgate_mock::{AwsKey, Behaviour, Fault, Settings};
 
 use super::{failed, runtime, told_to_stop};
 
@@ -37,6 +37,15 @@ pub(crate) struct Options {
     /// Keep the bodies of the calls in the list too.
     #[arg(long, conflicts_with = "no_ledger")]
     keep_bodies: bool,
+    /// Check signatures of AWS requests against this key, e.g. "AKIAMOCK:secret", and give out keys for it below /aws/.
+    #[arg(long, value_name = "ID:SECRET")]
+    aws_key: Option<String>,
+    /// The region that AWS requests have to be signed for.
+    #[arg(long, default_value = "us-east-1", requires = "aws_key")]
+    aws_region: String,
+    /// How long AWS keys count that are given out.
+    #[arg(long, value_parser = humantime::parse_duration, default_value = "1h", requires = "aws_key")]
+    aws_lifetime: Duration,
     /// Faults for the first calls, e.g. "429,500,cut:3"; after them all is well.
     #[arg(long, value_delimiter = ',')]
     script: Vec<Step>,
@@ -77,6 +86,16 @@ async fn serve(options: &Options) -> ExitCode {
         behaviour,
         strict: !options.lenient,
         keep_bodies: options.keep_bodies,
+        aws: match options.aws_key.as_ref().map(|key| key.split_once(':')) {
+            Some(Some((id, secret))) => Some(AwsKey {
+                id: id.to_owned(),
+                secret: secret.to_owned(),
+                region: options.aws_region.clone(),
+                lifetime: options.aws_lifetime,
+            }),
+            Some(None) => return failed("--aws-key: write its name, a colon, and the key"),
+            None => None,
+        },
         ..Settings::default()
     };
     if options.no_ledger {

@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt};
 use http::{HeaderName, HeaderValue};
 use serde_json::json;
 
-use super::Refusal;
+use super::{Refusal, signature::Denied};
 use crate::reply::{Reply, json_bytes};
 
 /// A refusal.
@@ -94,6 +94,11 @@ impl ApiError {
         )
     }
 
+    /// A signature that is not believed.
+    pub(super) fn denied_by_front(denied: Denied) -> Self {
+        Self::new(denied.status, denied.kind, denied.message)
+    }
+
     pub(super) fn into_reply(self) -> Reply {
         let body = match (self.kind, &*self.message) {
             ("UnknownOperationException", _) => {
@@ -110,6 +115,9 @@ impl ApiError {
                 | "SerializationException"
                 | "UnrecognizedClientException"
                 | "MissingAuthenticationTokenException"
+                | "InvalidSignatureException"
+                | "IncompleteSignatureException"
+                | "ExpiredTokenException"
         );
         let space = if from_front { FRONT } else { BEDROCK };
         if let Ok(kind) = HeaderValue::from_str(&format!("{}:{space}", self.kind)) {

@@ -19,8 +19,8 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 use self::{error::ApiError, message::Message};
-use super::{Address, Call, Dialect, Refusal};
-use crate::{reply::Reply, text};
+use super::{Address, Call, Dialect, Refusal, aws::signature};
+use crate::{clock, reply::Reply, text};
 
 /// The Bedrock dialect.
 pub(super) struct Bedrock;
@@ -133,13 +133,16 @@ fn json(call: &Call<'_>) -> Result<Object, ApiError> {
     }
 }
 
-/// An API key or a signature; of the latter only the access key is looked at.
+/// An API key or a signature; of the latter only the name of the key is looked at, unless the mock has a key.
 fn check_key(call: &Call<'_>) -> Result<(), ApiError> {
     let header = call.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).map(str::trim);
     let bad = |key: &str| key.is_empty() || key == "invalid" || key.starts_with("bad");
     let Some(header) = header.filter(|header| !header.is_empty()) else { return Err(ApiError::no_key()) };
     if let Some(key) = header.strip_prefix("Bearer ") {
         return if bad(key.trim()) { Err(ApiError::wrong_key()) } else { Ok(()) };
+    }
+    if let Some(key) = call.aws {
+        return signature::check(call, key, "bedrock", clock::wall()).map_err(ApiError::denied_by_front);
     }
     match header.strip_prefix("AWS4-HMAC-SHA256 Credential=") {
         Some(credential) if bad(credential) => Err(ApiError::wrong_token()),

@@ -58,7 +58,8 @@ fn send(method: &Method, path: &str, headers: &HeaderMap, body: &[u8], strict: b
     let (body, behaviour) = (Bytes::copy_from_slice(body), Behaviour::default());
     let (query, serial, require_key) = ("", 7, strict);
     let behaviour = &behaviour;
-    let call = Call { method, path, query, headers, body: &body, serial, strict, require_key, behaviour };
+    let call =
+        Call { method, path, query, headers, body: &body, serial, strict, require_key, aws: None, behaviour };
     let reply = Bedrock.answer(&call);
     let body = match reply.payload {
         Payload::Whole(body) => body,

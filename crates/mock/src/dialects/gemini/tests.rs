@@ -50,6 +50,7 @@ fn send(method: &Method, path: &str, headers: &HeaderMap, body: &[u8]) -> Seen {
         serial: 7,
         strict: true,
         require_key: true,
+        aws: None,
         behaviour: &behaviour,
     };
     let reply = Gemini.answer(&call);

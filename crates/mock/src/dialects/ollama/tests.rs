@@ -46,6 +46,7 @@ fn send_with(method: &Method, path: &str, key: Option<&'static str>, body: &[u8]
         serial: 7,
         strict: true,
         require_key: true,
+        aws: None,
         behaviour: &behaviour,
     };
     assert!(Ollama.claims(&crate::dialects::Address { path, query: "", headers: &http::HeaderMap::new() }));

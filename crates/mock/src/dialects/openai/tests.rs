@@ -32,6 +32,7 @@ fn send_with(method: &Method, path: &str, headers: &HeaderMap, body: &[u8]) -> (
         serial: 7,
         strict: true,
         require_key: true,
+        aws: None,
         behaviour: &behaviour,
     };
     let reply = OpenAi.answer(&call);

@@ -116,6 +116,7 @@ fn leniency_takes_all_but_nothing() {
             serial: 1,
             strict: false,
             require_key: false,
+            aws: None,
             behaviour: &behaviour,
         };
         Anthropic.answer(&call).status

@@ -142,6 +142,7 @@ fn leniency_takes_all_but_nothing() {
             serial: 1,
             strict: false,
             require_key: false,
+            aws: None,
             behaviour: &behaviour,
         };
         Gemini.answer(&call).status

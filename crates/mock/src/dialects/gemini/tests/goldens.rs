@@ -133,6 +133,7 @@ fn a_blocked_prompt_has_no_candidates() {
             serial: 7,
             strict: true,
             require_key: true,
+            aws: None,
             behaviour: &behaviour,
         };
         let reply = Gemini.refusal(&call, "gemini-2.5-flash", Refusal::ContentFilter);

@@ -154,6 +154,7 @@ fn refusals_for_no_fault_of_the_request() {
         serial: 7,
         strict: true,
         require_key: true,
+        aws: None,
         behaviour: &behaviour,
     };
     for (refusal, status) in [

@@ -123,6 +123,7 @@ fn leniency_takes_all_but_nothing() {
             serial: 1,
             strict: false,
             require_key: false,
+            aws: None,
             behaviour: &behaviour,
         };
         OpenAi.answer(&call).status

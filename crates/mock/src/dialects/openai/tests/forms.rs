@@ -63,6 +63,7 @@ fn speech_is_binary_and_as_long_as_the_text() {
         serial: 1,
         strict: true,
         require_key: true,
+        aws: None,
         behaviour: &behaviour,
     };
     let reply = OpenAi.answer(&call);
