@@ -2,6 +2,7 @@
 //!
 //! One file each under `grants/`, one table: [`find`] says which one a provider's kind and the config's `auth` mean.
 
+mod aws;
 mod entra;
 mod host;
 mod oauth;
@@ -47,6 +48,8 @@ struct Row {
     kinds: &'static [&'static str],
     /// The grant that `auth` (empty if the operator wrote none) and the wish mean; `None` if these words are not for it.
     make: fn(&Wish<'_>) -> Option<Result<Arc<dyn Grant>, String>>,
+    /// The region that the machine's own files name for such a provider.
+    region: fn(Option<&Auth>, &Host) -> Option<String>,
 }
 
 /// What the operator wrote that may matter to a grant.
@@ -55,12 +58,16 @@ pub(crate) struct Wish<'a> {
     pub(crate) kind: &'a str,
     /// Absent if the operator wrote neither `auth` nor a key.
     pub(crate) auth: Option<&'a Auth>,
+    /// The one that counts, whoever named it.
     pub(crate) region: Option<&'a str>,
     pub(crate) project: Option<&'a str>,
 }
 
 /// In this order; the first that takes the words has them.
-const GRANTS: &[Row] = &[Row { kinds: &["azure"], make: entra::make }];
+const GRANTS: &[Row] = &[
+    Row { kinds: &["azure"], make: entra::make, region: |_, _| None },
+    Row { kinds: &["bedrock"], make: aws::make, region: aws::region },
+];
 
 /// The grant that is meant, if any.
 ///
@@ -76,6 +83,16 @@ pub(crate) fn find(wish: &Wish<'_>) -> Result<Option<Arc<dyn Grant>>, String> {
         )),
         None => Ok(None),
     }
+}
+
+/// The region that the machine's settings name for a provider of that kind: its variables, then its files.
+pub(crate) fn usual_region(kind: &str, auth: Option<&Auth>, host: &Host) -> Option<String> {
+    let variables = lockgate_provider::find(kind)?.environment()?.region;
+    let mut rows = GRANTS.iter().filter(|row| row.kinds.contains(&kind));
+    variables
+        .iter()
+        .find_map(|name| host.variable(name))
+        .or_else(|| rows.find_map(|row| (row.region)(auth, host)))
 }
 
 impl Refusal {

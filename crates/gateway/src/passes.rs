@@ -260,11 +260,12 @@ mod tests {
     fn renewed(slot: usize) -> (Arc<Endpoint>, Arc<Renewed>) {
         let endpoint = Arc::new(Endpoint { clock: Clock(slot), ..Endpoint::default() });
         let site = Site::new("openai", Wish::default(), &[]).expect("a site");
-        let upstream = Exits::default().get(Duration::from_secs(1), &Exit::default()).expect("a way out");
+        let host =
+            Host::new(&mut Exits::default(), Duration::from_secs(1), &Exit::straight()).expect("a host");
         let renewed = Renewed {
             name: "test".to_owned(),
             grant: Arc::clone(&endpoint) as Arc<dyn Grant>,
-            host: Host::new(upstream),
+            host,
             dress: Dress { site, headers: Vec::new() },
             state: Mutex::default(),
             gate: Arc::default(),

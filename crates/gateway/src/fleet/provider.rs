@@ -14,7 +14,11 @@ use super::{
     credential::{NamedCredential, Setting, pairs},
     pool::{Ranked, by_priority, strategy},
 };
-use crate::discovery::{Discovery, Source};
+use crate::{
+    discovery::{Discovery, Source},
+    grants::{self, Host},
+    upstream::Exit,
+};
 
 /// One configured provider.
 #[derive(Debug)]
@@ -49,10 +53,15 @@ impl Provider {
         provider: &config::Provider,
         setting: &mut Setting<'_>,
     ) -> Result<Self, ProviderError> {
+        let usual_region = match provider.region {
+            Some(_) => None,
+            None => usual_region(provider, setting)?,
+        };
         let wish = Wish {
             base_url: provider.base_url.as_deref(),
             api_version: provider.api_version.as_deref(),
             region: provider.region.as_deref(),
+            usual_region: usual_region.as_deref(),
             project: provider.project.as_deref(),
             ..Wish::default()
         };
@@ -119,6 +128,19 @@ impl Provider {
     fn source<'a>(&'a self, credential: &'a NamedCredential) -> Source<'a> {
         Source { site: &self.site, passes: &credential.passes, upstream: &credential.upstream }
     }
+}
+
+/// The region that the machine or the account is set to, where the operator wrote none.
+fn usual_region(
+    provider: &config::Provider,
+    setting: &mut Setting<'_>,
+) -> Result<Option<String>, ProviderError> {
+    let auth =
+        provider.auth.as_ref().or_else(|| provider.credentials.iter().find_map(|row| row.auth.as_ref()));
+    let proxies = [None, provider.proxy.as_ref(), setting.proxy];
+    let exit = Exit::new(&proxies, provider.tls.as_ref()).map_err(ProviderError::Exit)?;
+    let host = Host::new(setting.exits, setting.connect, &exit).map_err(ProviderError::Exit)?;
+    Ok(grants::usual_region(&provider.kind, auth, &host))
 }
 
 /// Where a server of `dialect` lists its models, behind its version segment.

@@ -42,17 +42,22 @@ struct Denial {
 
 /// Asks the token endpoint at `url` with a form.
 pub(super) async fn token(host: &Host, url: &str, fields: &[(&str, &str)]) -> Result<Token, Refusal> {
-    let encoded = |text: &str| utf8_percent_encode(text, IN_FORM).to_string();
-    let pairs: Vec<String> =
-        fields.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect();
     let request = Request::builder()
         .method(Method::POST)
         .uri(url)
         .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
         .header(header::ACCEPT, "application/json")
-        .body(Bytes::from(pairs.join("&")))
+        .body(Bytes::from(form(fields)))
         .map_err(|_| Refusal::lasting(format!("`{url}` is no address to ask for tokens at")))?;
     read(url, &host.send(request).await?)
+}
+
+/// Names and values as a form has them.
+pub(super) fn form(fields: &[(&str, &str)]) -> String {
+    let encoded = |text: &str| utf8_percent_encode(text, IN_FORM).to_string();
+    let pairs: Vec<String> =
+        fields.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect();
+    pairs.join("&")
 }
 
 /// What an endpoint's answer says.

@@ -37,6 +37,11 @@ impl Exit {
         Ok(Self { route, tls: tls.cloned().unwrap_or_default() })
     }
 
+    /// Straight, whatever is written: to the machine's own surroundings.
+    pub(crate) fn straight() -> Self {
+        Self { route: Some(Route::Direct), tls: config::Tls::default() }
+    }
+
     /// The same way to other hosts than the provider's, such as those that give out its tokens: the gateway shows them no
     /// certificate, and they have names of their own.
     pub(crate) fn elsewhere(&self) -> Self {

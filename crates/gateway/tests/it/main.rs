@@ -10,6 +10,7 @@
 
 mod aborts;
 mod arrays;
+mod aws;
 mod conversations;
 mod counts;
 mod credentials;
