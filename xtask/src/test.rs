@@ -41,7 +41,7 @@ const SUITES: &[Suite] = &[
     },
     Suite {
         name: "sdk",
-        about: "the official OpenAI SDK through the real binary",
+        about: "the official OpenAI SDK and boto3's signatures through the real binary",
         needs: &[Need::Binary, Need::Python("sdk")],
         on_demand: false,
         run: sdk,

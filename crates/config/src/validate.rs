@@ -14,7 +14,7 @@ use crate::finding::Findings;
 use crate::span::Span;
 use crate::text;
 use crate::tree::{Entry, Kind, Node, quotable};
-use crate::{Config, Credential, Provider, Route, Secret, Served, Target, Tls, WireApi};
+use crate::{Auth, Config, Credential, Provider, Route, Secret, Served, Target, Tls, WireApi};
 
 /// Whether providers of a kind have no URL of their own and the config must give one.
 pub(crate) fn needs_base_url(kind: &str) -> bool {
@@ -163,6 +163,7 @@ impl<'a> Validator<'a> {
                 );
             }
         }
+        self.auth(provider.auth.as_ref(), node.get("auth"), &format!("{path}.auth"));
         self.headers(&provider.headers, node.get("headers"), &format!("{path}.headers"));
         self.proxy(provider.proxy.as_ref(), node.get("proxy"), &format!("{path}.proxy"));
         if let Some(tls) = &provider.tls {
@@ -192,6 +193,7 @@ impl<'a> Validator<'a> {
             self.secret(key, field(node, "api_key"), &format!("{path}.api_key"));
             self.one_proof(credential.auth.is_some(), field(node, "auth"), path);
         }
+        self.auth(credential.auth.as_ref(), field(node, "auth"), &format!("{path}.auth"));
         self.headers(&credential.headers, field(node, "headers"), &format!("{path}.headers"));
         self.proxy(credential.proxy.as_ref(), field(node, "proxy"), &format!("{path}.proxy"));
         self.dialects(&credential.speaks, field(node, "speaks"), &format!("{path}.speaks"));
@@ -335,6 +337,21 @@ impl<'a> Validator<'a> {
     fn secret(&mut self, secret: &Secret, node: Option<&Node>, path: &str) {
         if let Some(fault) = text::secret_fault(secret.expose()) {
             self.report(node, path, &format!("`{path}` {fault}"), None);
+        }
+    }
+
+    /// What is secret in an `auth` is shown or signed with as it is written, so that a stray line break costs a refusal.
+    fn auth(&mut self, auth: Option<&Auth>, node: Option<&Node>, path: &str) {
+        let Some(auth) = auth else { return };
+        let secrets = [
+            ("client_secret", &auth.client_secret),
+            ("secret_access_key", &auth.secret_access_key),
+            ("session_token", &auth.session_token),
+        ];
+        for (name, secret) in secrets {
+            if let Some(secret) = secret {
+                self.secret(secret, field(node, name), &format!("{path}.{name}"));
+            }
         }
     }
 
