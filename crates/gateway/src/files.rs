@@ -8,8 +8,13 @@ use std::{
 
 /// A path as people write it: `~` is the home directory.
 pub(crate) fn written(path: &str) -> PathBuf {
-    match (path.strip_prefix("~/"), env::var_os("HOME").filter(|home| !home.is_empty())) {
-        (Some(rest), Some(home)) => Path::new(&home).join(rest),
+    at_home(path, env::var("HOME").ok().as_deref())
+}
+
+/// The same with another home.
+pub(crate) fn at_home(path: &str, home: Option<&str>) -> PathBuf {
+    match (path.strip_prefix("~/"), home.filter(|home| !home.is_empty())) {
+        (Some(rest), Some(home)) => Path::new(home).join(rest),
         _ => PathBuf::from(path),
     }
 }

@@ -14,7 +14,7 @@ use http_body_util::{BodyExt, Limited};
 use super::Refusal;
 use crate::{
     body::RequestBody,
-    clock,
+    clock, files,
     upstream::{Exit, Exits, Upstream},
 };
 
@@ -123,7 +123,7 @@ impl Host {
 
     /// A path as people write it: `~` is the home directory.
     pub(crate) fn path(&self, written: &str) -> PathBuf {
-        crate::files::written(written)
+        files::at_home(written, self.variable("HOME").as_deref())
     }
 
     /// The wall clock.
