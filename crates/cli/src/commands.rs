@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod demo;
+pub(crate) mod login;
 pub(crate) mod mock;
 pub(crate) mod run;
 pub(crate) mod translate;

@@ -35,6 +35,8 @@ enum Command {
         /// The config file.
         file: PathBuf,
     },
+    /// Sign in at a service and write the credential file for a provider.
+    Login(commands::login::Options),
     /// Run only the built-in provider, to try clients and failures against.
     Mock(commands::mock::Options),
     /// Show what a request, answer, stream or error becomes in another dialect; losses go to standard error.
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         Command::Run { file } => commands::run::run(file.as_deref()),
         Command::Demo(options) => commands::demo::run(&options),
         Command::Check { file } => commands::check::run(&file),
+        Command::Login(options) => commands::login::run(&options),
         Command::Mock(options) => commands::mock::run(&options),
         Command::Translate(options) => commands::translate::run(&options),
     }

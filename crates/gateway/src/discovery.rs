@@ -116,7 +116,7 @@ impl Kept {
 
 async fn ask(tail: &str, site: &Site, passes: &Passes, upstream: &Upstream) -> Option<Vec<String>> {
     let pass = passes.get().await.ok()?;
-    let ask = Ask { method: &Method::GET, tail, query: None, model: "", pass: &pass };
+    let ask = Ask { method: &Method::GET, tail, query: None, model: "", stream: false, pass: &pass };
     let prepared = site.prepare(&ask).ok()?;
     let mut request = Request::new(RequestBody::default());
     *request.uri_mut() = prepared.uri;

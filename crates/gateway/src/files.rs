@@ -22,12 +22,22 @@ pub(crate) fn at_home(path: &str, home: Option<&str>) -> PathBuf {
 /// Puts `contents` in place of a file's at once, so that a reader sees the old or the new. The file's mode is kept; a new
 /// file is the owner's alone. A link is followed: what it points to is replaced.
 pub(crate) fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
+    put(path, contents, true)
+}
+
+/// The same, but the file is its owner's alone whatever its mode was.
+pub(crate) fn write_private(path: &Path, contents: &[u8]) -> io::Result<()> {
+    put(path, contents, false)
+}
+
+fn put(path: &Path, contents: &[u8], keeps_mode: bool) -> io::Result<()> {
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new().prefix(".lockgate-").tempfile_in(folder)?;
     file.write_all(contents)?;
-    if let Ok(known) = fs::metadata(&path) {
-        fs::set_permissions(file.path(), known.permissions())?;
+    match fs::metadata(&path) {
+        Ok(known) if keeps_mode => fs::set_permissions(file.path(), known.permissions())?,
+        _ => {}
     }
     file.as_file().sync_all()?;
     file.persist(&path).map_err(|error| error.error)?;
@@ -50,6 +60,8 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("set");
         replace(&path, b"two").expect("written");
         assert_eq!((fs::read(&path).expect("read").as_slice(), mode()), (b"two".as_slice(), 0o640));
+        write_private(&path, b"three").expect("written");
+        assert_eq!(mode(), 0o600, "whatever it was");
         assert_eq!(fs::read_dir(folder.path()).expect("listed").count(), 1, "nothing is left beside it");
     }
 }

@@ -4,8 +4,10 @@
 
 mod aws;
 mod entra;
+mod google;
 mod host;
-mod oauth;
+mod kept;
+pub(crate) mod oauth;
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc, time::SystemTime};
 
@@ -42,12 +44,15 @@ pub(crate) trait Grant: Send + Sync + fmt::Debug {
     fn obtain<'a>(&'a self, host: &'a Host, stale: bool) -> Obtaining<'a>;
 }
 
+/// A grant as the config's words mean it, or why they mean none; absent if they are not for it.
+type Made = Option<Result<Arc<dyn Grant>, String>>;
+
 /// One row of the table: for which kinds of provider, and how the config's words become the grant.
 struct Row {
     /// The kinds of provider that take it.
     kinds: &'static [&'static str],
     /// The grant that `auth` (empty if the operator wrote none) and the wish mean; `None` if these words are not for it.
-    make: fn(&Wish<'_>) -> Option<Result<Arc<dyn Grant>, String>>,
+    make: fn(&Wish<'_>) -> Made,
     /// The region that the machine's own files name for such a provider.
     region: fn(Option<&Auth>, &Host) -> Option<String>,
 }
@@ -61,12 +66,15 @@ pub(crate) struct Wish<'a> {
     /// The one that counts, whoever named it.
     pub(crate) region: Option<&'a str>,
     pub(crate) project: Option<&'a str>,
+    pub(crate) base_url: Option<&'a str>,
 }
 
 /// In this order; the first that takes the words has them.
 const GRANTS: &[Row] = &[
     Row { kinds: &["azure"], make: entra::make, region: |_, _| None },
     Row { kinds: &["bedrock"], make: aws::make, region: aws::region },
+    Row { kinds: &["vertex"], make: google::cloud, region: |_, _| None },
+    Row { kinds: &["gemini"], make: google::sign_in, region: |_, _| None },
 ];
 
 /// The grant that is meant, if any.

@@ -17,6 +17,7 @@ mod headers;
 mod ids;
 mod keep;
 mod local;
+mod login;
 mod passes;
 mod proofs;
 mod query;
@@ -33,6 +34,7 @@ use lockgate_store::Journal;
 use tokio_util::task::TaskTracker;
 
 pub use fleet::{ProviderError, StartError};
+pub use login::{LoginError, SignIn, login, logins};
 pub use server::Serving;
 
 /// Everything that requests share.

@@ -171,7 +171,7 @@ impl Renewed {
         };
         let outcome = self.grant.obtain(&self.host, stale).await;
         let outcome = outcome
-            .and_then(|granted| self.dressed(granted).map_err(|error| Refusal::lasting(error.to_string())));
+            .and_then(|granted| self.dressed(&granted).map_err(|error| Refusal::lasting(error.to_string())));
         let mut state = self.state();
         match outcome {
             Ok(held) => {
@@ -188,7 +188,7 @@ impl Renewed {
         drop(running);
     }
 
-    fn dressed(&self, granted: Granted) -> Result<Held, SiteError> {
+    fn dressed(&self, granted: &Granted) -> Result<Held, SiteError> {
         let pass = self.dress.site.pass(&granted.proof, &granted.terms, &self.dress.headers)?;
         let since = (self.clock)();
         let expires = granted.expires.unwrap_or(since + UNDATED);

@@ -6,8 +6,6 @@ use lockgate_config::{self as config, AnyJson};
 use lockgate_protocol::json::Path;
 use wildmatch::WildMatch;
 
-use crate::body::RequestBody;
-
 /// All rules, in the order in which they count.
 #[derive(Debug, Default)]
 pub(crate) struct Rules {
@@ -73,19 +71,19 @@ impl Rules {
     }
 
     /// The body as it leaves. One that no rule is for, or that is no JSON object, leaves as it is.
-    pub(crate) fn apply(&self, subject: &Subject<'_>, mut body: RequestBody) -> RequestBody {
+    pub(crate) fn apply(&self, subject: &Subject<'_>, body: Vec<Bytes>) -> Vec<Bytes> {
         let mut fitting = self.list.iter().filter(|rule| rule.when.fits(subject)).peekable();
         if fitting.peek().is_none() {
             return body;
         }
-        let Ok(mut text) = String::from_utf8(body.pieces().concat()) else { return body };
+        let Ok(mut text) = String::from_utf8(body.concat()) else { return body };
         if !text.trim_start().starts_with('{') {
             return body;
         }
         for rule in fitting {
             rule.change.make(&mut text);
         }
-        RequestBody::new(vec![Bytes::from(text)])
+        vec![Bytes::from(text)]
     }
 }
 
@@ -176,9 +174,9 @@ mod tests {
             provider: "p",
             headers: &headers,
         };
-        let body = RequestBody::new(vec![Bytes::from_static(body.as_bytes())]);
-        let mut changed = Rules::new(&config.rules).apply(&subject, body);
-        assert_eq!(String::from_utf8(changed.pieces().concat()).expect("text"), expected);
+        let body = vec![Bytes::from_static(body.as_bytes())];
+        let changed = Rules::new(&config.rules).apply(&subject, body);
+        assert_eq!(String::from_utf8(changed.concat()).expect("text"), expected);
     }
 
     #[test]

@@ -48,6 +48,9 @@ fn answer_or_refuse(
             counts["open_connections"] = json!(shared.open_connections());
             Ok(counts)
         }
+        ("GET", "service-account") => {
+            serde_json::from_str(&crate::service_account()).map_err(|why| refused(&why))
+        }
         ("GET", "behaviour") => serde_json::to_value(&*shared.behaviour()).map_err(|why| refused(&why)),
         ("PUT", "behaviour") => {
             shared.set_behaviour(serde_json::from_slice(body).map_err(|why| refused(&why))?);
@@ -71,7 +74,7 @@ fn answer_or_refuse(
         }
         _ => Err((
             404,
-            "use GET ledger, GET counts, GET or PUT behaviour, POST script, POST cycle or POST reset"
+            "use GET ledger, GET counts, GET service-account, GET or PUT behaviour, POST script, POST cycle or POST reset"
                 .to_owned(),
         )),
     }

@@ -9,12 +9,22 @@ mod anthropic;
 mod aws;
 mod bedrock;
 mod gemini;
+pub(crate) mod google;
 mod ollama;
 mod openai;
 
 /// All dialects; the first that claims a request answers it. OpenAI is last because it claims all of `/v1/`.
-const DIALECTS: &[&dyn Dialect] =
-    &[&aws::Aws, &anthropic::Anthropic, &bedrock::Bedrock, &gemini::Gemini, &ollama::Ollama, &openai::OpenAi];
+const DIALECTS: &[&dyn Dialect] = &[
+    &aws::Aws,
+    &google::Accounts,
+    &google::Vertex,
+    &google::CodeAssist,
+    &anthropic::Anthropic,
+    &bedrock::Bedrock,
+    &gemini::Gemini,
+    &ollama::Ollama,
+    &openai::OpenAi,
+];
 
 /// A wire language. It sees whole requests and gives whole replies: pace and faults are not its business.
 pub(crate) trait Dialect: Sync {

@@ -33,3 +33,8 @@ pub use fault::{Fault, UnknownFault};
 pub use ledger::{Counts, Ended, Entry, Usage};
 pub use server::{Mock, start};
 pub use settings::{AwsKey, Behaviour, ScriptedCall, Settings};
+
+/// The key file of the service account that the mock's token endpoint knows: worthless anywhere else.
+pub fn service_account() -> String {
+    dialects::google::service_account()
+}

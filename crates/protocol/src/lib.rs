@@ -11,6 +11,7 @@ pub mod dialects;
 pub mod embedding;
 pub mod envelope;
 pub mod estimate;
+pub mod forms;
 pub mod framing;
 pub mod ir;
 pub mod json;

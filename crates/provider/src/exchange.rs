@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Uri};
+use lockgate_protocol::dialect::Operation;
 
 use crate::pass::Pass;
 
@@ -18,8 +19,21 @@ pub struct Ask<'a> {
     pub query: Option<&'a str>,
     /// The model as the provider knows it; for Azure the deployment.
     pub model: &'a str,
+    /// Whether the answer shall be streamed, for providers that say so in the path.
+    pub stream: bool,
     /// What the request shows to be let in, made by [`Site::pass`](crate::Site::pass).
     pub pass: &'a Pass,
+}
+
+/// What a body says, as far as it decides the form in which a provider takes it.
+#[derive(Debug, Clone, Copy)]
+pub struct Talk<'a> {
+    /// The dialect it is in.
+    pub dialect: &'a str,
+    /// What is asked.
+    pub operation: Operation,
+    /// The model as the provider knows it.
+    pub model: &'a str,
 }
 
 /// Where one request goes and what it carries.

@@ -29,6 +29,11 @@ impl Kind {
         }
     }
 
+    /// Those in which it serves `model`, where that depends on the model.
+    pub fn speaks_for(&self, model: &str) -> Option<&'static [&'static str]> {
+        self.provider.speaks_for(model)
+    }
+
     /// Whether the config has to name the base URL.
     pub fn needs_base_url(&self) -> bool {
         self.preset.is_none() && self.provider.needs_base_url()

@@ -25,7 +25,7 @@ mod site;
 
 pub use address::SiteError;
 pub use environment::Environment;
-pub use exchange::{Ask, Outbound, Prepared, Reply};
+pub use exchange::{Ask, Outbound, Prepared, Reply, Talk};
 pub use headers::header_fault;
 pub use kind::Kind;
 pub use pass::{Pass, Proof, SigningKeys, Terms};

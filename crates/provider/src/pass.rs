@@ -3,7 +3,10 @@
 use std::fmt;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use lockgate_protocol::ir::{Complaint, Fault};
+use lockgate_protocol::{
+    forms::Form,
+    ir::{Complaint, Fault},
+};
 
 use crate::address::{Address, SiteError};
 
@@ -41,6 +44,10 @@ pub struct Terms {
     pub base_url: Option<String>,
     /// The project or profile the account is billed to.
     pub project: Option<String>,
+    /// The form in which the account's API takes bodies, if that is not the provider's usual one.
+    pub form: Option<&'static dyn Form>,
+    /// Headers that go with the proof, such as one that names the project whose quota counts.
+    pub headers: Vec<(HeaderName, String)>,
 }
 
 /// What every request with one credential carries while its proof counts. Has no serialiser, and its `Debug` shows no
@@ -52,6 +59,7 @@ pub struct Pass {
     pub(crate) keys: Option<SigningKeys>,
     pub(crate) address: Option<Address>,
     pub(crate) project: Option<String>,
+    pub(crate) form: Option<&'static dyn Form>,
 }
 
 impl Pass {
@@ -93,6 +101,11 @@ impl Pass {
     /// The project or profile the account is billed to.
     pub fn project(&self) -> Option<&str> {
         self.project.as_deref()
+    }
+
+    /// The form in which the account's API takes bodies, if that is not the provider's usual one.
+    pub fn form(&self) -> Option<&'static dyn Form> {
+        self.form
     }
 }
 

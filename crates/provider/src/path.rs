@@ -9,6 +9,9 @@ const IN_PATH: &AsciiSet =
 /// What a name that becomes one segment must have encoded: all but RFC 3986's unreserved characters.
 const IN_NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
+/// The same for the name of a model, which may have an at sign before its version.
+const IN_MODEL: &AsciiSet = &IN_NAME.remove(b'@');
+
 /// Appends a path that starts with a slash. The error says what is wrong, for a sentence.
 pub(crate) fn push_tail(path: &mut String, tail: &str) -> Result<(), &'static str> {
     let segments = tail.strip_prefix('/').ok_or("a path must start with a slash")?;
@@ -22,6 +25,15 @@ pub(crate) fn push_tail(path: &mut String, tail: &str) -> Result<(), &'static st
 
 /// Appends a name as exactly one segment. The error says what is wrong, for a sentence.
 pub(crate) fn push_name(path: &mut String, name: &str) -> Result<(), &'static str> {
+    push_segment(path, name, IN_NAME)
+}
+
+/// Appends a model's name as exactly one segment, the at sign before its version as it is.
+pub(crate) fn push_model(path: &mut String, name: &str) -> Result<(), &'static str> {
+    push_segment(path, name, IN_MODEL)
+}
+
+fn push_segment(path: &mut String, name: &str, encoded: &'static AsciiSet) -> Result<(), &'static str> {
     // Encoded slashes and percent signs are decoded once more by some servers on the way: refused, not encoded.
     if name.bytes().any(|b| matches!(b, b'/' | b'\\' | b'%') || b.is_ascii_control()) {
         return Err("it has a slash, a backslash, a percent sign or a control character");
@@ -30,7 +42,7 @@ pub(crate) fn push_name(path: &mut String, name: &str) -> Result<(), &'static st
         return Err("it is empty or only dots");
     }
     path.push('/');
-    path.extend(utf8_percent_encode(name, IN_NAME));
+    path.extend(utf8_percent_encode(name, encoded));
     Ok(())
 }
 

@@ -33,14 +33,16 @@ pub struct Place {
     pub(crate) address: Address,
     /// What every query begins with, percent-encoded.
     pub(crate) query: Option<String>,
-    /// The cloud's region, where that is known.
+    /// The cloud's region or location, for clouds that have it in their paths too.
     pub(crate) region: Option<String>,
+    /// The cloud's project that the operator wrote.
+    pub(crate) project: Option<String>,
 }
 
 impl Place {
     /// A place that is known by its address alone.
     pub(crate) fn at(address: Address) -> Self {
-        Self { address, query: None, region: None }
+        Self { address, query: None, region: None, project: None }
     }
 
     /// The path under which the provider's paths are for this ask, without trailing slash.

@@ -3,13 +3,16 @@
 use std::{fmt, time::SystemTime};
 
 use http::HeaderMap;
-use lockgate_protocol::ir::{Fault, Losses};
+use lockgate_protocol::{
+    forms::{self, Form},
+    ir::{Fault, Losses},
+};
 
 use crate::{
     address::SiteError,
     classify,
     environment::Environment,
-    exchange::{Ask, Outbound, Prepared, Reply},
+    exchange::{Ask, Outbound, Prepared, Reply, Talk},
     pass::Pass,
     place::{Place, Wish},
 };
@@ -23,6 +26,16 @@ pub trait Provider: Sync {
 
     /// The dialects it speaks, the one to translate to first.
     fn speaks(&self) -> &'static [&'static str];
+
+    /// Those of them in which it serves `model`, the one to translate to first, where that depends on the model.
+    fn speaks_for(&self, _model: &str) -> Option<&'static [&'static str]> {
+        None
+    }
+
+    /// The form in which it takes such a body, where it does not take the dialect as it is.
+    fn form(&self, _pass: &Pass, _talk: &Talk<'_>) -> &'static dyn Form {
+        forms::PLAIN
+    }
 
     /// Headers that every request carries unless the client or the operator has them: names in lower case.
     fn usual_headers(&self) -> &'static [(&'static str, &'static str)] {

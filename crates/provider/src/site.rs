@@ -3,11 +3,14 @@
 use std::time::SystemTime;
 
 use http::{HeaderMap, header::AUTHORIZATION};
-use lockgate_protocol::ir::{Fault, Losses};
+use lockgate_protocol::{
+    forms::Form,
+    ir::{Fault, Losses},
+};
 
 use crate::{
     address::{Address, SiteError},
-    exchange::{Ask, Outbound, Prepared, Reply},
+    exchange::{Ask, Outbound, Prepared, Reply, Talk},
     headers::OperatorHeaders,
     kind::Kind,
     pass::{Pass, Proof, Terms, secret_value},
@@ -64,8 +67,15 @@ impl Site {
             }
             Proof::Key(_) | Proof::Nothing => {}
         }
+        for (name, value) in &terms.headers {
+            // What the operator wrote stands.
+            if !map.contains_key(name) {
+                map.insert(name, secret_value(value)?);
+            }
+        }
         let address = terms.base_url.as_deref().map(Address::parse).transpose()?;
-        Ok(Pass { headers: map, copied, keys, address, project: terms.project.clone() })
+        let project = terms.project.clone().or_else(|| self.place.project.clone());
+        Ok(Pass { headers: map, copied, keys, address, project, form: terms.form })
     }
 
     /// Says where one request goes and which headers it carries.
@@ -79,6 +89,11 @@ impl Site {
     /// Takes out of a request's headers what the provider would refuse it for, and names it.
     pub fn screen(&self, headers: &mut HeaderMap, losses: &mut Losses) {
         self.kind.provider.screen(headers, losses);
+    }
+
+    /// The form in which the provider takes such a body from whoever shows `pass`.
+    pub fn form(&self, pass: &Pass, talk: &Talk<'_>) -> &'static dyn Form {
+        self.kind.provider.form(pass, talk)
     }
 
     /// Signs a request that is ready to leave, where the provider wants that. Nothing may change it afterwards.

@@ -19,6 +19,11 @@ pub struct Auth {
     pub client_secret: Option<Secret>,
     /// The directory that the client is registered in (Entra).
     pub tenant_id: Option<String>,
+    /// The project that this account is billed to, where it is not the provider's (Google).
+    pub project: Option<String>,
+    /// Which of the provider's APIs the account is used at: `public`, or `code-assist` as the Gemini CLI does (Gemini). By
+    /// default what its file is says so: a sign-in of the Gemini CLI is used at Code Assist, everything else is not.
+    pub api: Option<String>,
     /// What tokens are asked for, where that is not the provider's usual.
     pub scope: Option<String>,
     /// The name of the keys that requests are signed with (AWS).

@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use http::{HeaderMap, Request, Response, StatusCode, request::Parts};
 use hyper::body::Incoming;
-use lockgate_protocol::ir::{Fault, FaultKind};
+use lockgate_protocol::{
+    forms::{Dressing, Form},
+    ir::{Fault, FaultKind},
+};
 use lockgate_provider::{Ask, Pass};
 use lockgate_routing::{Course, Next};
 
@@ -126,10 +129,11 @@ impl Attempt<'_> {
                 credential.gauge.enter(self.asked.about_tokens(), clock::now()).map_err(full)?;
             let passes = &credential.passes;
             let pass = self.call.wait(passes.get()).await?;
-            let request = self.request(&mut way, &pass)?;
+            let form = self.deployment.provider.site.form(&pass, &way.talk(self.deployment));
+            let request = self.request(&mut way, &pass, form)?;
             self.allow(&way)?;
             let answer = self.send(request).await?;
-            match reply::judge(&mut self, &mut way, answer).await {
+            match reply::judge(&mut self, &mut way, form, answer).await {
                 Ok(begun) => {
                     self.call.losses = way.losses().clone();
                     return Ok((begun, pass));
@@ -140,7 +144,7 @@ impl Attempt<'_> {
                 }
                 Err(mut fault) => {
                     // The provider's own error body only means something to a client of its dialect.
-                    fault.body = fault.body.filter(|_| !way.is_across());
+                    fault.body = fault.body.filter(|body| !way.is_across() && form.keeps_error(body));
                     pass.conceal(&mut fault);
                     return Err(fault);
                 }
@@ -148,14 +152,21 @@ impl Attempt<'_> {
         }
     }
 
-    /// The request on its way, addressed and signed.
-    fn request(&self, way: &mut Way<'_>, pass: &Pass) -> Result<Request<RequestBody>, Fault> {
-        let outgoing = way.outgoing(self.deployment)?;
-        let prepared = self.deployment.provider.site.prepare(&Ask {
+    /// The request on its way: addressed, in its form, signed.
+    fn request(
+        &self,
+        way: &mut Way<'_>,
+        pass: &Pass,
+        form: &dyn Form,
+    ) -> Result<Request<RequestBody>, Fault> {
+        let outgoing = way.outgoing(self.deployment, form)?;
+        let site = &self.deployment.provider.site;
+        let prepared = site.prepare(&Ask {
             method: &outgoing.method,
             tail: &outgoing.tail,
             query: outgoing.query.as_deref(),
             model: &self.deployment.model,
+            stream: self.call.stream,
             pass,
         })?;
         let body = self.gateway.rules.apply(
@@ -163,25 +174,33 @@ impl Attempt<'_> {
                 asked: &self.asked.model,
                 model: &self.deployment.model,
                 from: self.asked.dialect.name(),
-                to: self.deployment.dialect_for(self.asked.dialect, self.asked.operation).name(),
+                to: way.talk(self.deployment).dialect,
                 provider: &self.deployment.provider.name,
                 headers: &self.head.headers,
             },
             outgoing.body,
         );
-        let mut request = Request::new(body);
+        let mut headers = prepared.headers;
+        headers::copied(pass.copied(), &self.head.headers, &mut headers);
+        if way.is_across() {
+            headers::translated(&mut headers);
+        } else {
+            headers::to_provider(self.asked.dialect, &self.head.headers, &mut headers);
+        }
+        site.screen(&mut headers, way.losses_mut());
+        headers::usual(site.kind().provider.usual_headers(), &mut headers);
+        let dressing = Dressing {
+            operation: way.talk(self.deployment).operation,
+            model: &self.deployment.model,
+            project: pass.project(),
+            id: &self.call.id,
+            headers: &mut headers,
+        };
+        let body = form.dress(body, dressing)?;
+        let mut request = Request::new(RequestBody::new(body));
         *request.method_mut() = outgoing.method;
         *request.uri_mut() = prepared.uri;
-        *request.headers_mut() = prepared.headers;
-        headers::copied(pass.copied(), &self.head.headers, request.headers_mut());
-        if way.is_across() {
-            headers::translated(request.headers_mut());
-        } else {
-            headers::to_provider(self.asked.dialect, &self.head.headers, request.headers_mut());
-        }
-        let site = &self.deployment.provider.site;
-        site.screen(request.headers_mut(), way.losses_mut());
-        headers::usual(site.kind().provider.usual_headers(), request.headers_mut());
+        *request.headers_mut() = headers;
         signed(site, pass, request)
     }
 

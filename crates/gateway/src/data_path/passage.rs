@@ -1,5 +1,6 @@
 //! How a stream passes from a provider to a client: watched on its way, or translated.
 
+mod dressed;
 mod noted;
 mod translated;
 mod watched;
@@ -9,6 +10,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use lockgate_protocol::ir::{Fault, FaultKind, Losses, Usage};
 
+pub(crate) use dressed::Dressed;
 pub(crate) use noted::Noted;
 pub(crate) use translated::Translated;
 pub(crate) use watched::Watched;

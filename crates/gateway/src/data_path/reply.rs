@@ -8,6 +8,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use lockgate_protocol::{
     dialect::Operation,
+    forms::Form,
     ir::{Fault, FaultKind},
 };
 use lockgate_provider::Reply;
@@ -16,7 +17,7 @@ use crate::{
     clock,
     data_path::{
         attempt::{Attempt, Begun},
-        passage::{Passage, Progress},
+        passage::{Dressed, Passage, Progress},
         way::Way,
     },
     fleet::Provider,
@@ -56,6 +57,7 @@ pub(crate) struct Events {
 pub(crate) async fn judge(
     attempt: &mut Attempt<'_>,
     way: &mut Way<'_>,
+    form: &'static dyn Form,
     reply: Response<Incoming>,
 ) -> Result<Begun, Fault> {
     let (head, body) = reply.into_parts();
@@ -65,11 +67,11 @@ pub(crate) async fn judge(
     let content = match Kind::of(&head.headers, attempt.asked.operation)? {
         Kind::Events => {
             let passage = way.passage().ok_or_else(unexpected)?;
-            events(attempt, passage, &head.headers, body).await?
+            events(attempt, dressed(form, passage), &head.headers, body).await?
         }
         Kind::Json => match way.array_passage() {
-            Some(passage) => events(attempt, passage, &head.headers, body).await?,
-            None => json(attempt, way, &head.headers, body).await?,
+            Some(passage) => events(attempt, dressed(form, passage), &head.headers, body).await?,
+            None => json(attempt, way, form, &head.headers, body).await?,
         },
         Kind::Opaque => opaque(attempt, body).await?,
     };
@@ -79,6 +81,8 @@ pub(crate) async fn judge(
             Content::Events(_) => way.stream_type().unwrap_or("text/event-stream"),
             Content::Whole(_) | Content::Bytes { .. } => "application/json",
         };
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    } else if let (Content::Events(_), Some(media_type)) = (&content, form.stream_type()) {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     }
     Ok(Begun { status: head.status, headers, content })
@@ -106,12 +110,14 @@ pub(crate) fn classified(provider: &Provider, status: u16, headers: &HeaderMap, 
 async fn json(
     attempt: &mut Attempt<'_>,
     way: &mut Way<'_>,
+    form: &dyn Form,
     headers: &HeaderMap,
     body: Incoming,
 ) -> Result<Content, Fault> {
     let left = attempt.left();
     let collected = tokio::time::timeout(left, collect(body, MAX_ANSWER));
     let body = attempt.call.wait(collected).await.unwrap_or_else(|_| Err(silent(left)))?;
+    let body = form.undress(body);
     match way.answer(body.clone())? {
         Some(answer) => {
             attempt.call.usage = answer.usage;
@@ -136,6 +142,14 @@ async fn opaque(attempt: &mut Attempt<'_>, mut body: Incoming) -> Result<Content
 /// The provider answers a request that asked for no answer of a model: a count, vectors.
 fn unexpected() -> Fault {
     Fault::new(FaultKind::Garbled, "the provider answers with a stream where there is none to expect")
+}
+
+/// The same passage for what the host wraps its stream in.
+fn dressed(form: &dyn Form, passage: Box<dyn Passage>) -> Box<dyn Passage> {
+    match form.stream() {
+        None => passage,
+        Some(undress) => Box::new(Dressed::new(undress, passage)),
+    }
 }
 
 /// Holds a stream back until something of the answer is there.

@@ -6,18 +6,20 @@ use bytes::Bytes;
 use http::Method;
 use lockgate_protocol::{
     codec::RequestHead,
+    dialect::Dialect,
     embedding::{self, EmbedRequest, Embedding},
     ir::{Fault, Losses, Usage},
 };
 
 use crate::{
-    body::RequestBody,
     data_path::way::{Outgoing, WholeAnswer},
     fleet::Deployment,
 };
 
 /// The client's request as it was understood.
 pub(crate) struct Vectors<'a> {
+    /// The provider's dialect.
+    pub(crate) dialect: &'static dyn Dialect,
     client: &'static dyn Embedding,
     upstream: &'static dyn Embedding,
     request: EmbedRequest<'a>,
@@ -29,13 +31,14 @@ pub(crate) struct Vectors<'a> {
 
 impl<'a> Vectors<'a> {
     pub(crate) fn new(
+        dialect: &'static dyn Dialect,
         client: &'static dyn Embedding,
         upstream: &'static dyn Embedding,
         head: RequestHead<'a>,
         body: &'a [u8],
     ) -> Result<Self, Fault> {
         let request = client.decode_request(head, body)?;
-        Ok(Self { client, upstream, request, path: head.path, losses: Losses::default() })
+        Ok(Self { dialect, client, upstream, request, path: head.path, losses: Losses::default() })
     }
 
     /// The request for `deployment`.
@@ -47,7 +50,7 @@ impl<'a> Vectors<'a> {
             method: Method::POST,
             tail: Cow::Owned(call.tail),
             query: call.query.map(Cow::Borrowed),
-            body: RequestBody::new(vec![encoded.body.into()]),
+            body: vec![encoded.body.into()],
         }
     }
 

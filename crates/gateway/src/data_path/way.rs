@@ -7,17 +7,17 @@ use http::Method;
 use lockgate_protocol::{
     codec::{Reply, RequestHead, Target},
     counting::{self, Counting},
-    dialect::{Answer, Operation},
+    dialect::{Answer, Dialect, Operation},
+    forms::Form,
     framing::Framing,
     ir::{Fault, FaultKind, Losses, Request, Text, Usage},
     splice::Edits,
     translate::Pair,
 };
-use lockgate_provider::StreamUsage;
+use lockgate_provider::{StreamUsage, Talk};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::{
-    body::RequestBody,
     data_path::{
         identify::Asked,
         passage::{Passage, Translated, Watched},
@@ -49,6 +49,8 @@ pub(crate) struct Same<'a> {
 /// The client's request as it was understood.
 pub(crate) struct Across<'a> {
     pair: Pair,
+    /// The provider's dialect.
+    dialect: &'static dyn Dialect,
     /// How the provider is asked, if it shall count the request and not answer it.
     counting: Option<&'static dyn Counting>,
     request: Request<'a>,
@@ -67,7 +69,8 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) method: Method,
     pub(crate) tail: Cow<'a, str>,
     pub(crate) query: Option<Cow<'a, str>>,
-    pub(crate) body: RequestBody,
+    /// The body, in pieces.
+    pub(crate) body: Vec<Bytes>,
 }
 
 /// A whole answer for the client.
@@ -102,7 +105,7 @@ impl<'a> Way<'a> {
         if let (Operation::Embed, Some(client), Some(upstream)) =
             (asked.operation, client.embedding(), upstream.embedding())
         {
-            let vectors = Vectors::new(client, upstream, head, asked.envelope.body())?;
+            let vectors = Vectors::new(dialect, client, upstream, head, asked.envelope.body())?;
             return Ok(Self::Vectors(Box::new(vectors)));
         }
         let (mut request, counting) = match asked.operation {
@@ -119,14 +122,29 @@ impl<'a> Way<'a> {
             None => Cow::Borrowed(asked.path.as_str()),
         };
         let (pair, losses) = (Pair::new(client, upstream), Losses::default());
-        let across = Across { pair, counting, request, proofs, losses, asked, path, seed, now };
+        let across = Across { pair, dialect, counting, request, proofs, losses, asked, path, seed, now };
         Ok(Self::Across(Box::new(across)))
     }
 
-    /// The request for `deployment`.
-    pub(crate) fn outgoing(&mut self, deployment: &Deployment) -> Result<Outgoing<'a>, Fault> {
+    /// The dialect that is spoken to the provider, and what is asked in it.
+    pub(crate) fn talk<'t>(&self, deployment: &'t Deployment) -> Talk<'t> {
+        let (dialect, operation) = match self {
+            Self::Same(Same { asked, .. }) => (asked.dialect, asked.operation),
+            Self::Across(across) if across.counting.is_some() => (across.dialect, Operation::CountTokens),
+            Self::Across(across) => (across.dialect, Operation::Generate),
+            Self::Vectors(vectors) => (vectors.dialect, Operation::Embed),
+        };
+        Talk { dialect: dialect.name(), operation, model: &deployment.model }
+    }
+
+    /// The request for `deployment`, before it is put into `form`.
+    pub(crate) fn outgoing(
+        &mut self,
+        deployment: &Deployment,
+        form: &dyn Form,
+    ) -> Result<Outgoing<'a>, Fault> {
         match self {
-            Self::Same(same) => same.outgoing(deployment),
+            Self::Same(same) => same.outgoing(deployment, form),
             Self::Across(across) => across.outgoing(deployment),
             Self::Vectors(vectors) => Ok(vectors.outgoing(deployment)),
         }
@@ -211,7 +229,7 @@ impl<'a> Way<'a> {
 const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':');
 
 impl<'a> Same<'a> {
-    fn outgoing(&mut self, deployment: &Deployment) -> Result<Outgoing<'a>, Fault> {
+    fn outgoing(&mut self, deployment: &Deployment, form: &dyn Form) -> Result<Outgoing<'a>, Fault> {
         let asked = self.asked;
         self.losses = Losses::default();
         let mut edits = Edits::default();
@@ -223,6 +241,7 @@ impl<'a> Same<'a> {
                 asked.dialect.rename_model(&asked.envelope, &deployment.model, &mut edits);
                 Cow::Owned(tail)
             }
+            None if !form.keeps_model() => Cow::Borrowed(asked.tail.as_str()),
             None => {
                 asked.envelope.set_model(&deployment.model, &mut edits);
                 Cow::Borrowed(asked.tail.as_str())
@@ -236,7 +255,7 @@ impl<'a> Same<'a> {
             method: asked.method.clone(),
             tail,
             query: asked.query.as_deref().map(Cow::Borrowed),
-            body: RequestBody::new(edits.apply(asked.envelope.body())),
+            body: edits.apply(asked.envelope.body()),
         })
     }
 }
@@ -263,7 +282,7 @@ impl<'a> Across<'a> {
             method: Method::POST,
             tail: Cow::Owned(call.tail),
             query: call.query.map(Cow::Borrowed),
-            body: RequestBody::new(vec![encoded.body.into()]),
+            body: vec![encoded.body.into()],
         })
     }
 

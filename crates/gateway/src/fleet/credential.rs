@@ -96,6 +96,7 @@ fn passes(
         auth: row.auth.as_ref(),
         region: site.region(),
         project: provider.project.as_deref(),
+        base_url: provider.base_url.as_deref(),
     };
     // An operator who writes the header that a proof goes into means that, and no machine's identity.
     let is_shown = |headers: &IndexMap<String, config::Secret>| {

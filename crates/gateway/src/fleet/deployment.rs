@@ -60,6 +60,6 @@ impl Deployment {
         client: &'static dyn Dialect,
         operation: Operation,
     ) -> &'static dyn Dialect {
-        self.provider.dialect_for(self.credential, client, operation)
+        self.provider.dialect_for(self.credential, &self.model, client, operation)
     }
 }

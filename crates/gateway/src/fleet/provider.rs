@@ -30,6 +30,8 @@ pub(crate) struct Provider {
     pub(super) pool: Pool,
     /// The dialects it speaks, the one to translate to first.
     speaks: Vec<&'static dyn Dialect>,
+    /// Whether the operator wrote them down, so that no model's own count.
+    is_written: bool,
     discovery: Discovery,
 }
 
@@ -91,6 +93,7 @@ impl Provider {
             pool: Pool::new(strategy(config::Strategy::default()), by_priority(ranked.collect())),
             discovery: Discovery::new(speaks.first().and_then(|dialect| list_tail(*dialect)), setting.tasks),
             speaks,
+            is_written: !provider.speaks.is_empty() || provider.wire_api.is_some(),
             site,
             credentials,
         })
@@ -100,14 +103,19 @@ impl Provider {
     pub(super) fn dialect_for(
         &self,
         credential: usize,
+        model: &str,
         client: &'static dyn Dialect,
         operation: Operation,
     ) -> &'static dyn Dialect {
         let own = self.credentials.get(credential).map(|row| &row.speaks).filter(|own| !own.is_empty());
-        let speaks = own.unwrap_or(&self.speaks);
-        let same = speaks.iter().find(|dialect| dialect.name() == client.name());
-        let able = || speaks.iter().find(|dialect| dialect.takes(operation));
-        same.or_else(able).or(speaks.first()).copied().unwrap_or(dialects::DEFAULT)
+        let is_written = self.is_written || own.is_some();
+        // Of a cloud that has models of several makers each is spoken to in its maker's dialect.
+        let of_model = self.site.kind().speaks_for(model).filter(|_| !is_written);
+        let fits = |dialect: &&dyn Dialect| of_model.is_none_or(|names| names.contains(&dialect.name()));
+        let speaks = || own.unwrap_or(&self.speaks).iter().copied().filter(fits);
+        let same = speaks().find(|dialect| dialect.name() == client.name());
+        let able = || speaks().find(|dialect| dialect.takes(operation));
+        same.or_else(able).or_else(|| speaks().next()).unwrap_or(dialects::DEFAULT)
     }
 
     /// The names of the models it lists itself, where nobody wrote down what it serves.

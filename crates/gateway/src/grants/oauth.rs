@@ -19,17 +19,21 @@ const LONGEST: usize = 200;
 
 /// A token as an endpoint gives it out. Its `Debug` would show it, so it has none.
 #[derive(Deserialize)]
-pub(super) struct Token {
+pub(crate) struct Token {
     pub(super) access_token: String,
     /// Seconds it counts from now on.
     #[serde(default)]
     pub(super) expires_in: Option<f64>,
     /// A new one, where the endpoint changes it with each use.
     #[serde(default)]
-    pub(super) refresh_token: Option<String>,
-    /// Where the account is served (Qwen).
+    pub(crate) refresh_token: Option<String>,
+    /// What says who signed in, and what the token is for, as credential files repeat it (Google).
     #[serde(default)]
-    pub(super) resource_url: Option<String>,
+    pub(super) id_token: Option<String>,
+    #[serde(default)]
+    pub(super) scope: Option<String>,
+    #[serde(default)]
+    pub(super) token_type: Option<String>,
 }
 
 /// Why an endpoint gives out none (RFC 6749, section 5.2).
@@ -41,7 +45,7 @@ struct Denial {
 }
 
 /// Asks the token endpoint at `url` with a form.
-pub(super) async fn token(host: &Host, url: &str, fields: &[(&str, &str)]) -> Result<Token, Refusal> {
+pub(crate) async fn token(host: &Host, url: &str, fields: &[(&str, &str)]) -> Result<Token, Refusal> {
     let request = Request::builder()
         .method(Method::POST)
         .uri(url)

@@ -4,7 +4,8 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "a test that cannot go on should stop"
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on should stop, and signs with the real time"
 )]
 
 mod anthropic;
@@ -12,6 +13,7 @@ mod bedrock;
 mod control;
 mod faults;
 mod gemini;
+mod google;
 mod leaving;
 mod ollama;
 mod pace;

@@ -6,6 +6,7 @@ mod bedrock;
 mod continuity;
 mod corpus;
 mod custom_tools;
+mod forms;
 mod gemini;
 mod matrix;
 mod ollama;

@@ -71,7 +71,7 @@ fn sites() -> Vec<Site> {
 #[track_caller]
 fn check_refused(site: &Site, tail: &str, model: &str, query: Option<&str>) {
     let pass = crate::pass(&site, Some("k"), &[]).expect("a pass");
-    let ask = Ask { method: &Method::POST, tail, query, model, pass: &pass };
+    let ask = Ask { method: &Method::POST, tail, query, model, stream: false, pass: &pass };
     match site.prepare(&ask) {
         Ok(prepared) => panic!("{tail:?} {model:?} {query:?} became {}", prepared.uri),
         Err(fault) => assert_eq!(fault.kind, FaultKind::BadRequest),
@@ -93,7 +93,7 @@ fn what_climbs_or_hides_is_refused() {
 fn odd_names_are_encoded_and_escapes_kept() {
     let check = |site: &Site, tail: &str, model: &str, expected: &str| {
         let pass = crate::pass(&site, Some("k"), &[]).expect("a pass");
-        let ask = Ask { method: &Method::POST, tail, query: None, model, pass: &pass };
+        let ask = Ask { method: &Method::POST, tail, query: None, model, stream: false, pass: &pass };
         assert_eq!(site.prepare(&ask).expect("prepared").uri.path(), expected);
     };
     let sites = sites();
@@ -114,11 +114,11 @@ proptest! {
         for site in &sites() {
             let pass = crate::pass(&site, Some("k"), &[]).expect("a pass");
             let usual = site.prepare(&Ask {
-                method: &Method::POST, tail: "/x", query: None, model: "m", pass: &pass,
+                method: &Method::POST, tail: "/x", query: None, model: "m", stream: false, pass: &pass,
             }).expect("prepared").uri;
             let prefix = usual.path().strip_suffix("x").expect("the tail");
             for tail in [tail.as_str(), odd.as_str(), "/chat/completions"] {
-                let ask = Ask { method: &Method::POST, tail, query: None, model: &model, pass: &pass };
+                let ask = Ask { method: &Method::POST, tail, query: None, model: &model, stream: false, pass: &pass };
                 let Ok(prepared) = site.prepare(&ask) else { continue };
                 prop_assert_eq!(prepared.uri.authority(), usual.authority());
                 prop_assert_eq!(prepared.uri.scheme(), usual.scheme());

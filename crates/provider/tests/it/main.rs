@@ -7,6 +7,7 @@
 )]
 
 mod classify;
+mod clouds;
 mod corpus;
 mod hostile;
 mod prepare;

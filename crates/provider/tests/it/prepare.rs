@@ -25,7 +25,7 @@ fn check(name: &str, rows: &[Row]) {
         let site = crate::site(kind, *base_url, *api_version, &[]).expect("a site");
         let pass = crate::pass(&site, Some("k-1"), &[]).expect("a pass");
         for (method, tail) in TAILS {
-            let ask = Ask { method, tail, query: None, model: "gpt 4o", pass: &pass };
+            let ask = Ask { method, tail, query: None, model: "gpt 4o", stream: false, pass: &pass };
             let prepared = site.prepare(&ask).expect("prepared");
             let _ = writeln!(golden, "  {method} {}", prepared.uri);
             assert!(prepared.headers.values().all(http::HeaderValue::is_sensitive));
@@ -41,7 +41,8 @@ fn check(name: &str, rows: &[Row]) {
 
 fn credential_headers(site: &Site) -> Vec<(String, String)> {
     let pass = crate::pass(&site, Some("k-1"), &[]).expect("a pass");
-    let ask = Ask { method: &Method::GET, tail: "/models", query: None, model: "", pass: &pass };
+    let ask =
+        Ask { method: &Method::GET, tail: "/models", query: None, model: "", stream: false, pass: &pass };
     let prepared = site.prepare(&ask).expect("prepared");
     let text = |value: &http::HeaderValue| value.to_str().expect("text").to_owned();
     prepared.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect()
@@ -109,7 +110,14 @@ fn openai_compatible() {
 fn a_query_follows_and_the_operators_part_of_it_stands() {
     let check = |site: &Site, query: &str, expected: &str| {
         let pass = crate::pass(&site, Some("k"), &[]).expect("a pass");
-        let ask = Ask { method: &Method::GET, tail: "/files", query: Some(query), model: "m", pass: &pass };
+        let ask = Ask {
+            method: &Method::GET,
+            tail: "/files",
+            query: Some(query),
+            model: "m",
+            stream: false,
+            pass: &pass,
+        };
         assert_eq!(site.prepare(&ask).expect("prepared").uri.to_string(), expected);
     };
     let openai = crate::site("openai", None, None, &[]).expect("a site");
@@ -127,7 +135,14 @@ fn the_operators_headers_go_along_and_the_key_wins() {
     let site = crate::site("openai", None, None, &[pair("X-Team", "a"), pair("authorization", "theirs")])
         .expect("a site");
     let pass = crate::pass(&site, Some("k"), &[pair("x-team", "b")]).expect("a pass");
-    let ask = Ask { method: &Method::POST, tail: "/responses", query: None, model: "m", pass: &pass };
+    let ask = Ask {
+        method: &Method::POST,
+        tail: "/responses",
+        query: None,
+        model: "m",
+        stream: false,
+        pass: &pass,
+    };
     let headers = site.prepare(&ask).expect("prepared").headers;
     assert_eq!(headers.len(), 2);
     assert_eq!(headers["x-team"], "b");

@@ -5,7 +5,7 @@ use super::*;
 #[track_caller]
 fn check(words: Value, region: Option<&str>, expected: &str) {
     let auth: Auth = serde_json::from_value(words).expect("words");
-    let wish = Wish { kind: "bedrock", auth: Some(&auth), region, project: None };
+    let wish = Wish { kind: "bedrock", auth: Some(&auth), region, project: None, base_url: None };
     match make(&wish).expect("meant") {
         Err(why) => assert!(why.contains(expected), "{why}"),
         Ok(grant) => {
