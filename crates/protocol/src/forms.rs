@@ -4,6 +4,7 @@
 //! between everything is the dialect itself, so that no codec and no watch knows of hosts.
 
 mod code_assist;
+mod invoke_model;
 mod raw_predict;
 
 use std::fmt;
@@ -112,11 +113,13 @@ impl Form for Plain {
 pub const PLAIN: &dyn Form = &Plain;
 /// An envelope around request and answer, with the model and the project outside.
 pub const CODE_ASSIST: &dyn Form = &code_assist::CodeAssist;
+/// The model in the path, version and betas in the body, streams in frames.
+pub const INVOKE_MODEL: &dyn Form = &invoke_model::InvokeModel;
 /// The model in the path, the version in the body.
 pub const RAW_PREDICT: &dyn Form = &raw_predict::RawPredict;
 
 /// Every form, the usual one first.
-pub const FORMS: &[&dyn Form] = &[PLAIN, CODE_ASSIST, RAW_PREDICT];
+pub const FORMS: &[&dyn Form] = &[PLAIN, CODE_ASSIST, INVOKE_MODEL, RAW_PREDICT];
 
 /// The body in one piece; only several pieces are copied.
 fn joined(mut pieces: Vec<Bytes>) -> Bytes {

@@ -21,6 +21,7 @@ mod failover;
 mod google;
 mod head;
 mod house;
+mod invoke;
 mod local;
 mod login;
 mod matrix;

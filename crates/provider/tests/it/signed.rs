@@ -10,7 +10,14 @@ use lockgate_provider::{Ask, Outbound, Proof, SigningKeys, Site, Terms, Wish};
 fn headers(site: &Site, proof: &Proof) -> HeaderMap {
     let pass = site.pass(proof, &Terms::default(), &[]).expect("a pass");
     let (method, tail) = (Method::POST, "/model/x/converse");
-    let ask = Ask { method: &method, tail, query: None, model: "us.anthropic.claude-v1:0", pass: &pass };
+    let ask = Ask {
+        method: &method,
+        tail,
+        query: None,
+        model: "us.anthropic.claude-v1:0",
+        stream: false,
+        pass: &pass,
+    };
     let mut prepared = site.prepare(&ask).expect("prepared");
     let body = [Bytes::from_static(b"{}")];
     let headers = &mut prepared.headers;

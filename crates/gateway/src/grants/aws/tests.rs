@@ -93,7 +93,13 @@ impl World {
             let path = if *name == "sts" { "/sts" } else { "" };
             auth.endpoints.insert((*name).to_owned(), format!("{}{path}", self.aws()));
         }
-        let wish = Wish { kind: "bedrock", auth: Some(&auth), region: Some("eu-west-1"), project: None, base_url: None };
+        let wish = Wish {
+            kind: "bedrock",
+            auth: Some(&auth),
+            region: Some("eu-west-1"),
+            project: None,
+            base_url: None,
+        };
         make(&wish).expect("meant").expect("a grant")
     }
 

@@ -1,7 +1,8 @@
-//! Amazon Bedrock's Converse and ConverseStream: which path does what, and what every call must have.
+//! Amazon Bedrock's Converse, ConverseStream and InvokeModel: which path does what, and what every call must have.
 
 mod content;
 mod error;
+mod invoke;
 mod message;
 mod models;
 mod order;
@@ -34,6 +35,8 @@ enum Verb {
     Converse,
     Stream,
     CountTokens,
+    Invoke,
+    InvokeStream,
 }
 
 /// A JSON object.
@@ -56,7 +59,10 @@ impl Dialect for Bedrock {
         stream::exception()
     }
 
-    fn malformed_event(&self, _: &Call<'_>) -> Bytes {
+    fn malformed_event(&self, call: &Call<'_>) -> Bytes {
+        if call.path.ends_with("/invoke-with-response-stream") {
+            return invoke::malformed();
+        }
         stream::malformed()
     }
 }
@@ -68,6 +74,8 @@ fn answer(call: &Call<'_>) -> Answered {
         Some((id, "converse")) => (id, Verb::Converse),
         Some((id, "converse-stream")) => (id, Verb::Stream),
         Some((id, "count-tokens")) => (id, Verb::CountTokens),
+        Some((id, "invoke")) => (id, Verb::Invoke),
+        Some((id, "invoke-with-response-stream")) => (id, Verb::InvokeStream),
         _ => return Err(ApiError::unknown_operation()),
     };
     if call.method != Method::POST {
@@ -84,8 +92,12 @@ fn answer(call: &Call<'_>) -> Answered {
         Err(refused) => return Err(refused),
     };
     let body = json(call)?;
-    if verb == Verb::CountTokens {
-        return count(call, &id, &model, &body);
+    match verb {
+        Verb::CountTokens => return count(call, &id, &model, &body),
+        Verb::Invoke | Verb::InvokeStream => {
+            return invoke::answer(call, &id, verb == Verb::InvokeStream, body);
+        }
+        Verb::Converse | Verb::Stream => {}
     }
     if call.strict {
         tables::check(&body)?;

@@ -58,6 +58,18 @@ const NOVA: Model = Model { maker: Maker::Nova, max_output: 10_000, caches: true
 const NOVA_2: Model = Model { max_output: 65_535, profile_only: true, ..NOVA };
 const TITAN: Model = Model { max_output: 8192, alternates: false, tools: false, ..OTHER };
 
+/// Whether a model takes the Messages API: Anthropic's, and what stands for anybody's.
+pub(super) fn is_claude(id: &str) -> bool {
+    id.contains("anthropic.") || find(id) == Ok(ANYTHING)
+}
+
+/// The maker's own name of a model: without the front that says whose it is, and without the version behind.
+pub(super) fn makers_name(id: &str) -> String {
+    let name = id.rsplit_once("anthropic.").map_or(id, |(_, name)| name);
+    let name = name.split_once(':').map_or(name, |(name, _)| name);
+    name.strip_suffix("-v1").or_else(|| name.strip_suffix("-v2")).unwrap_or(name).to_owned()
+}
+
 /// What every name that starts with `mock-`, and every resource of an account, is.
 pub(super) const ANYTHING: Model = Model { maker: Maker::Anyone, max_output: 200_000, caches: true, ..OTHER };
 

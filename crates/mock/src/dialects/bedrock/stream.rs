@@ -77,9 +77,17 @@ struct Failure<'a> {
     original_status_code: u16,
 }
 
+/// The media type of streams.
+pub(super) const CONTENT_TYPE: &str = "application/vnd.amazon.eventstream";
+
+/// A chunk of InvokeModel's stream, whose inside is base64.
+pub(super) fn chunk(inside: &str) -> Bytes {
+    event("chunk", |payload| write_json(payload, &serde_json::json!({ "bytes": inside, "p": "abcd" })))
+}
+
 /// The stream.
 pub(super) fn reply(message: Message) -> Reply {
-    Reply::frames("application/vnd.amazon.eventstream", frames(Arc::new(message)))
+    Reply::frames(CONTENT_TYPE, frames(Arc::new(message)))
 }
 
 /// A failure in the middle, the one that only streams have.

@@ -3,12 +3,15 @@
 use std::time::SystemTime;
 
 use http::HeaderMap;
-use lockgate_protocol::ir::{Fault, FaultKind, Losses};
+use lockgate_protocol::{
+    forms::{self, Form},
+    ir::{Fault, FaultKind, Losses},
+};
 
 use crate::{
     address::{Address, SiteError},
     environment::Environment,
-    exchange::{Ask, Outbound, Prepared},
+    exchange::{Ask, Outbound, Prepared, Talk},
     pass::Pass,
     path,
     place::{Place, Wish, bad_path},
@@ -26,7 +29,19 @@ impl Provider for Bedrock {
     }
 
     fn speaks(&self) -> &'static [&'static str] {
-        &["bedrock"]
+        &["bedrock", "anthropic"]
+    }
+
+    /// Models of one maker are asked in that maker's own dialect too, by InvokeModel.
+    fn speaks_for(&self, model: &str) -> Option<&'static [&'static str]> {
+        Some(if is_claude(model) { self.speaks() } else { &["bedrock"] })
+    }
+
+    fn form(&self, _: &Pass, talk: &Talk<'_>) -> &'static dyn Form {
+        match talk.dialect {
+            "anthropic" => forms::INVOKE_MODEL,
+            _ => forms::PLAIN,
+        }
     }
 
     /// The variables of AWS's SDKs; a key that is shown as it is goes before all that requests could be signed with.
@@ -69,17 +84,23 @@ impl Provider for Bedrock {
 
     /// `/model/{id}/{verb}`: ids have colons and, as ARNs, slashes, which are encoded here and nowhere else.
     fn prepare(&self, place: &Place, ask: &Ask<'_>) -> Result<Prepared, Fault> {
-        let verb = ask.tail.rsplit('/').next().unwrap_or_default();
-        if !ask.tail.starts_with("/model/") || !VERBS.contains(&verb) {
+        let verb = match ask.tail {
+            "/messages" if ask.stream => "invoke-with-response-stream",
+            "/messages" => "invoke",
+            "/messages/count_tokens" => "count-tokens",
+            tail => tail.rsplit('/').next().unwrap_or_default(),
+        };
+        let is_hosted = ask.tail.starts_with("/messages");
+        if !is_hosted && !ask.tail.starts_with("/model/") || !VERBS.contains(&verb) {
             return flat(place, ask);
         }
         let mut prefix = String::with_capacity(place.path_size(ask) + 16);
         prefix.push_str(place.prefix(ask));
         prefix.push_str("/model");
         path::push_id(&mut prefix, ask.model).map_err(|why| bad_path("model", why))?;
-        let ask =
-            Ask { tail: ask.tail.rsplit_once('/').map_or("", |(front, _)| &ask.tail[front.len()..]), ..*ask };
-        place.prepare_under(prefix, &ask)
+        let tail = format!("/{verb}");
+        let query = ask.query.filter(|_| !is_hosted);
+        place.prepare_under(prefix, &Ask { tail: &tail, query, ..*ask })
     }
 
     fn sign(
@@ -107,6 +128,12 @@ const SERVICE: &str = "bedrock";
 /// The paths behind a model.
 const VERBS: &[&str] =
     &["converse", "converse-stream", "invoke", "invoke-with-response-stream", "count-tokens"];
+
+/// Whether InvokeModel takes the messages of Claude's maker for a model: `anthropic.claude-...`, also behind a region's or a
+/// profile's name. What an ARN of one's own stands for nobody can tell.
+fn is_claude(model: &str) -> bool {
+    model.split(['.', '/', ':']).any(|part| part == "anthropic")
+}
 
 /// The region in a host of the service's own: `bedrock-runtime.eu-central-1.amazonaws.com`, `-fips`, and private ones
 /// such as `vpce-1.bedrock-runtime.us-east-1.vpce.amazonaws.com`.

@@ -10,7 +10,7 @@ mod publisher;
 use http::HeaderMap;
 use lockgate_protocol::{
     forms::{self, Form},
-    ir::{Fault, FaultKind},
+    ir::{Fault, FaultKind, Losses},
 };
 
 use self::publisher::Publisher;
@@ -22,6 +22,7 @@ use crate::{
     path,
     place::{Place, Wish, bad_path},
     provider::Provider,
+    providers::anthropic::betas::{self, Host},
     providers::openai::no_api_version,
 };
 
@@ -76,6 +77,11 @@ impl Provider for Vertex {
     fn authorise(&self, secret: &str, headers: &mut HeaderMap) -> Result<(), SiteError> {
         headers.insert(gemini::API_KEY, secret_value(secret)?);
         Ok(())
+    }
+
+    /// Only requests of the dialect that has betas bring some.
+    fn screen(&self, headers: &mut HeaderMap, losses: &mut Losses) {
+        betas::screen(Host::RawPredict, headers, losses);
     }
 
     fn prepare(&self, place: &Place, ask: &Ask<'_>) -> Result<Prepared, Fault> {

@@ -45,7 +45,7 @@ fn addresses() {
     let body = with(&json!({})).to_string();
     let sent = |method: Method, path: &str| send(&method, path, &headers("Bearer k"), body.as_bytes(), true);
     for (method, path) in [
-        (Method::POST, "/model/mock-1/invoke"),
+        (Method::POST, "/model/mock-1/invoke-model"),
         (Method::POST, "/model/mock-1"),
         (Method::GET, "/model/mock-1/converse"),
     ] {
