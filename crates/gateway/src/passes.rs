@@ -224,6 +224,7 @@ mod tests {
         asked: AtomicUsize,
         is_down: std::sync::atomic::AtomicBool,
         clock: Clock,
+        clients: TaskTracker,
     }
 
     /// A clock of one test, in seconds. `Renewed` takes a plain function, so each test has a slot of its own.
@@ -284,7 +285,7 @@ mod tests {
         let (endpoint, renewed) = renewed(0);
         let all = (0..100).map(|_| {
             let renewed = Arc::clone(&renewed);
-            tokio::spawn(async move { renewed.get().await.expect("a pass") })
+            endpoint.clients.spawn(async move { renewed.get().await.expect("a pass") })
         });
         let all = futures_util::future::join_all(all.collect::<Vec<_>>()).await;
         let first = all[0].as_ref().expect("done");

@@ -70,7 +70,7 @@ fn sites() -> Vec<Site> {
 
 #[track_caller]
 fn check_refused(site: &Site, tail: &str, model: &str, query: Option<&str>) {
-    let pass = crate::pass(&site, Some("k"), &[]).expect("a pass");
+    let pass = crate::pass(site, Some("k"), &[]).expect("a pass");
     let ask = Ask { method: &Method::POST, tail, query, model, stream: false, pass: &pass };
     match site.prepare(&ask) {
         Ok(prepared) => panic!("{tail:?} {model:?} {query:?} became {}", prepared.uri),
@@ -92,7 +92,7 @@ fn what_climbs_or_hides_is_refused() {
 #[test]
 fn odd_names_are_encoded_and_escapes_kept() {
     let check = |site: &Site, tail: &str, model: &str, expected: &str| {
-        let pass = crate::pass(&site, Some("k"), &[]).expect("a pass");
+        let pass = crate::pass(site, Some("k"), &[]).expect("a pass");
         let ask = Ask { method: &Method::POST, tail, query: None, model, stream: false, pass: &pass };
         assert_eq!(site.prepare(&ask).expect("prepared").uri.path(), expected);
     };
@@ -112,7 +112,7 @@ proptest! {
     #[test]
     fn host_and_prefix_stand(tail in "/.{0,40}", odd in "/[a-z./%\\\\;@?#:]{0,20}", model in ".{0,20}") {
         for site in &sites() {
-            let pass = crate::pass(&site, Some("k"), &[]).expect("a pass");
+            let pass = crate::pass(site, Some("k"), &[]).expect("a pass");
             let usual = site.prepare(&Ask {
                 method: &Method::POST, tail: "/x", query: None, model: "m", stream: false, pass: &pass,
             }).expect("prepared").uri;

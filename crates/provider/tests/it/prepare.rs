@@ -40,7 +40,7 @@ fn check(name: &str, rows: &[Row]) {
 }
 
 fn credential_headers(site: &Site) -> Vec<(String, String)> {
-    let pass = crate::pass(&site, Some("k-1"), &[]).expect("a pass");
+    let pass = crate::pass(site, Some("k-1"), &[]).expect("a pass");
     let ask =
         Ask { method: &Method::GET, tail: "/models", query: None, model: "", stream: false, pass: &pass };
     let prepared = site.prepare(&ask).expect("prepared");
@@ -109,7 +109,7 @@ fn openai_compatible() {
 #[test]
 fn a_query_follows_and_the_operators_part_of_it_stands() {
     let check = |site: &Site, query: &str, expected: &str| {
-        let pass = crate::pass(&site, Some("k"), &[]).expect("a pass");
+        let pass = crate::pass(site, Some("k"), &[]).expect("a pass");
         let ask = Ask {
             method: &Method::GET,
             tail: "/files",
