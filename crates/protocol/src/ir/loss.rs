@@ -45,6 +45,18 @@ impl Losses {
         self.list.retain(|loss| !loss.path.ends_with("signature"));
     }
 
+    /// Spells the losses anew: `spelled` gives the new text of a path or a reason where there is one.
+    pub fn respell(&mut self, spelled: &dyn Fn(&str) -> Option<String>) {
+        for loss in &mut self.list {
+            if let Some(path) = spelled(&loss.path) {
+                loss.path = path;
+            }
+            if let Some(reason) = spelled(&loss.reason) {
+                loss.reason = reason.into();
+            }
+        }
+    }
+
     /// True if nothing was lost.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()

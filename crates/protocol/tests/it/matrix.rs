@@ -7,6 +7,7 @@ use lockgate_protocol::{
 
 mod answers;
 mod cases;
+mod cloaked;
 mod counts;
 mod differ;
 mod fold;
