@@ -37,8 +37,9 @@ pub use quote::Quote;
 pub use secret::Secret;
 pub use target::Target;
 pub use types::{
-    Access, Auth, ClientKey, Config, Credential, FilterRule, Log, LogFormat, LogLevel, Match, Model, OnLoss,
-    Provider, Retry, RetryOverride, Rules, Served, Server, SetRule, Strategy, Timeouts, Tls, WireApi,
+    Access, Auth, ClientKey, Cloak, CloakMode, CloakPlace, CloakSystem, CloakUser, Config, Credential,
+    FilterRule, Log, LogFormat, LogLevel, Match, Model, OnLoss, Provider, Retry, RetryOverride, Rules,
+    Served, Server, SetRule, Strategy, Timeouts, Tls, WireApi,
 };
 
 use finding::Findings;

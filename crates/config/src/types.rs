@@ -1,6 +1,7 @@
 //! The config file as types: each field's doc comment is its description in the schema and in the errors.
 
 mod auth;
+mod cloak;
 mod provider;
 mod rules;
 mod served;
@@ -19,6 +20,7 @@ use crate::target::Target;
 use crate::units;
 
 pub use auth::Auth;
+pub use cloak::{Cloak, CloakMode, CloakPlace, CloakSystem, CloakUser};
 pub use provider::{Credential, Provider, Timeouts, WireApi};
 pub use rules::{FilterRule, Match, Rules, SetRule};
 pub use served::Served;
@@ -44,6 +46,8 @@ pub struct Config {
     pub proxy: Option<Secret>,
     /// What is changed in the bodies that go to providers.
     pub rules: Rules,
+    /// How requests are made uniform before they leave, to every provider that says nothing else.
+    pub cloak: Option<Cloak>,
     /// What the gateway writes about itself.
     pub log: Log,
 }

@@ -3,6 +3,7 @@
 //! It runs on the parts whose shape is right. Whether something is there at all is asked of the tree,
 //! so that a part that was left out for another error is not reported as missing.
 
+mod cloak;
 mod rules;
 
 use std::collections::HashMap;
@@ -29,6 +30,7 @@ pub(crate) fn validate(config: &Config, root: &Node, findings: &mut Findings) {
         Validator { root, providers: by_name("providers"), models: by_name("models"), findings };
     validator.access(config);
     validator.proxy(config.proxy.as_ref(), root.get("proxy"), "proxy");
+    validator.cloak(config.cloak.as_ref(), root.get("cloak"), "cloak");
     for (name, provider) in &config.providers {
         validator.provider(name, provider);
     }
@@ -169,6 +171,7 @@ impl<'a> Validator<'a> {
         if let Some(tls) = &provider.tls {
             self.tls(tls, node.get("tls"), &format!("{path}.tls"));
         }
+        self.cloak(provider.cloak.as_ref(), node.get("cloak"), &format!("{path}.cloak"));
         for (index, credential) in provider.credentials.iter().enumerate() {
             self.credential(
                 credential,
@@ -196,6 +199,7 @@ impl<'a> Validator<'a> {
         self.auth(credential.auth.as_ref(), field(node, "auth"), &format!("{path}.auth"));
         self.headers(&credential.headers, field(node, "headers"), &format!("{path}.headers"));
         self.proxy(credential.proxy.as_ref(), field(node, "proxy"), &format!("{path}.proxy"));
+        self.cloak(credential.cloak.as_ref(), field(node, "cloak"), &format!("{path}.cloak"));
         self.dialects(&credential.speaks, field(node, "speaks"), &format!("{path}.speaks"));
         self.one_dialect(credential.wire_api, &credential.speaks, node, path);
         let offer = Offer {

@@ -80,6 +80,22 @@ pub fn header_fault(name: &str, value: &str) -> Option<&'static str> {
     name_of(name).err().or_else(value_fault)
 }
 
+/// A header with a value of the operator's own, marked sensitive.
+///
+/// # Errors
+/// What is wrong with it, as the end of a sentence.
+pub fn fixed_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), &'static str> {
+    let name = name_of(name)?;
+    match read(value) {
+        Value::Text(text) => {
+            let mut value = value_of(text)?;
+            value.set_sensitive(true);
+            Ok((name, value))
+        }
+        Value::OfClient(_) => Err("would copy a header of the client's, which a cloak keeps back"),
+    }
+}
+
 /// `$Name` is the client's header; a text that begins with `$` is written with two of them.
 fn read(value: &str) -> Value<'_> {
     match value.strip_prefix('$') {

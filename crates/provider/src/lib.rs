@@ -26,7 +26,7 @@ mod site;
 pub use address::SiteError;
 pub use environment::Environment;
 pub use exchange::{Ask, Outbound, Prepared, Reply, Talk};
-pub use headers::header_fault;
+pub use headers::{fixed_header, header_fault};
 pub use kind::Kind;
 pub use pass::{Pass, Proof, SigningKeys, Terms};
 pub use place::{Place, Wish};

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::Secret;
 use crate::target::one;
-use crate::types::{Auth, Served, Tls};
+use crate::types::{Auth, Cloak, Served, Tls};
 use crate::units;
 
 /// A place that answers: a kind, a URL, and the keys for it.
@@ -47,6 +47,9 @@ pub struct Provider {
     /// How TLS is done, where the public roots are not enough.
     #[serde(default)]
     pub tls: Option<Tls>,
+    /// How requests to this provider are made uniform before they leave, in place of the top-level `cloak`.
+    #[serde(default)]
+    pub cloak: Option<Cloak>,
     /// The dialects it speaks, the one to translate to first, where that is not what its kind says.
     #[serde(default)]
     pub speaks: Vec<String>,
@@ -136,6 +139,9 @@ pub struct Credential {
     /// What it is given less or more time for than the model's `retry` says.
     #[serde(default)]
     pub timeouts: Option<Timeouts>,
+    /// How requests that use this credential are made uniform before they leave, in place of the provider's `cloak`.
+    #[serde(default)]
+    pub cloak: Option<Cloak>,
 }
 
 /// One of OpenAI's two APIs.
@@ -197,6 +203,7 @@ impl Provider {
             headers: IndexMap::new(),
             proxy: None,
             tls: None,
+            cloak: None,
             wire_api: None,
             models: Vec::new(),
             exclude: Vec::new(),
@@ -229,6 +236,7 @@ impl Default for Credential {
             speaks: Vec::new(),
             wire_api: None,
             timeouts: None,
+            cloak: None,
         }
     }
 }
