@@ -79,7 +79,7 @@ async fn live(gateway: &Arc<Gateway>, call: &mut Call, request: Request<Incoming
     // plan: the deployments of the model, in the order of asking.
     let plan = gateway.fleet.plan(&asked.model).await?;
     let plan = match &chain {
-        Some(chain) => chain.narrow(&asked, plan)?,
+        Some(chain) => chain.narrow(&asked, &head.headers, plan)?,
         None => plan,
     };
 
@@ -103,7 +103,7 @@ async fn live(gateway: &Arc<Gateway>, call: &mut Call, request: Request<Incoming
         },
     };
     let committed = match chain {
-        Some(chain) => chain.note(&asked, committed),
+        Some(chain) => chain.note(&asked, &head.headers, committed),
         None => committed,
     };
 

@@ -1,5 +1,6 @@
 //! What the config stands for at run time: sites, credentials, and the deployments behind each model name.
 
+mod cloak;
 mod credential;
 mod deployment;
 mod offer;
@@ -22,10 +23,12 @@ use lockgate_routing::{Member, Policy, Pool};
 use tokio_util::task::TaskTracker;
 
 use crate::upstream::Exits;
+use cloak::Cloaks;
 use credential::{NamedCredential, Setting};
 use offer::Offer;
 use pool::{Ranked, by_priority, strategy};
 
+pub(crate) use cloak::Cloak;
 pub(crate) use deployment::Deployment;
 pub(crate) use provider::Provider;
 pub use provider::ProviderError;
@@ -99,11 +102,12 @@ impl Fleet {
     /// `tasks` runs what outlives a request.
     pub(crate) fn new(config: &Config, tasks: &TaskTracker) -> Result<Self, StartError> {
         let mut exits = Exits::default();
+        let mut cloaks = Cloaks::new(config.cloak.as_ref());
         let limits = Arc::new(Limits::new(&config.retry));
         let mut providers = Vec::with_capacity(config.providers.len());
         for (name, provider) in &config.providers {
             let (connect, proxy) = (config.retry.connect, config.proxy.as_ref());
-            let mut setting = Setting { exits: &mut exits, connect, proxy, tasks };
+            let mut setting = Setting { exits: &mut exits, cloaks: &mut cloaks, connect, proxy, tasks };
             let made = Provider::new(name, provider, &mut setting)
                 .map_err(|error| StartError::Provider { provider: name.clone(), error })?;
             providers.push(Arc::new(made));

@@ -9,6 +9,30 @@ const TO_PROVIDER: &[HeaderName] = &[header::ACCEPT, header::CONTENT_TYPE, heade
 /// Travels to every provider too, as often as it was sent: what ties requests to a trace (W3C Trace Context) or to a
 /// session (opencode, OpenRouter's own clients), and what makes a repeated request known as one.
 const TIES: &[&str] = &["idempotency-key", "traceparent", "tracestate", "x-session-affinity", "x-session-id"];
+/// Of these, what says which program asks, on which machine, from which page: kept back by a cloak. What is in no list
+/// travels for nobody.
+const IDENTIFYING: &[&str] = &[
+    "user-agent",
+    "http-referer",
+    "origin",
+    "referer",
+    "sec-*",
+    "x-app",
+    "x-client-*",
+    "x-codex-*",
+    "x-stainless-*",
+    "x-title",
+];
+/// Of these, the ids of sessions and of users: under a cloak they become of them what becomes of users' ids.
+const IDS: &[&str] = &[
+    "conversation_id",
+    "session-id",
+    "session_id",
+    "thread-id",
+    "x-claude-code-session-id",
+    "x-session-affinity",
+    "x-session-id",
+];
 /// Travels to every client.
 const TO_CLIENT: &[HeaderName] =
     &[header::CONTENT_TYPE, header::CONTENT_DISPOSITION, header::CONTENT_LANGUAGE, header::RETRY_AFTER];
@@ -35,6 +59,35 @@ pub(crate) fn to_provider(dialect: &dyn Dialect, client: &HeaderMap, out: &mut H
     }
     // Answers are read on their way, so they must come as they are.
     out.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+}
+
+/// Adds the operator's headers in place of the client's; what is there already stays.
+pub(crate) fn operators(headers: &HeaderMap, out: &mut HeaderMap) {
+    for (name, value) in headers {
+        out.entry(name).or_insert_with(|| value.clone());
+    }
+}
+
+/// Adds the client's headers that belong to the request and do not say who asks; `named` gives what takes the place of an
+/// id, if anything does.
+pub(crate) fn cloaked(
+    dialect: &dyn Dialect,
+    client: &HeaderMap,
+    named: &dyn Fn(&str) -> Option<String>,
+    out: &mut HeaderMap,
+) {
+    let mut plain = HeaderMap::with_capacity(client.len());
+    for (name, value) in client {
+        if IDENTIFYING.iter().any(|pattern| matches(pattern, name)) {
+            continue;
+        }
+        let value = match IDS.contains(&name.as_str()) {
+            true => value.to_str().ok().and_then(named).and_then(|id| HeaderValue::from_str(&id).ok()),
+            false => Some(value.clone()),
+        };
+        plain.extend(value.map(|value| (name.clone(), value)));
+    }
+    to_provider(dialect, &plain, out);
 }
 
 /// Adds what the operator has taken from the client's headers, names there and here; a header that the operator wrote
@@ -128,6 +181,49 @@ mod tests {
             ("accept-encoding", "identity"),
         ]);
         assert_eq!(out, expect);
+    }
+
+    #[test]
+    fn a_cloak_keeps_back_who_asks() {
+        let client = map(&[
+            ("user-agent", "client/1"),
+            ("content-type", "application/json"),
+            ("x-client-request-id", "1"),
+            ("x-codex-window-id", "1"),
+            ("x-stainless-os", "Linux"),
+            ("openai-beta", "x"),
+            ("traceparent", "00-1-2-01"),
+            ("session_id", "s"),
+            ("x-session-id", "s"),
+        ]);
+        let responses = lockgate_protocol::dialects::WIRE_APIS[1].1;
+        let seen = |named: &dyn Fn(&str) -> Option<String>| {
+            let mut out = HeaderMap::new();
+            operators(&map(&[("user-agent", "ours/1"), ("x-title", "ours")]), &mut out);
+            cloaked(responses, &client, named, &mut out);
+            out
+        };
+        let both = [
+            ("user-agent", "ours/1"),
+            ("x-title", "ours"),
+            ("content-type", "application/json"),
+            ("openai-beta", "x"),
+            ("traceparent", "00-1-2-01"),
+            ("accept-encoding", "identity"),
+        ];
+        assert_eq!(seen(&|_| None), map(&both));
+        let named = seen(&|id| Some(format!("not-{id}")));
+        assert_eq!(named, map(&[&both[..], &[("session_id", "not-s"), ("x-session-id", "not-s")]].concat()));
+    }
+
+    #[test]
+    fn every_header_that_says_who_asks_is_known_to_a_cloak() {
+        for dialect in lockgate_protocol::dialects::DIALECTS {
+            for name in TIES.iter().chain(dialect.request_headers()) {
+                let is_id = ["session", "thread", "conversation"].iter().any(|part| name.contains(part));
+                assert_eq!(IDS.contains(name), is_id, "{name}");
+            }
+        }
     }
 
     #[test]

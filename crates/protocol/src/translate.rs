@@ -6,9 +6,12 @@
 mod custom;
 mod unwrap;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::{
+    cloak::{Mask, Unmask},
     codec::{Codec, Encoded, Reply, Step, StreamDecoder, StreamEncoder, Target},
     counting::Counting,
     framing::Framer,
@@ -66,22 +69,31 @@ impl Pair {
         Ok(Encoded { body: encoded.body, losses })
     }
 
-    /// Reads a whole answer of the provider and writes it for the client: what was read, and what was written. Fails
-    /// with `Garbled` if it is no answer.
-    pub fn answer<'b>(&self, body: &'b [u8], reply: Reply<'_>) -> Result<(Response<'b>, Encoded), Fault> {
+    /// Reads a whole answer of the provider and writes it for the client: what was read, and what was written. `mask`
+    /// turns back what a cloak has covered. Fails with `Garbled` if it is no answer.
+    pub fn answer<'b>(
+        &self,
+        body: &'b [u8],
+        reply: Reply<'_>,
+        mask: Option<&Mask>,
+    ) -> Result<(Response<'b>, Encoded), Fault> {
         let mut response = self.upstream.decode_response(body)?;
+        if let Some(mask) = mask {
+            mask.response(&mut response);
+        }
         let mut losses = custom::Calls::of(reply.request).unwrap_all(&mut response);
         let encoded = self.client.encode_response(&response, reply);
         losses.append(encoded.losses);
         Ok((response, Encoded { body: encoded.body, losses }))
     }
 
-    /// Starts to translate a stream of the provider for the client.
-    pub fn stream(&self, reply: Reply<'_>) -> Stream {
+    /// Starts to translate a stream of the provider for the client. `mask` turns back what a cloak has covered.
+    pub fn stream(&self, reply: Reply<'_>, mask: Option<Arc<Mask>>) -> Stream {
         Stream {
             framer: Framer::new(self.upstream.framing()),
             pipe: Pipe {
                 decoder: self.upstream.decoder(),
+                unmask: mask.map(Unmask::new),
                 calls: custom::Calls::of(reply.request),
                 encoder: self.client.encoder(reply),
             },
@@ -97,6 +109,7 @@ pub struct Stream {
 
 struct Pipe {
     decoder: Box<dyn StreamDecoder>,
+    unmask: Option<Unmask>,
     calls: custom::Calls,
     encoder: Box<dyn StreamEncoder>,
 }
@@ -138,6 +151,13 @@ impl Stream {
         self.pipe.encoder.fail(fault, out);
     }
 
+    /// Turns back what the client may read of a failure.
+    pub fn turn_back(&self, fault: &mut Fault) {
+        if let Some(unmask) = &self.pipe.unmask {
+            unmask.fault(fault);
+        }
+    }
+
     /// What could not be said so far.
     pub fn losses(&self) -> Losses {
         let mut losses = self.pipe.calls.losses().clone();
@@ -153,12 +173,16 @@ impl Pipe {
         out: &mut Vec<u8>,
         take: impl FnOnce(&mut dyn StreamDecoder, &mut dyn FnMut(Event<'_>)) -> Step,
     ) -> Step {
-        let Self { decoder, calls, encoder } = self;
-        take(decoder.as_mut(), &mut |event| {
+        let Self { decoder, unmask, calls, encoder } = self;
+        let mut pass = |event: Event<'_>| {
             calls.pass(event, &mut |event| {
                 seen(&event);
                 encoder.event(&event, out);
             });
-        })
+        };
+        match unmask {
+            None => take(decoder.as_mut(), &mut pass),
+            Some(unmask) => take(decoder.as_mut(), &mut |event| unmask.event(event, &mut pass)),
+        }
     }
 }

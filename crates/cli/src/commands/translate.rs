@@ -95,13 +95,13 @@ fn request(pair: Pair, body: &[u8], model: Option<&str>) -> Result<(Vec<u8>, Los
 }
 
 fn response(pair: Pair, body: &[u8]) -> Result<(Vec<u8>, Losses), Fault> {
-    let (_, encoded) = pair.answer(body, reply(&Request::default()))?;
+    let (_, encoded) = pair.answer(body, reply(&Request::default()), None)?;
     Ok((encoded.body, encoded.losses))
 }
 
 fn stream(pair: Pair, bytes: &Bytes) -> (Vec<u8>, Losses) {
     let request = Request { stream: true, stream_usage: Some(true), ..Request::default() };
-    let mut stream = pair.stream(reply(&request));
+    let mut stream = pair.stream(reply(&request), None);
     let mut output = Vec::new();
     let mut step = stream.push(bytes, &mut |_| {}, &mut output);
     if step == Step::Go {

@@ -121,7 +121,8 @@ impl Attempt<'_> {
     async fn run(mut self) -> Result<(Begun, Arc<Pass>), Fault> {
         let seed = self.call.id.clone();
         let proofs = self.gateway.proofs.of(self.call.caller.as_deref());
-        let mut way = Way::to(self.asked, self.deployment, proofs, &seed, clock::wall_ms() / 1000)?;
+        let cloak = self.deployment.cloak_for(&self.head.headers);
+        let mut way = Way::to(self.asked, self.deployment, cloak, proofs, &seed, clock::wall_ms() / 1000)?;
         let mut is_renewed = false;
         loop {
             let credential = self.deployment.credential();
@@ -143,6 +144,9 @@ impl Attempt<'_> {
                     is_renewed = true;
                 }
                 Err(mut fault) => {
+                    if let Some(mask) = way.mask() {
+                        mask.fault(&mut fault);
+                    }
                     // The provider's own error body only means something to a client of its dialect.
                     fault.body = fault.body.filter(|body| !way.is_across() && form.keeps_error(body));
                     pass.conceal(&mut fault);
@@ -181,11 +185,18 @@ impl Attempt<'_> {
             outgoing.body,
         );
         let mut headers = prepared.headers;
-        headers::copied(pass.copied(), &self.head.headers, &mut headers);
-        if way.is_across() {
-            headers::translated(&mut headers);
-        } else {
-            headers::to_provider(self.asked.dialect, &self.head.headers, &mut headers);
+        let client = &self.head.headers;
+        let cloak = self.deployment.cloak_for(client);
+        if let Some(cloak) = cloak {
+            headers::operators(&cloak.headers, &mut headers);
+        }
+        headers::copied(pass.copied(), client, &mut headers);
+        match cloak {
+            _ if way.changes_dialect() => headers::translated(&mut headers),
+            Some(cloak) => {
+                headers::cloaked(self.asked.dialect, client, &|id| cloak.talk.named(id), &mut headers);
+            }
+            None => headers::to_provider(self.asked.dialect, client, &mut headers),
         }
         site.screen(&mut headers, way.losses_mut());
         headers::usual(site.kind().provider.usual_headers(), &mut headers);

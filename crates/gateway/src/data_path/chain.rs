@@ -107,9 +107,9 @@ fn too_long(limit: usize) -> Fault {
 impl Chain {
     /// Leaves only the deployments that can know what the request continues. An answer that is kept here is translated:
     /// its ids and proofs would mean nothing to a provider of its own dialect. The same goes for its items, which such a
-    /// provider may yet read if there is no other.
-    pub(crate) fn narrow(&self, asked: &Asked, mut plan: Plan) -> Result<Plan, Fault> {
-        let keeps_itself = |deployment: &Arc<Deployment>| keeps_itself(asked, deployment);
+    /// provider may yet read if there is no other. `headers` are the client's.
+    pub(crate) fn narrow(&self, asked: &Asked, headers: &HeaderMap, mut plan: Plan) -> Result<Plan, Fault> {
+        let keeps_itself = |deployment: &Arc<Deployment>| keeps_itself(asked, headers, deployment);
         match &self.before {
             Before::Nothing => {}
             Before::Here => plan.deployments.retain(|deployment| !keeps_itself(deployment)),
@@ -134,9 +134,9 @@ impl Chain {
     }
 
     /// Sees to it that the answer, once it is whole, is kept where it can be continued.
-    pub(crate) fn note(self, asked: &Asked, mut committed: Committed) -> Committed {
+    pub(crate) fn note(self, asked: &Asked, headers: &HeaderMap, mut committed: Committed) -> Committed {
         let Some(said) = self.said else { return committed };
-        let place = if keeps_itself(asked, &committed.deployment) {
+        let place = if keeps_itself(asked, headers, &committed.deployment) {
             NotePlace::At(Arc::clone(&committed.deployment))
         } else {
             NotePlace::Here { previous: self.previous, said }
@@ -160,9 +160,11 @@ impl Chain {
     }
 }
 
-/// Whether `deployment` is spoken to in the client's dialect, so that it keeps answers itself.
-fn keeps_itself(asked: &Asked, deployment: &Deployment) -> bool {
+/// Whether `deployment` is spoken to in the client's dialect, so that it keeps answers itself. What it keeps of a cloaked
+/// conversation is not what the client said: that is kept here.
+fn keeps_itself(asked: &Asked, headers: &HeaderMap, deployment: &Deployment) -> bool {
     deployment.dialect_for(asked.dialect, asked.operation).name() == asked.dialect.name()
+        && deployment.cloak_for(headers).is_none()
 }
 
 /// Shows, forgets or gives up an answer: here, or at the provider that gave it.

@@ -39,6 +39,9 @@ pub(crate) trait Passage: Send {
     /// True once something of the answer itself has passed, not only what opens it.
     fn has_output(&self) -> bool;
 
+    /// Turns back what a cloak has covered of the request that the provider quotes in its failure.
+    fn turn_back(&self, _fault: &mut Fault) {}
+
     /// The client's dialect's own error, to be sent in place of what is missing.
     fn fail(&mut self, fault: &Fault) -> Bytes;
 

@@ -165,7 +165,7 @@ impl EventRelay {
                         Err(fault) => match self.end() {
                             Progress::Complete => Progress::Complete,
                             _ => {
-                                self.fail(&fault);
+                                self.fail(fault);
                                 continue;
                             }
                         },
@@ -199,16 +199,17 @@ impl EventRelay {
             Ok(_) => {}
             Err(mut fault) => {
                 self.pass.conceal(&mut fault);
-                self.fail(&fault);
+                self.fail(fault);
             }
         }
     }
 
     /// The answer broke off: the client is told in its dialect, after what it already has.
-    fn fail(&mut self, fault: &Fault) {
-        self.call.broke(fault);
+    fn fail(&mut self, mut fault: Fault) {
+        self.passage.turn_back(&mut fault);
+        self.call.broke(&fault);
         self.settle(Ended::Broken);
-        self.ready.push_back(self.passage.fail(fault));
+        self.ready.push_back(self.passage.fail(&fault));
         self.stage = Stage::Closed;
     }
 

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::Method;
 use lockgate_protocol::{
+    cloak::Mask,
     codec::RequestHead,
     dialect::Dialect,
     embedding::{self, EmbedRequest, Embedding},
@@ -13,7 +14,7 @@ use lockgate_protocol::{
 
 use crate::{
     data_path::way::{Outgoing, WholeAnswer},
-    fleet::Deployment,
+    fleet::{Cloak, Deployment},
 };
 
 /// The client's request as it was understood.
@@ -25,33 +26,51 @@ pub(crate) struct Vectors<'a> {
     request: EmbedRequest<'a>,
     /// The path that was called.
     path: &'a str,
+    cloak: Option<&'a Cloak>,
     /// What could not be said to the provider, or of its answer.
     pub(crate) losses: Losses,
+    /// What turns back what a cloaked request's fault says.
+    pub(crate) mask: Option<Mask>,
 }
 
 impl<'a> Vectors<'a> {
     pub(crate) fn new(
         dialect: &'static dyn Dialect,
-        client: &'static dyn Embedding,
-        upstream: &'static dyn Embedding,
+        (client, upstream): (&'static dyn Embedding, &'static dyn Embedding),
+        cloak: Option<&'a Cloak>,
         head: RequestHead<'a>,
         body: &'a [u8],
     ) -> Result<Self, Fault> {
         let request = client.decode_request(head, body)?;
-        Ok(Self { dialect, client, upstream, request, path: head.path, losses: Losses::default() })
+        Ok(Self {
+            dialect,
+            client,
+            upstream,
+            request,
+            path: head.path,
+            cloak,
+            losses: Losses::default(),
+            mask: None,
+        })
     }
 
     /// The request for `deployment`.
-    pub(crate) fn outgoing(&mut self, deployment: &Deployment) -> Outgoing<'a> {
+    pub(crate) fn outgoing(&mut self, deployment: &Deployment) -> Result<Outgoing<'a>, Fault> {
         let encoded = self.upstream.encode_request(&self.request, &deployment.model);
         let call = self.upstream.call(&deployment.model);
         self.losses = encoded.losses;
-        Outgoing {
+        let mut body = Bytes::from(encoded.body);
+        if let Some(cloak) = self.cloak {
+            let (covered, mask) = cloak.talk.body(&body)?;
+            body = covered.map_or(body, Bytes::from);
+            self.mask = Some(mask);
+        }
+        Ok(Outgoing {
             method: Method::POST,
             tail: Cow::Owned(call.tail),
             query: call.query.map(Cow::Borrowed),
-            body: vec![encoded.body.into()],
-        }
+            body: vec![body],
+        })
     }
 
     /// The provider's answer as the client's; `Ok(None)` if it is an error in spite of its status.

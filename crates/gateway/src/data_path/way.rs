@@ -1,10 +1,11 @@
 //! The way from a client's dialect to a provider's and back: untouched where both speak the same, translated elsewhere.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
 use http::Method;
 use lockgate_protocol::{
+    cloak::Mask,
     codec::{Reply, RequestHead, Target},
     counting::{self, Counting},
     dialect::{Answer, Dialect, Operation},
@@ -23,7 +24,7 @@ use crate::{
         passage::{Passage, Translated, Watched},
         vectors::Vectors,
     },
-    fleet::Deployment,
+    fleet::{Cloak, Deployment},
     proofs::OwnProofs,
 };
 
@@ -31,7 +32,7 @@ use crate::{
 pub(crate) enum Way<'a> {
     /// The provider speaks the client's dialect.
     Same(Same<'a>),
-    /// It speaks another one.
+    /// It speaks another one, or what is said is cloaked.
     Across(Box<Across<'a>>),
     /// It speaks another one, and is asked for vectors.
     Vectors(Box<Vectors<'a>>),
@@ -44,6 +45,9 @@ pub(crate) struct Same<'a> {
     spare_usage: bool,
     /// Of the head: the body is the client's.
     losses: Losses,
+    cloak: Option<&'a Cloak>,
+    /// What turns a cloaked request's answer back.
+    mask: Option<Arc<Mask>>,
 }
 
 /// The client's request as it was understood.
@@ -62,6 +66,11 @@ pub(crate) struct Across<'a> {
     /// Who the answer is for: derives the ids a provider did not give.
     seed: &'a str,
     now: u64,
+    /// Whether the provider speaks the client's dialect, and only the cloak is why the way leads across.
+    is_home: bool,
+    cloak: Option<&'a Cloak>,
+    /// What turns a cloaked request's answer back.
+    mask: Option<Arc<Mask>>,
 }
 
 /// A request on its way out, not yet addressed.
@@ -80,18 +89,22 @@ pub(crate) struct WholeAnswer {
 }
 
 impl<'a> Way<'a> {
-    /// Finds the way to `deployment`. `proofs` are what the client could not carry; `seed` and `now` are for what the
+    /// Finds the way to `deployment`, under `cloak` if there is one. `proofs` are what the client could not carry; `seed`
+    /// and `now` are for what the
     /// answer needs and the provider may not give.
     pub(crate) fn to(
         asked: &'a Asked,
         deployment: &Deployment,
+        cloak: Option<&'a Cloak>,
         proofs: OwnProofs,
         seed: &'a str,
         now: u64,
     ) -> Result<Self, Fault> {
         let dialect = deployment.dialect_for(asked.dialect, asked.operation);
-        if dialect.name() == asked.dialect.name() || asked.operation == Operation::Other {
-            return Ok(Self::Same(Same { asked, spare_usage: false, losses: Losses::default() }));
+        let is_same = dialect.name() == asked.dialect.name() || asked.operation == Operation::Other;
+        if is_same && (cloak.is_none() || asked.operation != Operation::Generate) {
+            let losses = Losses::default();
+            return Ok(Self::Same(Same { asked, spare_usage: false, losses, cloak, mask: None }));
         }
         let (client, upstream) = (asked.dialect.codec(), dialect.codec());
         if !dialect.takes(asked.operation) {
@@ -105,7 +118,7 @@ impl<'a> Way<'a> {
         if let (Operation::Embed, Some(client), Some(upstream)) =
             (asked.operation, client.embedding(), upstream.embedding())
         {
-            let vectors = Vectors::new(dialect, client, upstream, head, asked.envelope.body())?;
+            let vectors = Vectors::new(dialect, (client, upstream), cloak, head, asked.envelope.body())?;
             return Ok(Self::Vectors(Box::new(vectors)));
         }
         let (mut request, counting) = match asked.operation {
@@ -121,9 +134,21 @@ impl<'a> Way<'a> {
             Some(query) => Cow::Owned(format!("{}?{query}", asked.path)),
             None => Cow::Borrowed(asked.path.as_str()),
         };
-        let (pair, losses) = (Pair::new(client, upstream), Losses::default());
-        let across = Across { pair, dialect, counting, request, proofs, losses, asked, path, seed, now };
-        Ok(Self::Across(Box::new(across)))
+        Ok(Self::Across(Box::new(Across {
+            pair: Pair::new(client, upstream),
+            dialect,
+            counting,
+            request,
+            proofs,
+            losses: Losses::default(),
+            asked,
+            path,
+            seed,
+            now,
+            is_home: is_same,
+            cloak,
+            mask: None,
+        })))
     }
 
     /// The dialect that is spoken to the provider, and what is asked in it.
@@ -146,15 +171,18 @@ impl<'a> Way<'a> {
         match self {
             Self::Same(same) => same.outgoing(deployment, form),
             Self::Across(across) => across.outgoing(deployment),
-            Self::Vectors(vectors) => Ok(vectors.outgoing(deployment)),
+            Self::Vectors(vectors) => vectors.outgoing(deployment),
         }
     }
 
     /// A whole JSON answer of the provider as the client's; `Ok(None)` if it is an error in spite of its status.
     pub(crate) fn answer(&mut self, body: Bytes) -> Result<Option<WholeAnswer>, Fault> {
         match self {
-            Self::Same(Same { asked, .. }) => match asked.dialect.read_answer(asked.operation, &body) {
-                Answer::Whole(usage) => Ok(Some(WholeAnswer { body, usage })),
+            Self::Same(Same { asked, mask, .. }) => match asked.dialect.read_answer(asked.operation, &body) {
+                Answer::Whole(usage) => {
+                    let restored = mask.as_ref().and_then(|mask| mask.json_answer(&body));
+                    Ok(Some(WholeAnswer { body: restored.map_or(body, Bytes::from), usage }))
+                }
                 Answer::Failed => Ok(None),
                 Answer::Garbled(why) => Err(not_whole().with_detail(why)),
             },
@@ -173,7 +201,7 @@ impl<'a> Way<'a> {
             }
             Self::Across(across) if across.counting.is_none() => {
                 let collector = OwnProofs::collector(across.pair.client(), &across.request);
-                let stream = across.pair.stream(across.reply());
+                let stream = across.pair.stream(across.reply(), across.mask.clone());
                 Some(Box::new(Translated::new(stream, collector, across.proofs.clone())))
             }
             Self::Across(_) | Self::Vectors(_) => None,
@@ -219,6 +247,24 @@ impl<'a> Way<'a> {
         }
     }
 
+    /// What turns a cloaked request's answer back, once [`outgoing`](Self::outgoing) has cloaked it.
+    pub(crate) fn mask(&self) -> Option<&Mask> {
+        match self {
+            Self::Same(same) => same.mask.as_deref(),
+            Self::Across(across) => across.mask.as_deref(),
+            Self::Vectors(vectors) => vectors.mask.as_ref(),
+        }
+    }
+
+    /// True if the provider speaks another dialect than the client.
+    pub(crate) fn changes_dialect(&self) -> bool {
+        match self {
+            Self::Same(_) => false,
+            Self::Across(across) => !across.is_home,
+            Self::Vectors(_) => true,
+        }
+    }
+
     /// True if the answer is translated, so that the provider's headers about its body do not fit it.
     pub(crate) fn is_across(&self) -> bool {
         !matches!(self, Self::Same(_))
@@ -251,11 +297,21 @@ impl<'a> Same<'a> {
             StreamUsage::Ask => asked.dialect.ask_usage(asked.operation, &asked.envelope, &mut edits)?,
             StreamUsage::Always | StreamUsage::Never => false,
         };
+        let mut pieces = edits.apply(asked.envelope.body());
+        if let Some(cloak) = self.cloak {
+            let body = pieces.concat();
+            let (covered, mask) = cloak.talk.body(&body)?;
+            if covered.is_some() && cloak.talk.has_words() && asked.envelope.streams(false) {
+                return Err(not_streamed());
+            }
+            self.mask = Some(Arc::new(mask));
+            pieces = vec![covered.map_or_else(|| Bytes::from(body), Bytes::from)];
+        }
         Ok(Outgoing {
             method: asked.method.clone(),
             tail,
             query: asked.query.as_deref().map(Cow::Borrowed),
-            body: edits.apply(asked.envelope.body()),
+            body: pieces,
         })
     }
 }
@@ -265,10 +321,21 @@ impl<'a> Across<'a> {
         let target = Target { model: &deployment.model, max_output: None, version: None };
         // What the gateway keeps is not the provider's to keep; the answer repeats what the client said about it.
         let store = self.request.store.take_if(|store| *store && self.asked.is_kept);
-        let encoded = match self.counting {
-            Some(counting) => self.pair.count(counting, &self.request, target),
-            None => self.pair.request(&self.request, target),
+        // Of a conversation that the gateway keeps, all is in the request.
+        self.request.previous.take_if(|_| self.asked.continues.is_some());
+        let covered = self.cloak.map(|cloak| cloak.talk.request(&self.request));
+        let request = covered.as_ref().map_or(&self.request, |(request, _)| request);
+        let mut encoded = match self.counting {
+            Some(counting) => self.pair.count(counting, request, target),
+            None => self.pair.request(request, target),
         };
+        if let Some((_, mask)) = covered {
+            match &mut encoded {
+                Ok(encoded) => mask.losses(&mut encoded.losses),
+                Err(fault) => mask.fault(fault),
+            }
+            self.mask = Some(Arc::new(mask));
+        }
         self.request.store = store.or(self.request.store);
         self.request.previous =
             self.asked.continues.as_deref().map(Text::from).or(self.request.previous.take());
@@ -294,7 +361,7 @@ impl<'a> Across<'a> {
             let body = self.pair.client().encode_count(counting.decode(body)?);
             return Ok(Some(WholeAnswer { body, usage: None }));
         }
-        let (response, mut encoded) = self.pair.answer(body, self.reply())?;
+        let (response, mut encoded) = self.pair.answer(body, self.reply(), self.mask.as_deref())?;
         let mut collector = OwnProofs::collector(self.pair.client(), &self.request);
         collector.response(&response);
         if self.proofs.keep(collector.finish()) {
@@ -307,6 +374,11 @@ impl<'a> Across<'a> {
     fn reply(&self) -> Reply<'_> {
         Reply { request: &self.request, seed: self.seed, now: self.now, path: &self.path }
     }
+}
+
+fn not_streamed() -> Fault {
+    let text = "this endpoint cannot stream under a `cloak` with `words`: ask for the whole answer";
+    Fault::new(FaultKind::Unsupported, text)
 }
 
 fn not_whole() -> Fault {

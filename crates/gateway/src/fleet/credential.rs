@@ -9,7 +9,7 @@ use lockgate_protocol::dialect::Dialect;
 use lockgate_provider::{Proof, Site, Terms};
 use tokio_util::task::TaskTracker;
 
-use super::{ProviderError, offer::Offer, provider::named_dialects};
+use super::{Cloak, ProviderError, cloak::Cloaks, offer::Offer, provider::named_dialects};
 use crate::{
     gauge::Gauge,
     grants::{self, Host},
@@ -35,15 +35,18 @@ pub(crate) struct NamedCredential {
     /// The dialects it is spoken to in; empty if that is the provider's to say.
     pub(super) speaks: Vec<&'static dyn Dialect>,
     pub(super) timeouts: config::Timeouts,
+    /// How its requests are made uniform.
+    pub(super) cloak: Option<Arc<Cloak>>,
 }
 
 /// What setting up a credential takes beside its provider.
-pub(super) struct Setting<'a> {
+pub(super) struct Setting<'a, 'c> {
     pub(super) exits: &'a mut Exits,
     /// How long a connection may take to open, where a model says nothing else.
     pub(super) connect: Duration,
     /// The proxy for whoever names no other.
     pub(super) proxy: Option<&'a config::Secret>,
+    pub(super) cloaks: &'a mut Cloaks<'c>,
     pub(super) tasks: &'a TaskTracker,
 }
 
@@ -53,7 +56,7 @@ impl NamedCredential {
         (name, provider): (&str, &config::Provider),
         (place, row): (usize, &config::Credential),
         site: &Site,
-        setting: &mut Setting<'_>,
+        setting: &mut Setting<'_, '_>,
     ) -> Result<Self, ProviderError> {
         let label = row.name.clone().unwrap_or_else(|| (place + 1).to_string());
         let proxies = [row.proxy.as_ref(), provider.proxy.as_ref(), setting.proxy];
@@ -62,7 +65,9 @@ impl NamedCredential {
         let timeouts = row.timeouts.clone().unwrap_or_default();
         let connect = timeouts.connect.unwrap_or(setting.connect);
         let upstream = setting.exits.get(connect, &exit).map_err(ProviderError::Exit)?;
+        let cloak = setting.cloaks.nearest((name, provider), (&label, row))?;
         Ok(Self {
+            cloak,
             name: label,
             weight: row.weight,
             priority: row.priority,
@@ -84,7 +89,7 @@ fn passes(
     row: &config::Credential,
     site: &Site,
     exit: &Exit,
-    setting: &mut Setting<'_>,
+    setting: &mut Setting<'_, '_>,
 ) -> Result<Passes, ProviderError> {
     let headers = pairs(&row.headers);
     if let Some(key) = &row.api_key {

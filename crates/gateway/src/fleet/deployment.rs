@@ -2,10 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
 use lockgate_protocol::dialect::{Dialect, Operation};
 
-use super::{Limits, credential::NamedCredential, provider::Provider};
+use super::{Cloak, Limits, credential::NamedCredential, provider::Provider};
 use crate::upstream::Upstream;
 
 /// A target with one credential: the unit of balancing.
@@ -51,6 +51,11 @@ impl Deployment {
     /// Who asks.
     pub(crate) fn credential(&self) -> &NamedCredential {
         &self.provider.credentials[self.credential]
+    }
+
+    /// How the request of a client that sends `headers` is made uniform, if it is.
+    pub(crate) fn cloak_for(&self, headers: &HeaderMap) -> Option<&Cloak> {
+        self.credential().cloak.as_deref().filter(|cloak| cloak.is_for(headers))
     }
 
     /// The dialect to ask it for `operation` in on behalf of a client of `client`: the same if it can, else the first that

@@ -44,6 +44,9 @@ pub enum ProviderError {
     /// What its `auth` says cannot be meant.
     #[error("{0}")]
     Auth(String),
+    /// Its cloak cannot be made.
+    #[error("its cloak cannot be made: {0}")]
+    Cloak(String),
     /// Its proxy or its TLS cannot be used.
     #[error("{0}")]
     Exit(String),
@@ -53,7 +56,7 @@ impl Provider {
     pub(super) fn new(
         name: &str,
         provider: &config::Provider,
-        setting: &mut Setting<'_>,
+        setting: &mut Setting<'_, '_>,
     ) -> Result<Self, ProviderError> {
         let usual_region = match provider.region {
             Some(_) => None,
@@ -141,7 +144,7 @@ impl Provider {
 /// The region that the machine or the account is set to, where the operator wrote none.
 fn usual_region(
     provider: &config::Provider,
-    setting: &mut Setting<'_>,
+    setting: &mut Setting<'_, '_>,
 ) -> Result<Option<String>, ProviderError> {
     let auth =
         provider.auth.as_ref().or_else(|| provider.credentials.iter().find_map(|row| row.auth.as_ref()));

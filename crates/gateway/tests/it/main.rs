@@ -11,6 +11,7 @@
 mod aborts;
 mod arrays;
 mod aws;
+mod cloak;
 mod conversations;
 mod counts;
 mod credentials;

@@ -9,17 +9,17 @@ use lockgate_store::Ended;
 use crate::house::{Answer, House, mock};
 
 /// How a client of one dialect asks the model it knows as `{model}`.
-struct Client {
-    dialect: &'static str,
-    path: &'static str,
-    stream_path: &'static str,
-    body: &'static str,
-    stream_body: &'static str,
+pub(crate) struct Client {
+    pub(crate) dialect: &'static str,
+    pub(crate) path: &'static str,
+    pub(crate) stream_path: &'static str,
+    pub(crate) body: &'static str,
+    pub(crate) stream_body: &'static str,
     /// What only a whole stream of the dialect has.
     end: &'static str,
 }
 
-const CLIENTS: &[Client] = &[
+pub(crate) const CLIENTS: &[Client] = &[
     Client {
         dialect: "openai-chat",
         path: "/v1/chat/completions",
@@ -71,7 +71,7 @@ const CLIENTS: &[Client] = &[
 ];
 
 /// Provider kind, dialect it is spoken to in, and the name of a model that the mock knows there.
-const UPSTREAMS: &[(&str, &str)] = &[
+pub(crate) const UPSTREAMS: &[(&str, &str)] = &[
     ("openai", "openai-chat"),
     ("openai", "openai-responses"),
     ("anthropic", "anthropic"),

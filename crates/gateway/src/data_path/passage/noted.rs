@@ -63,6 +63,10 @@ impl Passage for Noted {
         self.passage.has_output()
     }
 
+    fn turn_back(&self, fault: &mut Fault) {
+        self.passage.turn_back(fault);
+    }
+
     fn fail(&mut self, fault: &Fault) -> Bytes {
         self.passage.fail(fault)
     }

@@ -1,4 +1,4 @@
-//! Two dialects: the provider's events are read, and written as the client's.
+//! Two dialects, or a cloak: the provider's events are read, and written as the client's.
 
 use std::collections::VecDeque;
 
@@ -101,6 +101,10 @@ impl Passage for Translated {
 
     fn has_output(&self) -> bool {
         self.told.has_output
+    }
+
+    fn turn_back(&self, fault: &mut Fault) {
+        self.stream.turn_back(fault);
     }
 
     fn fail(&mut self, fault: &Fault) -> Bytes {
