@@ -157,7 +157,7 @@ fn a_whole_answer_calls_them_with_plain_text() {
     check(|pair, request| {
         let body =
             pair.upstream().encode_response(&answer(&json!({"input": PATCH}).to_string()), reply(request));
-        let (response, encoded) = pair.answer(&body.body, reply(request)).unwrap();
+        let (response, encoded) = pair.answer(&body.body, reply(request), None).unwrap();
         assert_eq!(calls(response.choices[0].blocks.iter()), expected());
         let again = pair.client().decode_response(&encoded.body).unwrap();
         assert_eq!(calls(again.choices[0].blocks.iter()), expected());
@@ -181,7 +181,7 @@ fn a_stream_calls_them_with_plain_text_as_it_comes_wherever_it_is_split() {
         let bytes = Bytes::from(streamed(pair.upstream(), &streaming, &answer(&input)));
         let mut most = 0;
         for at in 0..=bytes.len() {
-            let mut stream = pair.stream(reply(&streaming));
+            let mut stream = pair.stream(reply(&streaming), None);
             let (mut out, mut pieces) = (Vec::new(), 0);
             let seen = &mut |event: &Event<'_>| pieces += usize::from(matches!(event, Event::Delta { .. }));
             let mut step = stream.push(&bytes.slice(..at), seen, &mut out);
@@ -210,7 +210,7 @@ fn a_stream_calls_them_with_plain_text_as_it_comes_wherever_it_is_split() {
 fn what_comes_with_the_text_is_a_loss() {
     check(|pair, request| {
         let body = pair.upstream().encode_response(&answer(r#"{"input":"x","why":"so"}"#), reply(request));
-        let (_, encoded) = pair.answer(&body.body, reply(request)).unwrap();
+        let (_, encoded) = pair.answer(&body.body, reply(request), None).unwrap();
         assert!(encoded.losses.iter().any(|loss| loss.path == "input"), "{}", encoded.losses);
     });
 }
