@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Kept, Row, Thought, fingerprint};
 use crate::{
     continuity::Name,
-    ir::{BlockKind, Content, Delta, Event, Response, Signature, Text, Thinking, ToolUse},
+    ir::{Block, BlockKind, Content, Delta, Event, Response, Signature, Text, Thinking, ToolUse},
 };
 
 /// Most of one answer that is kept, in bytes: several times the longest reasoning that models are known for. The proofs
@@ -93,6 +93,7 @@ impl Collector {
                     Content::Text { text, .. } if text.trim().is_empty() => {}
                     _ => self.turn(choice.index).leads = false,
                 }
+                self.has_loose |= block.extra.iter().any(|(name, _)| *name == Block::PROOF);
                 self.stop(choice.index);
             }
         }

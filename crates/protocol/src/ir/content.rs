@@ -48,6 +48,12 @@ pub struct Block<'a> {
     pub extra: Members<'a>,
 }
 
+impl Block<'_> {
+    /// The member of [`Block::extra`] that is the proof of a block, where its content has no place for one: Gemini signs
+    /// texts and media too. In a stream it is [`super::Delta::Signature`].
+    pub const PROOF: &'static str = "signature";
+}
+
 /// Where the provider's prompt cache shall end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CacheHint<'a> {

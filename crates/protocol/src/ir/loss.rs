@@ -1,6 +1,21 @@
 //! Something the target's dialect cannot say, named instead of dropped.
+//!
+//! One thing has one path, whichever pair of dialects loses it:
+//!
+//! | path | what |
+//! |---|---|
+//! | `system[n]`, `messages[n].content[m]` | a block of a request; blocks inside it are `.content[k]` |
+//! | `choices[n].content[m]` | a block of an answer |
+//! | `.signature`, `.citations`, `.name`, `.context`, `.cache`, `.input` | what belongs to a block |
+//! | `choices[n].stop_reason`, `.stop_sequence`, `.stop_details` | how an answer ended |
+//! | `choices[n].logprobs`, `service_tier`, `usage.…` | what else an answer says |
+//! | `tools[n]`, `tool_choice`, `parallel_tool_calls` | what may be called |
+//! | `n`, `response_format`, `prompt_cache_key`, `previous_response_id` | settings; all others by their own names |
+//! | anything else | a member that only its dialect has, by the name that it has there |
 
 use std::{borrow::Cow, fmt};
+
+use super::Block;
 
 /// One loss.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -9,6 +24,15 @@ pub struct Loss {
     pub path: String,
     /// Why it is lost, in a few words without personal data.
     pub reason: Cow<'static, str>,
+}
+
+impl Loss {
+    /// Why a member of an answer is lost that no other dialect knows.
+    pub const PROVIDERS_OWN: &'static str = "only the provider's own dialect has it";
+    /// Why a member of a request is lost that no other dialect knows.
+    pub const CLIENTS_OWN: &'static str = "only the client's own dialect has it";
+    /// Why a tool is lost that the model may not choose.
+    pub const NOT_CHOSEN: &'static str = "left out, because the choice is among others";
 }
 
 /// Losses of one translation; bounded, because a request can have a thousand fields nobody knows.
@@ -39,10 +63,19 @@ impl Losses {
         }
     }
 
-    /// Forgets the proofs that an answer's dialect has no place for: they are named by paths that end in `signature`.
+    /// Forgets the proofs that an answer's dialect has no place for: they are named by paths that end in [`Block::PROOF`].
     /// For whoever kept them elsewhere.
     pub fn forget_proofs(&mut self) {
-        self.list.retain(|loss| !loss.path.ends_with("signature"));
+        let is_proof = |path: &str| path.rsplit('.').next() == Some(Block::PROOF);
+        self.list.retain(|loss| !is_proof(&loss.path));
+    }
+
+    /// Forgets what is named inside of `path`, if all of that is lost.
+    pub fn forget_inside(&mut self, path: &str) {
+        if self.list.iter().any(|loss| loss.path == path) {
+            let is_inside = |inner: &str| inner.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
+            self.list.retain(|loss| !is_inside(&loss.path));
+        }
     }
 
     /// Spells the losses anew: `spelled` gives the new text of a path or a reason where there is one.
@@ -93,5 +126,18 @@ mod tests {
         assert_eq!(losses.to_string(), "seed (no such field), n (no such field)");
         (0..100).for_each(|n| losses.add(format!("x[{n}]"), "no such field"));
         assert!(losses.to_string().ends_with(", and 38 more"));
+    }
+
+    #[test]
+    fn what_is_lost_whole_or_kept_elsewhere_is_not_named_in_parts() {
+        let mut losses = Losses::default();
+        for path in
+            ["tools[1].strict", "tools[1]", "tools[10].strict", "tools[2].strict", "content[0].signature"]
+        {
+            losses.add(path, "w");
+        }
+        (1..3).for_each(|at| losses.forget_inside(&format!("tools[{at}]")));
+        losses.forget_proofs();
+        assert_eq!(losses.to_string(), "tools[1] (w), tools[10].strict (w), tools[2].strict (w)");
     }
 }

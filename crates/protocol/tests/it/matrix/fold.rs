@@ -182,7 +182,7 @@ fn add(block: &mut Block<'static>, delta: &Delta<'_>) {
         (Content::Thinking(thinking), Delta::Signature(proof)) => thinking.signature = Some(signature(proof)),
         // As a whole answer of the only dialect that has this is decoded: beside the text.
         (Content::Text { .. }, Delta::Signature(proof)) => {
-            block.extra.push(("thoughtSignature".into(), lockgate_protocol::ir::raw(&proof.value)));
+            block.extra.push((Block::PROOF.into(), lockgate_protocol::ir::raw(&proof.value)));
         }
         (Content::ToolUse(call), Delta::Input(more)) => call.input.0.to_mut().push_str(more),
         (Content::Text { citations, .. }, Delta::Citation(citation)) => citations.push(Citation {

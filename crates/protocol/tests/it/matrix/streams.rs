@@ -128,9 +128,8 @@ pub(super) fn differences(
         let reason = |choice: &Choice<'_>| choice.stop.as_ref().map(|stop| stop.reason);
         (response.choices.iter().map(reason).collect(), response.usage)
     };
-    // The proof of a text is a member of its block in whole answers. Arguments that were cut off are said as they came
-    // in a stream.
-    let path = |loss: &Loss| loss.path.replace(".thoughtSignature", ".signature");
+    // Arguments that were cut off are said as they came in a stream.
+    let path = |loss: &Loss| loss.path.clone();
     let is_cut = |path: &String| path.ends_with(".input");
     let paths = |losses: &Losses| -> BTreeSet<String> {
         losses.iter().map(path).filter(|path| !is_cut(path)).collect()

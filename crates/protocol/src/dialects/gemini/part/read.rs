@@ -124,7 +124,7 @@ fn block<'a>(part: wire::Part<'a>, calls: &mut Calls<'a>) -> Block<'a> {
         return foreign(is_thought, signature.as_deref(), &extra).into();
     };
     if let Some(signature) = signature {
-        extra.push(("thoughtSignature".into(), raw(&*signature)));
+        extra.push((Block::PROOF.into(), raw(&*signature)));
     }
     if is_thought && !matches!(content, Content::Thinking(_)) {
         extra.push(("thought".into(), raw(&true)));

@@ -181,8 +181,11 @@ impl<'w> Writer<'w> {
 
     /// The members of the part itself; those of the objects within stand there.
     pub(super) fn extra(&self, part: &mut write::Object<'_>, extra: &Members<'_>) {
-        if self.at_home {
-            part.members_under("", extra);
+        if !self.at_home {
+            return;
+        }
+        for (key, value) in extra.iter().filter(|(key, _)| !key.contains('.')) {
+            part.raw(if *key == Block::PROOF { "thoughtSignature" } else { key }, value);
         }
     }
 
