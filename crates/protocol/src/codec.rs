@@ -123,6 +123,12 @@ pub trait Codec: Sync {
         false
     }
 
+    /// Whether a model may be told to choose among some of the tools on offer. Where it may not, only those are offered,
+    /// and [`crate::translate`] names the others.
+    fn has_choice_among_tools(&self) -> bool {
+        false
+    }
+
     /// Reads a provider's error body: its words, where they can be read.
     fn decode_error(&self, body: &[u8]) -> Option<Complaint>;
 

@@ -15,7 +15,7 @@ use crate::{
     codec::{Codec, Encoded, Reply, Step, StreamDecoder, StreamEncoder, Target},
     counting::Counting,
     framing::Framer,
-    ir::{Event, Fault, Losses, Request, Response},
+    ir::{Event, Fault, Loss, Losses, Request, Response, Tool, ToolChoice},
 };
 
 /// The dialect of a client, and another one that its provider speaks.
@@ -63,9 +63,15 @@ impl Pair {
         encode: impl FnOnce(&Request<'_>) -> Result<Encoded, Fault>,
     ) -> Result<Encoded, Fault> {
         let wrapped = if self.upstream.has_custom_tools() { None } else { custom::wrap(request) };
-        let Some((request, mut losses)) = wrapped else { return encode(request) };
-        let encoded = encode(&request)?;
+        let (wrapped, losses) = wrapped.unzip();
+        let encoded = encode(wrapped.as_ref().unwrap_or(request))?;
+        let mut losses: Losses = losses.unwrap_or_default();
         losses.append(encoded.losses);
+        if !self.upstream.has_choice_among_tools() {
+            name_unchosen(request, &mut losses);
+        }
+        // Of a tool that is not offered nothing else is lost.
+        (0..request.tools.len()).for_each(|at| losses.forget_inside(&format!("tools[{at}]")));
         Ok(Encoded { body: encoded.body, losses })
     }
 
@@ -97,6 +103,18 @@ impl Pair {
                 calls: custom::Calls::of(reply.request),
                 encoder: self.client.encoder(reply),
             },
+        }
+    }
+}
+
+/// Names the tools that are not offered, because the choice is among others and cannot be said otherwise.
+fn name_unchosen(request: &Request<'_>, losses: &mut Losses) {
+    let Some(ToolChoice::Allowed { names, .. }) = &request.tool_choice else { return };
+    for (at, tool) in request.tools.iter().enumerate() {
+        if let Tool::Client { name, .. } = tool
+            && !names.contains(name)
+        {
+            losses.add(format!("tools[{at}]"), Loss::NOT_CHOSEN);
         }
     }
 }

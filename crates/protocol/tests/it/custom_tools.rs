@@ -119,6 +119,23 @@ fn one_of_them_can_be_chosen() {
 }
 
 /// An answer that calls one tool as the provider knows it, and a function beside it.
+/// Of a tool that the model may not choose nothing is lost but the tool.
+#[test]
+fn what_may_not_be_chosen_is_named_as_a_whole() {
+    check(|pair, request| {
+        let mut request = request.clone();
+        request.tool_choice = Some(ToolChoice::Allowed { names: vec!["shell".into()], required: false });
+        let target = Target { model: "m", max_output: Some(64), version: None };
+        let losses = pair.request(&request, target).unwrap().losses;
+        let of_tools: Vec<&str> =
+            losses.iter().map(|loss| &*loss.path).filter(|path| path.starts_with("tools[0]")).collect();
+        let can_choose = pair.upstream().has_choice_among_tools();
+        assert_eq!(of_tools, [if can_choose { "tools[0].format" } else { "tools[0]" }]);
+        assert_eq!(losses.iter().any(|loss| loss.path == "tools[1]"), !can_choose, "{losses}");
+        assert!(losses.iter().all(|loss| loss.path != "tools[2]"), "{losses}");
+    });
+}
+
 fn answer(input: &str) -> Response<'static> {
     let call = |id: &str, name: &str, input: &str| -> Block<'static> {
         let (id, name, input) = (id.to_owned().into(), name.to_owned().into(), input.to_owned().into());

@@ -230,6 +230,10 @@ impl Codec for GeminiCodec {
         false
     }
 
+    fn has_choice_among_tools(&self) -> bool {
+        true
+    }
+
     fn decode_error(&self, body: &[u8]) -> Option<Complaint> {
         error::read(body)
     }

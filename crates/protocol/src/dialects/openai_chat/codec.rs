@@ -57,6 +57,10 @@ impl Codec for OpenAiChatCodec {
         true
     }
 
+    fn has_choice_among_tools(&self) -> bool {
+        true
+    }
+
     fn decode_error(&self, body: &[u8]) -> Option<Complaint> {
         error::decode(body)
     }
