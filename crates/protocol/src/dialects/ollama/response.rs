@@ -3,14 +3,14 @@
 use super::{
     NAME, error, ids, is_generate, logprobs,
     request::{said, tool_use},
-    say::{self, Member, NO_PLACE, Said},
+    say::{self, Call, Member, NO_PLACE, Said},
     time, wire,
     write::Object,
 };
 use crate::{
     codec::{Encoded, Reply},
     dialects::leftover,
-    ir::{Block, Choice, Content, Fault, FaultKind, Losses, Response, Stop, StopReason, Text, Usage},
+    ir::{Block, Choice, Content, Fault, FaultKind, Loss, Losses, Response, Stop, StopReason, Text, Usage},
 };
 
 fn garbled(what: impl Into<String>) -> Fault {
@@ -85,7 +85,7 @@ pub(super) fn done_reason<'s>(stop: &'s Stop<'_>, is_home: bool, losses: &mut Lo
         return word;
     }
     if stop.sequence.is_some() {
-        losses.add("stop.sequence", NO_PLACE);
+        losses.add("choices[0].stop_sequence", NO_PLACE);
     }
     match stop.reason {
         StopReason::MaxTokens | StopReason::ContextFull => "length",
@@ -95,7 +95,7 @@ pub(super) fn done_reason<'s>(stop: &'s Stop<'_>, is_home: bool, losses: &mut Lo
         | StopReason::Pause
         | StopReason::Malformed
         | StopReason::Other => {
-            losses.add("stop.reason", "ollama ends for `stop` and `length` only");
+            losses.add("choices[0].stop_reason", "ollama ends for `stop` and `length` only");
             "stop"
         }
     }
@@ -172,9 +172,9 @@ fn write_calls(said: &Said<'_>, is_home: bool, losses: &mut Losses, out: &mut Ob
         return;
     }
     out.list("tool_calls", |out| {
-        for (index, (call, extra)) in (0..).zip(&said.calls) {
+        for (index, Call { call, extra, path }) in (0..).zip(&said.calls) {
             let extra = if is_home { extra } else { [].as_slice() };
-            out.object(|out| say::call(call, Some(&call.id), Some(index), extra, "choices[0]", losses, out));
+            out.object(|out| say::call(call, Some(&call.id), Some(index), extra, path, losses, out));
         }
     });
 }
@@ -182,10 +182,10 @@ fn write_calls(said: &Said<'_>, is_home: bool, losses: &mut Losses, out: &mut Ob
 /// Names what only the origin's dialect says. Ids of answers and items are handles into the provider's store, not part
 /// of what is said.
 fn name_foreign(response: &Response<'_>, losses: &mut Losses) {
-    leftover::lose(&response.extra, "only its own dialect knows this member", losses);
+    leftover::lose(&response.extra, Loss::PROVIDERS_OWN, losses);
     let mut members = |path: &str, extra: &[Member<'_>]| {
         for (key, _) in extra {
-            losses.add(format!("{path}{key}"), "only its own dialect knows this member");
+            losses.add(format!("{path}{key}"), Loss::PROVIDERS_OWN);
         }
     };
     if let Some(choice) = response.choices.first() {
@@ -194,7 +194,7 @@ fn name_foreign(response: &Response<'_>, losses: &mut Losses) {
             members(&format!("choices[0].content[{place}]."), extra);
         }
         if choice.stop.as_ref().is_some_and(|stop| stop.details.is_some()) {
-            losses.add("stop.details", NO_PLACE);
+            losses.add("choices[0].stop_details", NO_PLACE);
         }
     }
     if response.service_tier.is_some() {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::{media, request::FUNCTION, write::Object};
-use crate::ir::{Block, Content, Losses, Media, Raw, Source, Text, ToolKind, ToolUse};
+use crate::ir::{Block, Content, Loss, Losses, Media, Raw, Source, Text, ToolKind, ToolUse};
 
 /// Why most things are lost.
 pub(super) const NO_PLACE: &str = "ollama has no place for it";
@@ -17,14 +17,23 @@ pub(super) const BETWEEN_THOUGHTS: &str = "\n\n";
 /// A member that only its own dialect knows.
 pub(super) type Member<'a> = (Text<'a>, Raw<'a>);
 
+/// A call, and where it stands.
+pub(super) struct Call<'b> {
+    pub(super) call: &'b ToolUse<'b>,
+    /// The members of its block that only its dialect knows.
+    pub(super) extra: &'b [Member<'b>],
+    /// Its block, as losses call it.
+    pub(super) path: String,
+}
+
 /// The content of one message.
 #[derive(Default)]
 pub(super) struct Said<'b> {
     texts: Vec<Cow<'b, str>>,
     thoughts: Vec<Cow<'b, str>>,
     images: Vec<&'b str>,
-    /// The calls, with the members of their blocks that only their dialect knows.
-    pub(super) calls: Vec<(&'b ToolUse<'b>, &'b [Member<'b>])>,
+    /// The calls.
+    pub(super) calls: Vec<Call<'b>>,
 }
 
 impl<'b> Said<'b> {
@@ -63,7 +72,8 @@ impl<'b> Said<'b> {
                     if call.signature.is_some() {
                         lose(".signature", PROOF);
                     }
-                    self.calls.push((call, &block.extra));
+                    let path = format!("{path}.content[{place}]");
+                    self.calls.push(Call { call, extra: &block.extra, path });
                 }
                 Content::ToolResult(_) => {}
                 Content::Image(media) => {
@@ -146,14 +156,14 @@ fn joined<'p>(pieces: &'p [Cow<'_, str>], glue: &str) -> Cow<'p, str> {
     }
 }
 
-/// Names members that only their own dialect knows.
+/// Names members of a request that only their own dialect knows.
 pub(super) fn foreign(extra: &[Member<'_>], path: &str, losses: &mut Losses) {
     for (key, _) in extra {
-        losses.add(format!("{path}.{key}"), "only its own dialect knows this member");
+        losses.add(format!("{path}.{key}"), Loss::CLIENTS_OWN);
     }
 }
 
-/// Writes one call. `index` is its position, which answers have.
+/// Writes one call, whose block losses call `path`. `index` is its position, which answers have.
 pub(super) fn call(
     call: &ToolUse<'_>,
     id: Option<&str>,
@@ -167,12 +177,14 @@ pub(super) fn call(
     out.object("function", |out| {
         out.maybe("index", index);
         out.member("name", &call.name);
-        match arguments(&call.input).filter(|_| call.kind == ToolKind::Function) {
+        let is_plain = call.kind == ToolKind::Custom;
+        match arguments(&call.input).filter(|_| !is_plain) {
             Some(object) => out.member("arguments", object),
             None => {
-                if !call.input.trim().is_empty() {
+                // Plain text is in that member wherever a function stands for its tool.
+                if !is_plain && !call.input.trim().is_empty() {
                     let reason = "arguments are an object here: the text is its member `input`";
-                    losses.add(format!("{path}.tool_calls.{}.input", call.name), reason);
+                    losses.add(format!("{path}.input"), reason);
                 }
                 out.object("arguments", |out| {
                     out.maybe("input", Some(&call.input).filter(|input| !input.trim().is_empty()));

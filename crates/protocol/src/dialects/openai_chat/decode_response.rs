@@ -10,7 +10,7 @@ use super::{
     error,
     object::{List, TextOr, keep_inner, object, read},
     reasoning,
-    wire::Usage,
+    wire::{DETAILS, Usage, usage_rest},
 };
 use crate::ir::{
     Block, Choice, Content, Fault, FaultKind, Media, Members, Response, Source, Stop, StopReason, Text,
@@ -91,6 +91,8 @@ pub(super) fn decode(body: &[u8]) -> Result<Response<'_>, Fault> {
             choice(place, wire, &seed).map_err(|what| garbled(format!("{what} of choice {place}")))
         })
         .collect::<Result<_, _>>()?;
+    let mut extra = wire.extra;
+    extra.extend(wire.usage.into_iter().flat_map(|raw| usage_rest(raw, DETAILS)));
     Ok(Response {
         origin: NAME,
         id,
@@ -99,7 +101,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Response<'_>, Fault> {
         choices,
         usage: wire.usage.and_then(|raw| Usage::read(raw.get().as_bytes())),
         service_tier: wire.service_tier.and_then(read),
-        extra: wire.extra,
+        extra,
     })
 }
 

@@ -14,7 +14,7 @@ use super::{
     interleave::{Blocks, CallDelta, Key, ThinkingState},
     object::{Lax, TextOr, arguments, keep_inner, object},
     reasoning::{self, Detail},
-    wire::Usage,
+    wire::{DETAILS, Usage, usage_rest},
 };
 use crate::{
     codec::{Sink, Step, StreamDecoder},
@@ -152,6 +152,8 @@ impl StreamDecoder for Decoder {
 impl Decoder {
     fn chunk(&mut self, chunk: Chunk<'_>, sink: Sink<'_>) -> Result<(), String> {
         let usage = chunk.usage.and_then(|raw| Usage::read(raw.get().as_bytes()));
+        let mut extra = chunk.extra;
+        extra.extend(chunk.usage.into_iter().flat_map(|raw| usage_rest(raw, DETAILS)));
         let choices = chunk.choices.unwrap_or_default();
         let id = lax(chunk.id).filter(|id| !id.is_empty());
         // Azure's first chunk has no choices, and nothing in its id and model.
@@ -165,8 +167,8 @@ impl Decoder {
             }
         }
         match self.id {
-            Some(_) => self.extras.tell(NAME, Place::Answer, &chunk.extra, &mut *sink),
-            None => self.extras.tell(NAME, Place::Answer, &chunk.extra, &mut |_| {}),
+            Some(_) => self.extras.tell(NAME, Place::Answer, &extra, &mut *sink),
+            None => self.extras.tell(NAME, Place::Answer, &extra, &mut |_| {}),
         }
         let tier = lax(chunk.service_tier).filter(|tier| self.tier.as_deref() != Some(tier));
         if let Some(tier) = tier.filter(|_| self.id.is_some()) {

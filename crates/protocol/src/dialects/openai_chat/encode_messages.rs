@@ -11,7 +11,10 @@ use super::{
     encode_parts::{Part, What, cache, is_part, only_at_home, say, write},
     object::{Writer, list_into, object_into},
 };
-use crate::ir::{Block, Content, Losses, Members, Message, Role, Source, ToolResult};
+use crate::{
+    dialects::orphan,
+    ir::{Block, Content, Losses, Members, Message, Role, Source, ToolResult},
+};
 
 /// The longest id of a call that OpenAI takes: "string too long. Expected a string with maximum length 40".
 const MAX_ID: usize = 40;
@@ -91,6 +94,11 @@ impl<'o, 'r> Conversation<'o, 'r> {
     /// Writes what is still held back.
     pub(super) fn finish(&mut self) {
         self.flush_moved();
+        // "[] is too short - 'messages'" is what OpenAI says to a conversation of nothing.
+        if self.is_first && !self.home {
+            self.losses.add("messages", orphan::MODEL_FIRST);
+            self.message("user", |object| object.put("content", orphan::PLACEHOLDER));
+        }
     }
 
     fn plain(&mut self, role: &str, path: &str, message: &'r Message<'r>) {

@@ -76,7 +76,7 @@ pub(super) fn say<'r>(
             }
             Ok(What::Text(Cow::Borrowed(text)))
         }
-        Content::Image(media) => image(media, home),
+        Content::Image(media) => image(media),
         Content::Video(media) if home => {
             link(media).map(|url| What::Video { url }).ok_or("no such video source")
         }
@@ -85,6 +85,10 @@ pub(super) fn say<'r>(
         Content::Document(media) => {
             if let Source::Blocks(blocks) = &media.source {
                 document_limits(media, path, losses);
+                only_at_home(block, home, path, losses);
+                if let Some(text) = heading(media) {
+                    parts.push(Part { what: What::Text(text.into()), block: None });
+                }
                 for (place, block) in blocks.iter().enumerate() {
                     say(block, home, &format!("{path}.content[{place}]"), losses, parts);
                 }
@@ -133,7 +137,8 @@ fn document_limits(media: &Media<'_>, path: &str, losses: &mut Losses) {
     if media.cite == Some(true) {
         losses.add(format!("{path}.cite"), "documents cannot be cited here");
     }
-    if media.context.is_some() && media.plain_text().is_none() {
+    let is_said = media.plain_text().is_some() || matches!(media.source, Source::Blocks(_));
+    if media.context.is_some() && !is_said {
         losses.add(format!("{path}.context"), "files have no context here");
     }
 }
@@ -142,7 +147,7 @@ pub(super) fn is_part(thinking: &crate::ir::Thinking<'_>) -> bool {
     thinking.signature.as_ref().and_then(|signature| signature.at_home(NAME)) == Some(reasoning::AS_PART)
 }
 
-fn image<'r>(media: &'r Media<'r>, home: bool) -> Result<What<'r>, &'static str> {
+fn image<'r>(media: &'r Media<'r>) -> Result<What<'r>, &'static str> {
     let detail = media.detail.as_deref();
     let url = match &media.source {
         Source::Base64(data) => {
@@ -150,10 +155,7 @@ fn image<'r>(media: &'r Media<'r>, home: bool) -> Result<What<'r>, &'static str>
             Url::Data(DataUrl { media_type, data })
         }
         Source::Url(url) => Url::Plain(url),
-        Source::File(id) if is_our_file(id, home) => {
-            return Ok(What::File { content: FileContent::Id(id), name: None });
-        }
-        Source::File(_) => return Err("it lies in another provider's store"),
+        Source::File(_) => return Err("pictures are not taken by a file's id: send the bytes or a URL"),
         Source::Text(_) | Source::Blocks(_) => return Err("pictures are bytes or a URL here"),
     };
     Ok(What::Image { url, detail })
@@ -197,12 +199,10 @@ fn document<'r>(media: &'r Media<'r>, home: bool) -> Result<What<'r>, &'static s
     // At home a file goes back as the file that it was.
     let text = media.plain_text().filter(|_| !home || matches!(media.source, Source::Text(_)));
     if let Some(text) = text {
-        let head = [media.name.as_deref(), media.context.as_deref()];
-        if head.iter().all(Option::is_none) {
-            return Ok(What::Text(text));
-        }
-        let all: Vec<&str> = head.into_iter().flatten().chain([&*text]).collect();
-        return Ok(What::Text(all.join("\n\n").into()));
+        return Ok(What::Text(match heading(media) {
+            Some(heading) => format!("{heading}\n\n{text}").into(),
+            None => text,
+        }));
     }
     let content = match &media.source {
         Source::Base64(data) => {
@@ -225,6 +225,12 @@ fn document<'r>(media: &'r Media<'r>, home: bool) -> Result<What<'r>, &'static s
         Source::Text(_) | Source::Blocks(_) => return Err("a document of blocks"),
     };
     Ok(What::File { content, name })
+}
+
+/// What stands before the text of a document: its name and what the client says about it.
+fn heading(media: &Media<'_>) -> Option<String> {
+    let head: Vec<&str> = [&media.name, &media.context].into_iter().flatten().map(|text| &**text).collect();
+    (!head.is_empty()).then(|| head.join("\n\n"))
 }
 
 /// Files of this dialect's own API, whichever of its endpoints named them, begin like this.

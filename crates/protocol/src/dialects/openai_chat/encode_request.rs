@@ -10,8 +10,8 @@ use crate::{
     codec::{Encoded, Target},
     dialects::gpt,
     ir::{
-        Effort, Losses, Members, OutputFormat, Raw, Reasoning, Request, Sampling, Text, Tool, ToolChoice,
-        ToolKind,
+        Audio, Effort, Losses, Members, OutputFormat, Raw, Reasoning, Request, Sampling, Text, Tool,
+        ToolChoice, ToolKind,
     },
 };
 
@@ -297,10 +297,15 @@ impl Body<'_> {
 
     fn audio(&mut self, object: &mut Writer<'_>) {
         let request = self.request;
+        let has_kept = inner(self.kept(), "audio").next().is_some();
+        // OpenAI requires voice and format, and both of them where sound is asked for.
+        let is_whole = |audio: &Audio<'_>| audio.voice.is_some() && audio.format.is_some();
+        if !self.home && !request.audio.as_ref().is_some_and(is_whole) {
+            return self.no_audio(object);
+        }
         if !request.modalities.is_empty() {
             object.put("modalities", &request.modalities);
         }
-        let has_kept = inner(self.kept(), "audio").next().is_some();
         match &request.audio {
             Some(audio) => object.object("audio", |object| {
                 object.put_some("voice", audio.voice.as_ref());
@@ -309,6 +314,21 @@ impl Body<'_> {
             }),
             None if has_kept => object.object("audio", |object| object.inner_extra(self.kept(), "audio")),
             None => {}
+        }
+    }
+
+    /// Writes what else is asked for than sound, whose form is not said.
+    fn no_audio(&mut self, object: &mut Writer<'_>) {
+        const WHY: &str = "sound needs both a voice and a format here";
+        if self.request.audio.is_some() {
+            self.losses.add("audio", WHY);
+        }
+        let kinds: Vec<_> = self.request.modalities.iter().filter(|kind| **kind != "audio").collect();
+        if kinds.len() < self.request.modalities.len() {
+            self.losses.add("modalities", WHY);
+        }
+        if !kinds.is_empty() {
+            object.put("modalities", &kinds);
         }
     }
 
@@ -345,7 +365,7 @@ impl Body<'_> {
             None => {}
         }
         if request.previous.is_some() {
-            self.losses.add("previous", "a request holds its whole conversation here");
+            self.losses.add("previous_response_id", "a request holds its whole conversation here");
         }
     }
 }

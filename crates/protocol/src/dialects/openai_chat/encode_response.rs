@@ -15,8 +15,8 @@ use crate::{
     codec::{Encoded, Reply},
     dialects::{gpt, leftover},
     ir::{
-        Block, Choice, Citation, Content, Losses, Media, Response, Source, Stop, StopReason, Thinking,
-        ToolUse,
+        Block, Choice, Citation, Content, Loss, Losses, Media, Response, Signature, Source, Stop, StopReason,
+        Thinking, ToolUse,
     },
 };
 
@@ -37,13 +37,18 @@ impl Manner {
             details: reasoning::client_speaks_details(reply.request),
         }
     }
+
+    /// Whether a call has a place for this proof: that of Google's server of this dialect, in the newer form.
+    pub(super) fn takes_at_call(self, proof: &Signature<'_>) -> bool {
+        !self.legacy && proof.at_home(NAME).is_some()
+    }
 }
 
 /// Writes the answer to `POST /v1/chat/completions`.
 pub(super) fn encode(response: &Response<'_>, reply: Reply<'_>) -> Encoded {
     let mut body = Vec::with_capacity(response.size());
     let mut losses = Losses::default();
-    let home = response.origin == NAME;
+    let (home, none) = (response.origin == NAME, Vec::new());
     let mut answer =
         Answer { home, manner: Manner::of(&reply), now: reply.now, seed: reply.seed, losses: &mut losses };
     object_into(&mut body, |object| {
@@ -62,7 +67,7 @@ pub(super) fn encode(response: &Response<'_>, reply: Reply<'_>) -> Encoded {
             object_into(out, |object| answer.choice(object, choice));
         });
         if let Some(usage) = &response.usage {
-            write_usage(object, usage);
+            write_usage(object, usage, if home { &response.extra } else { &none });
             lose_counts(usage, answer.losses);
         }
         match response.service_tier.as_deref() {
@@ -74,11 +79,11 @@ pub(super) fn encode(response: &Response<'_>, reply: Reply<'_>) -> Encoded {
             },
         }
         if home {
-            object.extra(&response.extra, &[]);
+            object.extra(&response.extra, &["usage"]);
         }
     });
     if !home {
-        leftover::lose(&response.extra, "no such member here", &mut losses);
+        leftover::lose(&response.extra, Loss::PROVIDERS_OWN, &mut losses);
     }
     Encoded { body, losses }
 }
@@ -125,7 +130,7 @@ impl Answer<'_> {
             object.extra(&choice.extra, &["message"]);
         } else {
             for (name, _) in &choice.extra {
-                self.losses.add(format!("{path}.{name}"), "no such member here");
+                self.losses.add(format!("{path}.{name}"), Loss::PROVIDERS_OWN);
             }
         }
     }
@@ -139,7 +144,7 @@ impl Answer<'_> {
             let path = || format!("{path}.content[{place}]");
             if !self.home {
                 for (name, _) in &block.extra {
-                    self.losses.add(format!("{}.{name}", path()), "no such member here");
+                    self.losses.add(format!("{}.{name}", path()), Loss::PROVIDERS_OWN);
                 }
             }
             match &block.content {
@@ -157,7 +162,14 @@ impl Answer<'_> {
                     said.texts.push(text);
                 }
                 Content::Refusal(text) => said.refusal.push(text),
-                Content::Thinking(thinking) => said.thinking.push(thinking),
+                Content::Thinking(thinking) => {
+                    if !self.manner.details
+                        && thinking.signature.as_ref().is_some_and(reasoning::is_lost_proof)
+                    {
+                        self.losses.add(format!("{}.signature", path()), reasoning::NO_PROOFS);
+                    }
+                    said.thinking.push(thinking);
+                }
                 Content::Audio(media) => match (&media.source, said.audio) {
                     (Source::Base64(_), None) => said.audio = Some((block, media)),
                     _ => self.losses.add(path(), "an answer has one sound, as bytes"),
@@ -169,7 +181,12 @@ impl Answer<'_> {
                 Content::ToolUse(_) if self.manner.legacy && !said.calls.is_empty() => {
                     self.losses.add(path(), "the older form has one call");
                 }
-                Content::ToolUse(call) => said.calls.push((block, call)),
+                Content::ToolUse(call) => {
+                    if call.signature.as_ref().is_some_and(|proof| !self.manner.takes_at_call(proof)) {
+                        self.losses.add(format!("{}.signature", path()), reasoning::NO_PROOFS);
+                    }
+                    said.calls.push((block, call));
+                }
                 Content::Foreign { kind, .. } => {
                     self.losses.add(path(), format!("`{}` is only in its own dialect", shown(kind)));
                 }
@@ -240,8 +257,7 @@ impl Answer<'_> {
     }
 }
 
-/// Writes reasoning under `reasoning_content`, or the way a client of OpenRouter keeps it. Proofs that have no place
-/// in the first form are kept by the gateway for the next turn, so that nothing is lost here.
+/// Writes reasoning under `reasoning_content`, which has no place for proofs, or the way a client of OpenRouter keeps it.
 pub(super) fn write_thinking(object: &mut Writer<'_>, thinking: &[&Thinking<'_>], details: bool) {
     let texts: Vec<&str> =
         thinking.iter().map(|thinking| &*thinking.text).filter(|text| !text.is_empty()).collect();
@@ -355,13 +371,13 @@ pub(super) fn finish(
         (_, StopReason::Refusal) => "content_filter",
         (_, reason @ (StopReason::Pause | StopReason::Malformed | StopReason::Other)) => {
             let word = stop.word.as_deref().map(shown).unwrap_or_default();
-            losses.add(format!("{path}.stop.reason"), format!("no such reason here: {word}"));
+            losses.add(format!("{path}.stop_reason"), format!("no such reason here: {word}"));
             // What is to be continued must not look whole.
             if reason == StopReason::Pause { "length" } else { "stop" }
         }
     };
     if stop.details.is_some() {
-        losses.add(format!("{path}.stop.details"), "no such member here");
+        losses.add(format!("{path}.stop_details"), "no such member here");
     }
     finish_word(object, word, stop);
 }

@@ -15,8 +15,8 @@ use crate::{
     dialects::{gpt, leftover},
     framing::sse,
     ir::{
-        BlockKind, Citation, Delta, Event, Extras, Fault, Losses, Place, Raw, Signature, Stop, StopReason,
-        Text, Thinking, ToolKind, ToolUse, Usage,
+        BlockKind, Citation, Delta, Event, Extras, Fault, Loss, Losses, Place, Raw, Signature, Stop,
+        StopReason, Text, Thinking, ToolKind, ToolUse, Usage,
     },
 };
 
@@ -100,6 +100,7 @@ impl Encoder {
     fn chunk(&self, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>), usage: Option<&Usage>) {
         out.extend_from_slice(b"data: ");
         let start = out.len();
+        let extra = self.extras.of(Place::Answer);
         object_into(out, |object| {
             object.put("id", &self.id);
             object.put("object", "chat.completion.chunk");
@@ -110,12 +111,12 @@ impl Encoder {
             write(list);
             list.push(b']');
             match usage {
-                Some(usage) => write_usage(object, usage),
+                Some(usage) => write_usage(object, usage, &extra),
                 None if self.wants_usage => object.put("usage", &None::<u64>),
                 None => {}
             }
             object.put_some("service_tier", self.tier.as_ref());
-            object.extra(&self.extras.of(Place::Answer), &[]);
+            object.extra(&extra, &["usage"]);
         });
         sse::one_line(out, start);
         out.extend_from_slice(b"\n\n");
@@ -167,6 +168,10 @@ impl Encoder {
                 Open::Lost
             }
             BlockKind::ToolUse { id, name, kind, signature, .. } => {
+                if signature.as_ref().is_some_and(|proof| !self.manner.takes_at_call(proof)) {
+                    let path = format!("choices[{choice}].content[{block}].signature");
+                    self.losses.add(path, reasoning::NO_PROOFS);
+                }
                 state.has.calls = true;
                 let number = state.calls;
                 state.calls += 1;
@@ -258,15 +263,18 @@ impl Encoder {
                 let name = if details { reasoning::AS_REASONING } else { reasoning::AS_CONTENT };
                 self.delta(out, choice, |object| object.put(name, &format_args!("{gap}{text}")));
             }
-            // A proof has no place with most clients; the gateway keeps it for the next turn.
             (Open::Thinking(thinking, _), Delta::Signature(signature)) => {
+                if !self.manner.details && reasoning::is_lost_proof(signature) {
+                    let path = format!("choices[{choice}].content[{block}].signature");
+                    self.losses.add(path, reasoning::NO_PROOFS);
+                }
                 let (origin, value) = (signature.origin.borrowed(), signature.value.borrowed());
                 thinking.signature =
                     Some(Signature { origin: origin.into_owned(), value: value.into_owned() });
             }
             (Open::Text { .. }, Delta::Signature(_)) => {
                 let path = format!("choices[{choice}].content[{block}].signature");
-                self.losses.add(path, "no place for a proof at a text");
+                self.losses.add(path, reasoning::NO_PROOFS);
             }
             (_, Delta::Signature(_)) => {}
             (Open::Call(kind), Delta::Input(input)) => {
@@ -421,12 +429,12 @@ impl StreamEncoder for Encoder {
             Event::Member { place, name, raw, .. } => {
                 let path = match place {
                     Place::Answer => {
-                        return leftover::lose_one(name, raw, "no such member here", &mut self.losses);
+                        return leftover::lose_one(name, raw, Loss::PROVIDERS_OWN, &mut self.losses);
                     }
                     Place::Choice(choice) => format!("choices[{choice}].{name}"),
                     Place::Block(choice, block) => format!("choices[{choice}].content[{block}].{name}"),
                 };
-                self.losses.add(path, "no such member here");
+                self.losses.add(path, Loss::PROVIDERS_OWN);
             }
             Event::Ping => out.extend_from_slice(b": ping\n\n"),
             Event::End => self.end(out),

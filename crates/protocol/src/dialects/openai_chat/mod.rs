@@ -60,7 +60,7 @@ use http::Method;
 
 use codec::OpenAiChatCodec;
 pub(super) use error::{body as error_body, object as error_object, translated as translated_error};
-pub(super) use wire::{Usage as WireUsage, failure};
+pub(super) use wire::{DetailNames, Usage as WireUsage, failure, usage_kept, usage_rest};
 
 use crate::{
     codec::Codec,

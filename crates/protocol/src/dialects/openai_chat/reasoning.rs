@@ -173,6 +173,15 @@ pub(super) fn client_speaks_details(request: &Request<'_>) -> bool {
             .any(|block| has_details(&block.content))
 }
 
+/// Why a proof is lost: most clients have no place for it.
+pub(super) const NO_PROOFS: &str = "no place for a proof of reasoning";
+
+/// True for a proof that a client which keeps no details has no place for. This dialect's own signatures say under which
+/// name reasoning came, and its answers with details go to its clients untouched.
+pub(super) fn is_lost_proof(signature: &Signature<'_>) -> bool {
+    signature.at_home(NAME).is_none()
+}
+
 /// The `reasoning_details` that prove this thinking, if a server of this dialect gave them.
 pub(super) fn home_details<'t>(thinking: &'t Thinking<'_>) -> Option<Vec<&'t RawValue>> {
     let value = thinking.signature.as_ref()?.at_home(NAME)?;

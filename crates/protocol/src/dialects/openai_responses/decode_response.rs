@@ -1,14 +1,15 @@
 //! Reads a provider's whole answer.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
-    HERE, error,
+    HERE,
+    echo::DETAILS,
+    error,
     items::{output_item, take_logprobs},
-    openai_chat::WireUsage,
+    openai_chat::{WireUsage, usage_rest},
     wire::{Answer, reason},
 };
 use crate::ir::{Block, Choice, Content, Fault, FaultKind, Members, Response, Stop, StopReason, Text};
@@ -62,6 +63,8 @@ pub(super) fn decode(body: &[u8]) -> Result<Response<'_>, Fault> {
         let item = output_item(raw).map_err(|error| garbled(format!("`output[{at}]`: {error}")))?;
         blocks.extend(item);
     }
+    let mut extra = kept(answer.extra);
+    extra.extend(answer.usage.into_iter().flat_map(|raw| usage_rest(raw, DETAILS)));
     let logprobs = take_logprobs(&mut blocks);
     let stop = Ended { status: answer.status, details: answer.incomplete_details }.stop(Said::of(&blocks));
     Ok(Response {
@@ -72,7 +75,7 @@ pub(super) fn decode(body: &[u8]) -> Result<Response<'_>, Fault> {
         choices: vec![Choice { index: 0, blocks, stop, logprobs, extra: Vec::new() }],
         usage: answer.usage.and_then(|raw| WireUsage::read(raw.get().as_bytes())),
         service_tier: answer.service_tier,
-        extra: kept(answer.extra),
+        extra,
     })
 }
 
@@ -130,14 +133,10 @@ pub(super) struct Ended<'a> {
 impl<'a> Ended<'a> {
     /// Why the answer ended. The dialect has no word for tool use or refusal: the content says it.
     pub(super) fn stop(self, said: Said) -> Option<Stop<'a>> {
-        #[derive(Deserialize, Default)]
-        struct Details<'a> {
-            #[serde(borrow, default)]
-            reason: Option<Text<'a>>,
-        }
-        let details =
-            self.details.map(|raw| serde_json::from_str::<Details<'_>>(raw.get()).unwrap_or_default());
-        let word = details.and_then(|details| details.reason);
+        let members: BTreeMap<Text<'a>, &'a RawValue> =
+            self.details.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+        let word: Option<Text<'a>> =
+            members.get(&Text::from("reason")).and_then(|raw| serde_json::from_str(raw.get()).ok());
         let (reason, word) = match (self.status.as_deref(), word) {
             (Some("incomplete"), word) => match word.as_deref() {
                 Some("max_output_tokens") => (StopReason::MaxTokens, word),
@@ -150,6 +149,10 @@ impl<'a> Ended<'a> {
             _ if said.refusal => (StopReason::Refusal, self.status),
             _ => (StopReason::End, self.status),
         };
-        Some(Stop { reason, sequence: None, word, details: self.details.map(Cow::Borrowed) })
+        // A reason that is known says all that its own member does.
+        let is_said =
+            members.len() == 1 && matches!(reason, StopReason::MaxTokens | StopReason::ContentFilter);
+        let details = self.details.filter(|_| !is_said).map(Cow::Borrowed);
+        Some(Stop { reason, sequence: None, word, details })
     }
 }

@@ -9,8 +9,9 @@ use serde_json::value::RawValue;
 use super::{
     HERE,
     decode_response::{Ended, Said, kept, seconds},
+    echo::DETAILS,
     items::{append_logprobs, chat_logprobs, citation, output_item},
-    openai_chat::{self, WireUsage},
+    openai_chat::{self, WireUsage, usage_rest},
     wire::{Answer, reason},
 };
 use crate::{
@@ -537,13 +538,15 @@ impl ResponseDecoder {
         for (index, raw) in (0..).zip(output) {
             self.hand_over(index, raw, &mut *sink)?;
         }
+        let mut extra = kept(answer.extra);
+        extra.extend(answer.usage.into_iter().flat_map(|raw| usage_rest(raw, DETAILS)));
         if let Some(usage) = answer.usage.and_then(|raw| WireUsage::read(raw.get().as_bytes())) {
             sink(Event::Usage(usage));
         }
         if let Some(tier) = answer.service_tier {
             sink(Event::ServiceTier(tier));
         }
-        self.extras.tell(HERE, Place::Answer, &kept(answer.extra), &mut *sink);
+        self.extras.tell(HERE, Place::Answer, &extra, &mut *sink);
         let ended = Ended { status: answer.status, details: answer.incomplete_details };
         if let Some(stop) = ended.stop(self.said) {
             sink(Event::Stop { choice: 0, stop });

@@ -4,12 +4,13 @@ use super::{
     HERE,
     decode_request::extra,
     encode_request::instructions,
+    openai_chat::{DetailNames, usage_kept},
     settings,
     write::{self, Object},
 };
 use crate::{
     codec::Reply,
-    ir::{Effort, Losses, Raw, Reasoning, Request, Usage},
+    ir::{Effort, Losses, Members, Raw, Reasoning, Request, Usage},
 };
 
 /// What a response object says at one moment.
@@ -27,6 +28,8 @@ pub(super) struct Moment<'m> {
     /// The items, as JSON with commas.
     pub(super) output: &'m [u8],
     pub(super) usage: Option<Usage>,
+    /// Members that only this dialect knows, those of the usage among them.
+    pub(super) extra: &'m Members<'m>,
     pub(super) tier: Option<&'m str>,
 }
 
@@ -72,22 +75,38 @@ impl Echo {
         o.put("service_tier", moment.tier.unwrap_or(&self.tier));
         match moment.usage {
             None => o.put("usage", &()),
-            Some(usage) => o.object("usage", |o| write_usage(usage, o)),
+            Some(usage) => o.object("usage", |o| write_usage(usage, moment.extra, o)),
         }
+        moment
+            .extra
+            .iter()
+            .filter(|(name, _)| !name.starts_with("usage."))
+            .for_each(|(name, raw)| o.put(name, raw));
     }
 }
 
-/// Cached tokens are part of the input here. Source: schema `ResponseUsage`.
-fn write_usage(usage: Usage, o: &mut Object<'_>) {
+/// The details of the usage as this dialect spells them.
+pub(super) const DETAILS: DetailNames =
+    DetailNames { input: "input_tokens_details", output: "output_tokens_details" };
+
+/// Cached tokens are part of the input here. Source: schema `ResponseUsage`. What an answer of this dialect says beside
+/// them is among its own members.
+fn write_usage(usage: Usage, members: &Members<'_>, o: &mut Object<'_>) {
+    let [of_input, of_output, rest] = usage_kept(members, DETAILS);
     let input = usage.total_input();
     o.put("input_tokens", &input);
-    o.object("input_tokens_details", |o| {
+    o.object(DETAILS.input, |o| {
         o.put("cached_tokens", &usage.cache_read);
         o.put("cache_write_tokens", &usage.cache_write);
+        of_input.iter().for_each(|(name, raw)| o.put(name, raw));
     });
     o.put("output_tokens", &usage.output);
-    o.object("output_tokens_details", |o| o.put("reasoning_tokens", &usage.reasoning));
+    o.object(DETAILS.output, |o| {
+        o.put("reasoning_tokens", &usage.reasoning);
+        of_output.iter().for_each(|(name, raw)| o.put(name, raw));
+    });
     o.put("total_tokens", &input.saturating_add(usage.output));
+    rest.iter().for_each(|(name, raw)| o.put(name, raw));
 }
 
 fn echo(request: &Request<'_>, o: &mut Object<'_>) {

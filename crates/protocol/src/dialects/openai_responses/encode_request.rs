@@ -119,7 +119,7 @@ fn limits(request: &Request<'_>, losses: &mut Losses, o: &mut Object<'_>) {
         o.put("max_output_tokens", &raised);
     }
     if request.choices.is_some_and(|count| count != 1) {
-        losses.add("choices", "the API gives one answer only");
+        losses.add("n", "the API gives one answer only");
     }
     if request.audio.is_some() {
         losses.add("audio", "the API answers in text only");
@@ -208,7 +208,7 @@ fn names(request: &Request<'_>, losses: &mut Losses, o: &mut Object<'_>) {
     o.some("store", request.store.or((!home).then_some(false)).as_ref());
     match &request.previous {
         Some(previous) if home => o.put("previous_response_id", previous),
-        Some(_) => losses.add("previous", "an answer kept by another provider"),
+        Some(_) => losses.add("previous_response_id", "an answer kept by another provider"),
         None => {}
     }
 }

@@ -7,7 +7,6 @@ use super::{
     encode_request::TIERS,
     items::{append_logprobs, is_part},
     openai_chat,
-    settings::foreign_members,
     stream::failure_code,
     write::{self, Object},
 };
@@ -15,8 +14,8 @@ use crate::{
     codec::{Encoded, Reply, StreamEncoder},
     dialects::{gpt, leftover},
     ir::{
-        Block, BlockKind, Content, Delta, Event, Extras, Fault, Losses, Place, Raw, Response, Stop,
-        StopReason, Usage,
+        Block, BlockKind, Content, Delta, Event, Extras, Fault, Loss, Losses, Members, Place, Raw, Response,
+        Stop, StopReason, Usage,
     },
 };
 
@@ -73,19 +72,14 @@ impl StreamEncoder for ResponseEncoder {
             Event::Member { place, name, raw, .. } => {
                 let path = match place {
                     Place::Answer => {
-                        return leftover::lose_one(
-                            name,
-                            raw,
-                            "only the client's dialect has it",
-                            &mut self.output.losses,
-                        );
+                        return leftover::lose_one(name, raw, Loss::PROVIDERS_OWN, &mut self.output.losses);
                     }
                     Place::Choice(0) => format!("choices[0].{name}"),
                     Place::Block(0, block) => format!("choices[0].content[{block}].{name}"),
                     // Named as a whole.
                     Place::Choice(_) | Place::Block(..) => return,
                 };
-                self.output.losses.add(path, "only the client's dialect has it");
+                self.output.losses.add(path, Loss::PROVIDERS_OWN);
             }
             Event::Ping => out.extend_from_slice(b": keep-alive\n\n"),
             Event::End => {
@@ -172,11 +166,19 @@ impl ResponseEncoder {
         out: &mut Vec<u8>,
     ) {
         let mut json = Vec::with_capacity(2048);
-        write::object(&mut json, |o| self.response(status, reason, error, o));
+        let extra = self.extras.of(Place::Answer);
+        write::object(&mut json, |o| self.response(status, reason, error, &extra, o));
         self.output.frames.emit(out, event, |o| o.json("response", &json));
     }
 
-    fn response(&self, status: &str, reason: Option<&str>, error: Option<(&str, &str)>, o: &mut Object<'_>) {
+    fn response(
+        &self,
+        status: &str,
+        reason: Option<&str>,
+        error: Option<(&str, &str)>,
+        extra: &Members<'_>,
+        o: &mut Object<'_>,
+    ) {
         let moment = Moment {
             id: &self.id,
             model: &self.model,
@@ -188,9 +190,9 @@ impl ResponseEncoder {
             output: &self.output.items,
             usage: self.usage,
             tier: self.tier.as_deref(),
+            extra,
         };
         self.echo.write(&moment, o);
-        o.extra(&self.extras.of(Place::Answer));
     }
 
     fn served(&mut self, tier: &str) {
@@ -213,23 +215,30 @@ impl ResponseEncoder {
     fn stop(&mut self, stop: &Stop<'_>) {
         let word = stop.word.as_deref();
         if stop.sequence.is_some() {
-            self.output.losses.add("stop.sequence", "no such member here");
+            self.output.losses.add("choices[0].stop_sequence", "no such member here");
         }
-        if stop.details.as_ref().is_some_and(|details| !is_reason(details)) {
-            self.output.losses.add("stop.details", "no such member here");
+        if stop.details.is_some() {
+            self.output.losses.add("choices[0].stop_details", "no such member here");
         }
         self.pending = PENDING.iter().copied().find(|status| word == Some(status));
         match stop.reason {
             StopReason::Other if self.pending.is_some() => {}
             StopReason::Pause => {
-                self.output.losses.add("stop.reason", "the provider paused; the dialect has no such end")
+                self.lose_reason("the provider paused; the dialect has no such end");
             }
             StopReason::Other => {
-                self.output.losses.add("stop.reason", "an end that only the provider's dialect has")
+                self.lose_reason("an end that only the provider's dialect has");
+            }
+            StopReason::Malformed => {
+                self.lose_reason("a call nobody can read; the answer is incomplete without a reason here");
             }
             _ => {}
         }
         self.stop = Some(stop.reason);
+    }
+
+    fn lose_reason(&mut self, why: &'static str) {
+        self.output.losses.add("choices[0].stop_reason", why);
     }
 
     /// The status, and why the answer is not complete.
@@ -244,21 +253,11 @@ impl ResponseEncoder {
             Some(StopReason::ContentFilter) => ("incomplete", Some("content_filter")),
             // A refusal is a part of the message here; one without words would look like an end.
             Some(StopReason::Refusal) if !self.output.has_refusal => ("incomplete", Some("content_filter")),
-            // Not one of the documented reasons, but neither was the answer complete.
-            Some(StopReason::Malformed) => ("incomplete", Some("malformed_tool_call")),
+            // None of the documented reasons, but neither was the answer complete.
+            Some(StopReason::Malformed) => ("incomplete", None),
             _ => ("completed", None),
         }
     }
-}
-
-/// True for the dialect's own `incomplete_details`, which are the reason and are said as such.
-fn is_reason(details: &Raw<'_>) -> bool {
-    #[derive(serde::Deserialize)]
-    struct Details {
-        #[serde(rename = "reason")]
-        _reason: serde::de::IgnoredAny,
-    }
-    serde_json::from_str::<Details>(details.get()).is_ok()
 }
 
 /// The elements of the chat endpoint's `logprobs`.
@@ -275,6 +274,13 @@ fn entries(raw: &Raw<'_>) -> String {
     entries
 }
 
+/// Names members that only the provider's dialect has.
+fn lose_members(path: &str, members: &Members<'_>, losses: &mut Losses) {
+    for (name, _) in members {
+        losses.add(format!("{path}.{name}"), Loss::PROVIDERS_OWN);
+    }
+}
+
 /// Writes a whole answer: what a stream ends with.
 pub(super) fn encode(response: &Response<'_>, reply: Reply<'_>) -> Encoded {
     let mut encoder = ResponseEncoder::with(reply, true);
@@ -289,7 +295,7 @@ pub(super) fn encode(response: &Response<'_>, reply: Reply<'_>) -> Encoded {
         encoder.count(usage);
     }
     if !home {
-        leftover::lose(&response.extra, "only the client's dialect has it", &mut encoder.output.losses);
+        leftover::lose(&response.extra, Loss::PROVIDERS_OWN, &mut encoder.output.losses);
     }
     for choice in &response.choices {
         if choice.index != 0 {
@@ -297,7 +303,7 @@ pub(super) fn encode(response: &Response<'_>, reply: Reply<'_>) -> Encoded {
             continue;
         }
         if !home {
-            foreign_members("choices[0].", &choice.extra, response.origin, &mut encoder.output.losses, None);
+            lose_members("choices[0]", &choice.extra, &mut encoder.output.losses);
         }
         let text = choice.blocks.iter().position(|block| matches!(block.content, Content::Text { .. }));
         for (at, block) in choice.blocks.iter().enumerate() {
@@ -315,12 +321,9 @@ pub(super) fn encode(response: &Response<'_>, reply: Reply<'_>) -> Encoded {
     let (status, reason) = encoder.outcome();
     encoder.output.close(status, &mut Vec::new());
     let mut body = Vec::with_capacity(encoder.output.items.len() + 2048);
-    write::object(&mut body, |o| {
-        encoder.response(status, reason, None, o);
-        if home {
-            o.extra(&response.extra);
-        }
-    });
+    let none = Members::new();
+    let extra = if home { &response.extra } else { &none };
+    write::object(&mut body, |o| encoder.response(status, reason, None, extra, o));
     Encoded { body, losses: encoder.output.losses }
 }
 
@@ -331,7 +334,7 @@ impl ResponseEncoder {
         let none = &mut Vec::new();
         let output = &mut self.output;
         if origin != HERE {
-            foreign_members(&format!("{path}."), &block.extra, origin, &mut output.losses, None);
+            lose_members(&path, &block.extra, &mut output.losses);
         } else if !block.extra.is_empty()
             && matches!(block.content, Content::Text { .. } | Content::Refusal(_))
         {

@@ -4,7 +4,7 @@ use super::{
     HERE,
     write::{Array, Object},
 };
-use crate::ir::{Losses, Members, OutputFormat, Request, Tool, ToolChoice, ToolKind};
+use crate::ir::{Loss, Losses, Members, OutputFormat, Request, Tool, ToolChoice, ToolKind};
 
 /// The name for a schema that has none: the API requires one.
 const SCHEMA_NAME: &str = "answer";
@@ -73,7 +73,7 @@ pub(super) fn foreign_members(
         return;
     }
     for (key, _) in extra {
-        losses.add(format!("{path}{key}"), "only the client's dialect has it");
+        losses.add(format!("{path}{key}"), Loss::CLIENTS_OWN);
     }
 }
 
@@ -113,9 +113,7 @@ pub(super) fn tool_choice(request: &Request<'_>, losses: &mut Losses, object: &m
             });
         }),
         Some(ToolChoice::Foreign { origin, raw }) if *origin == HERE => object.put("tool_choice", raw),
-        Some(ToolChoice::Foreign { .. }) => {
-            losses.add("tool_choice", "a choice only the client's dialect has")
-        }
+        Some(ToolChoice::Foreign { .. }) => losses.add("tool_choice", Loss::CLIENTS_OWN),
     }
 }
 

@@ -187,22 +187,29 @@ fn a_request_of_another_dialect() {
 }
 
 #[track_caller]
-fn check_think(reasoning: Reasoning<'static>, expect: Option<&Value>) {
+fn check_think(reasoning: Reasoning<'static>, expect: Option<&Value>, lost: &[&str]) {
     let request = Request { reasoning: Some(reasoning), ..Request::default() };
     let encoded = codec().encode_request(&request, target(&request)).unwrap();
     assert_eq!(json(&encoded.body).get("think"), expect);
+    let losses: Vec<&str> = encoded.losses.iter().map(|loss| &*loss.path).collect();
+    assert_eq!(losses, lost);
 }
 
 #[test]
 fn steps_budgets_and_switches() {
     let on = Reasoning { enabled: Some(true), ..Reasoning::default() };
-    check_think(on.clone(), Some(&json!(true)));
-    check_think(Reasoning { enabled: Some(false), ..Reasoning::default() }, Some(&json!(false)));
-    check_think(Reasoning { adaptive: true, ..on.clone() }, None);
-    check_think(Reasoning { effort: Some(Effort::XHigh), ..on.clone() }, Some(&json!("max")));
-    check_think(Reasoning { effort: Some(Effort::Minimal), ..on.clone() }, Some(&json!("low")));
-    check_think(Reasoning { budget: Some(8192), ..on }, Some(&json!("medium")));
-    check_think(Reasoning { effort: Some(Effort::None), ..Reasoning::default() }, Some(&json!(false)));
+    check_think(on.clone(), Some(&json!(true)), &[]);
+    check_think(Reasoning { enabled: Some(false), ..Reasoning::default() }, Some(&json!(false)), &[]);
+    check_think(Reasoning { adaptive: true, ..on.clone() }, None, &[]);
+    check_think(Reasoning { effort: Some(Effort::XHigh), ..on.clone() }, Some(&json!("max")), &["reasoning"]);
+    check_think(Reasoning { effort: Some(Effort::Max), ..on.clone() }, Some(&json!("max")), &[]);
+    check_think(
+        Reasoning { effort: Some(Effort::Minimal), ..on.clone() },
+        Some(&json!("low")),
+        &["reasoning"],
+    );
+    check_think(Reasoning { budget: Some(8192), ..on }, Some(&json!("medium")), &["reasoning.budget"]);
+    check_think(Reasoning { effort: Some(Effort::None), ..Reasoning::default() }, Some(&json!(false)), &[]);
 }
 
 #[track_caller]

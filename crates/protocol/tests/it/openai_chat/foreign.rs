@@ -205,6 +205,48 @@ fn reasoning_is_switched_off_and_left_to_the_model() {
     assert_eq!(effort(Reasoning { budget: Some(1), ..Reasoning::default() }), "low");
 }
 
+/// A request of another dialect that says one thing.
+fn asks(content: Content<'static>) -> Request<'static> {
+    let message =
+        Message { role: Role::User, blocks: vec![content.into()], name: None, id: None, extra: Vec::new() };
+    Request { origin: ELSEWHERE, messages: vec![message], ..Request::default() }
+}
+
+#[test]
+fn what_would_be_refused_is_not_sent_and_named() {
+    let check = |request: &Request<'_>, messages: &serde_json::Value, lost: &[&str]| {
+        let encoded = codec().encode_request(request, target("gpt-4o")).unwrap();
+        let body = value(&encoded.body);
+        let losses: Vec<&str> = encoded.losses.iter().map(|loss| &*loss.path).collect();
+        assert_eq!((&body["messages"], &losses[..]), (messages, lost), "{body:#}");
+        assert_eq!([&body["audio"], &body["modalities"]], [&json!(null); 2]);
+    };
+    let said = json!([{"role": "user", "content": "so?"}]);
+    let nothing = Request { origin: ELSEWHERE, ..Request::default() };
+    check(&nothing, &json!([{"role": "user", "content": "."}]), &["messages"]);
+    let voice = Audio { voice: Some("Kore".into()), format: None };
+    let sings =
+        Request { audio: Some(voice), modalities: vec!["audio".into()], ..asks(Content::text("so?")) };
+    check(&sings, &said, &["audio", "modalities"]);
+    let picture = asks(Content::Image(media(Source::File("file-1".into()), "image/png")));
+    check(&picture, &json!([{"role": "user", "content": ""}]), &["messages[0].content[0]"]);
+}
+
+#[test]
+fn documents_of_blocks_are_told_behind_their_title() {
+    let blocks = Source::Blocks(vec![Content::text("walls").into()]);
+    let found = Media {
+        name: Some("Delft".into()),
+        context: Some("https://d.example".into()),
+        ..media(blocks, "x/y")
+    };
+    let encoded = codec().encode_request(&asks(Content::Document(found)), target("gpt-4o")).unwrap();
+    let content = value(&encoded.body)["messages"][0]["content"].clone();
+    let text = |text: &str| json!({"type": "text", "text": text});
+    assert_eq!(content, json!([text("Delft\n\nhttps://d.example"), text("walls")]));
+    assert!(encoded.losses.is_empty(), "{}", encoded.losses);
+}
+
 #[test]
 fn settings_are_fitted_to_what_the_model_is() {
     let request = |reasoning| Request {
@@ -218,7 +260,7 @@ fn settings_are_fitted_to_what_the_model_is() {
             ..Sampling::default()
         },
         logprobs: Some(2),
-        ..Request::default()
+        ..asks(Content::text("so?"))
     };
     let check = |model, effort: Option<Effort>, members: &[&str], lost: &[&str]| {
         let request =
@@ -248,7 +290,7 @@ fn settings_are_fitted_to_what_the_model_is() {
 #[test]
 fn the_limit_is_one_the_model_takes() {
     let check = |model, asked, limit: u64, lost: &[&str]| {
-        let request = Request { origin: ELSEWHERE, max_tokens: Some(asked), ..Request::default() };
+        let request = Request { max_tokens: Some(asked), ..asks(Content::text("so?")) };
         let encoded = codec().encode_request(&request, target(model)).unwrap();
         assert_eq!(value(&encoded.body)["max_completion_tokens"], limit, "{model}");
         let losses: Vec<&str> = encoded.losses.iter().map(|loss| &*loss.path).collect();

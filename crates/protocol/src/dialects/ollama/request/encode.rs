@@ -7,17 +7,20 @@ use crate::{
     codec::{Encoded, Target},
     dialects::ollama::{
         NAME, ids,
-        say::{self, Member, NO_PLACE, Said},
+        say::{self, Call, Member, NO_PLACE, Said},
         write::{List, Object},
     },
     ir::{
-        Block, Content, Effort, Losses, Message, OutputFormat, Reasoning, Request, Role, Text, Tool,
+        Block, Content, Effort, Loss, Losses, Message, OutputFormat, Reasoning, Request, Role, Text, Tool,
         ToolChoice, ToolKind, ToolResult,
     },
 };
 
 /// What Ollama's server collates texts of one role with (source: its template package).
 const PARAGRAPH: &str = "\n\n";
+
+/// The steps that `think` takes, in order. Source: the Ollama OpenAPI description.
+const STEPS: [Effort; 4] = [Effort::Low, Effort::Medium, Effort::High, Effort::Max];
 
 /// Writes a request for a provider.
 pub(in crate::dialects::ollama) fn encode(request: &Request<'_>, target: Target<'_>) -> Encoded {
@@ -157,7 +160,7 @@ impl<'r> Encoder<'r> {
             said.write_images(out);
             if !said.calls.is_empty() {
                 out.list("tool_calls", |out| {
-                    for (call, extra) in &said.calls {
+                    for Call { call, extra, path } in &said.calls {
                         let made_up = self.is_home && call.id == ids::of_request(self.calls, &call.name);
                         self.calls += 1;
                         if made_up {
@@ -235,7 +238,7 @@ impl<'r> Encoder<'r> {
             self.losses.add("tool_choice", NO_PLACE);
         }
         if self.request.parallel_tools == Some(false) {
-            self.losses.add("parallel_tools", "ollama cannot forbid parallel calls");
+            self.losses.add("parallel_tool_calls", "ollama cannot forbid parallel calls");
         }
         let mut tools = Vec::new();
         for (place, tool) in self.request.tools.iter().enumerate() {
@@ -247,6 +250,8 @@ impl<'r> Encoder<'r> {
                 Tool::Client { name, .. } => {
                     if offered.as_ref().is_none_or(|names| names.contains(&&**name)) {
                         tools.push((path, tool));
+                    } else {
+                        self.losses.add(path, Loss::NOT_CHOSEN);
                     }
                 }
                 Tool::Foreign { kind, .. } => {
@@ -309,7 +314,7 @@ impl<'r> Encoder<'r> {
                 out.member("format", schema);
                 for (field, is_said) in [("name", name.is_some()), ("description", description.is_some())] {
                     if is_said {
-                        self.losses.add(format!("format.{field}"), "ollama takes the bare schema");
+                        self.losses.add(format!("response_format.{field}"), "ollama takes the bare schema");
                     }
                 }
             }
@@ -326,20 +331,27 @@ impl<'r> Encoder<'r> {
             write_extra(&request.extra, OPTIONS, out);
         } else {
             for (key, _) in &request.extra {
-                self.losses.add(&**key, format!("only {} knows this member", request.origin));
+                self.losses.add(&**key, Loss::CLIENTS_OWN);
             }
         }
     }
 
     /// The server thinks by default if the model can, and refuses `think` if it cannot; so "the model decides" says
-    /// nothing. Steps outside its scale are the nearest on it, as in the server's own OpenAI layer.
+    /// nothing. A step outside its scale is the next on it, and a loss.
     fn think(&mut self, reasoning: &Reasoning<'_>, out: &mut Object<'_>) {
         match reasoning.effort() {
             Some(Effort::None) => out.member("think", &false),
-            Some(Effort::Minimal | Effort::Low) => out.member("think", "low"),
-            Some(Effort::Medium) => out.member("think", "medium"),
-            Some(Effort::High) => out.member("think", "high"),
-            Some(Effort::XHigh | Effort::Max) => out.member("think", "max"),
+            Some(asked) => {
+                let step = STEPS.iter().find(|step| **step >= asked).unwrap_or(&Effort::Max);
+                out.member("think", step.name());
+                if *step != asked {
+                    let (asked, said) = (asked.name(), step.name());
+                    self.losses.add("reasoning", format!("ollama does not take `{asked}`: said as `{said}`"));
+                }
+                if reasoning.budget.is_some() {
+                    self.losses.add("reasoning.budget", "said as the nearest effort");
+                }
+            }
             None if reasoning.enabled == Some(true) && !reasoning.adaptive => out.member("think", &true),
             None => {}
         }
@@ -385,7 +397,7 @@ impl<'r> Encoder<'r> {
         let request = self.request;
         let is_text = |kind: &Text<'_>| *kind == "text";
         let fields = [
-            ("choices", request.choices.is_some_and(|count| count != 1)),
+            ("n", request.choices.is_some_and(|count| count != 1)),
             ("logit_bias", request.sampling.logit_bias.is_some()),
             ("audio", request.audio.is_some()),
             ("modalities", !request.modalities.iter().all(is_text)),
@@ -393,9 +405,9 @@ impl<'r> Encoder<'r> {
             ("service_tier", request.service_tier.is_some()),
             ("user", request.user.is_some()),
             ("metadata", request.metadata.is_some()),
-            ("cache_key", request.cache_key.is_some()),
+            ("prompt_cache_key", request.cache_key.is_some()),
             ("store", request.store == Some(true)),
-            ("previous", request.previous.is_some()),
+            ("previous_response_id", request.previous.is_some()),
         ];
         for (field, is_asked) in fields {
             if is_asked {

@@ -13,7 +13,7 @@ use crate::{
         write::Object,
     },
     framing::ndjson,
-    ir::{BlockKind, Delta, Event, Extras, Fault, Losses, Place, Stop, Text, ToolKind, ToolUse, Usage},
+    ir::{BlockKind, Delta, Event, Extras, Fault, Loss, Losses, Place, Stop, Text, ToolKind, ToolUse, Usage},
 };
 
 /// What the block that is being received becomes.
@@ -168,10 +168,11 @@ impl Encoder {
         let index = self.calls;
         self.calls += 1;
         let mut losses = std::mem::take(&mut self.losses);
+        let path = format!("choices[0].content[{}]", self.block);
         self.chunk("", out, |out| {
             out.list("tool_calls", |out| {
                 out.object(|out| {
-                    say::call(&call, Some(&call.id), Some(index), &[], "choices[0]", &mut losses, out);
+                    say::call(&call, Some(&call.id), Some(index), &[], &path, &mut losses, out);
                 });
             });
         });
@@ -221,19 +222,14 @@ impl StreamEncoder for Encoder {
             Event::Member { place, name, raw, .. } => {
                 let path = match place {
                     Place::Answer => {
-                        return leftover::lose_one(
-                            name,
-                            raw,
-                            "only its own dialect knows this member",
-                            &mut self.losses,
-                        );
+                        return leftover::lose_one(name, raw, Loss::PROVIDERS_OWN, &mut self.losses);
                     }
                     Place::Choice(0) => format!("choices[0].{name}"),
                     Place::Block(0, block) => format!("choices[0].content[{block}].{name}"),
                     // Named as a whole.
                     Place::Choice(_) | Place::Block(..) => return,
                 };
-                self.losses.add(path, "only its own dialect knows this member");
+                self.losses.add(path, Loss::PROVIDERS_OWN);
             }
             Event::End => self.end(out),
             Event::BlockStart { choice: other @ 1.., .. }
@@ -263,7 +259,7 @@ impl StreamEncoder for Encoder {
             },
             Event::Stop { stop, .. } => {
                 if stop.details.is_some() {
-                    self.losses.add("stop.details", NO_PLACE);
+                    self.losses.add("choices[0].stop_details", NO_PLACE);
                 }
                 self.stop = Some(Stop {
                     reason: stop.reason,
