@@ -16,6 +16,7 @@ mod gist;
 mod goldens;
 mod requests;
 mod streams;
+mod unsaid;
 
 pub(crate) use generated::events;
 

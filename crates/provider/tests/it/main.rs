@@ -13,6 +13,7 @@ mod hostile;
 mod prepare;
 mod signed;
 mod sites;
+mod told;
 
 use lockgate_provider::{Pass, Proof, Site, SiteError, Terms, Wish};
 

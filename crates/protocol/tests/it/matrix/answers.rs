@@ -75,10 +75,9 @@ pub(super) fn compare(before: &Response<'_>, after: &Response<'_>, losses: &Loss
             |loss: &Loss| words.iter().any(|word| loss.path.contains(word) || loss.reason.contains(word));
         (line.starts_with("proof of") || line.starts_with("foreign")) && losses.iter().any(is_of)
     };
-    // What proves reasoning and has no place in the client's dialect is the gateway's to keep.
-    let is_kept =
-        |line: &String| line.starts_with("proof of") && matches!(after.origin, "openai-chat" | "ollama");
-    found.silent.retain(|line| !is_said(line) && !is_kept(line));
+    // At home there, what reasoning is proved by is the name of its member.
+    let is_mark = |line: &String| line.starts_with("proof of openai-chat") && after.origin == "openai-chat";
+    found.silent.retain(|line| !is_said(line) && !is_mark(line));
     for choice in &before.choices {
         let path = format!("choices[{}]", choice.index);
         let Some(other) = after.choices.iter().find(|other| other.index == choice.index) else {
@@ -106,11 +105,9 @@ pub(super) fn compare(before: &Response<'_>, after: &Response<'_>, losses: &Loss
             ]
         };
         for ((name, had), (_, has)) in said(choice).into_iter().zip(said(other)) {
-            // The details of an answer that is cut short are said by its reason.
-            let is_reason = name == "details" && before.origin == "openai-responses";
             // At home what a dialect says about the end may stand beside it.
             let has = has || (name == "details" && before.origin == after.origin && !other.extra.is_empty());
-            if had && !has && !is_reason && !losses.iter().any(|loss| loss.path.contains(name)) {
+            if had && !has && !losses.iter().any(|loss| loss.path.contains(name)) {
                 found.silent.push(format!("{path}: {name} of the end are gone"));
             }
         }
@@ -139,8 +136,8 @@ fn class(reason: Option<StopReason>) -> Option<StopReason> {
 }
 
 fn is_stop_named(losses: &Losses, choice: &str) -> bool {
-    let names = ["stop", "stop_reason", "finish_reason", "refusal", "stop.reason"];
-    is_any_named(losses, &names) || is_any_named(losses, &[&format!("{choice}.stop.reason")])
+    let names = ["stop_reason", "finish_reason", "refusal"];
+    is_any_named(losses, &names) || is_any_named(losses, &[&format!("{choice}.stop_reason")])
 }
 
 fn is_any_named(losses: &Losses, names: &[&str]) -> bool {

@@ -1,13 +1,18 @@
 //! What each exchange becomes in each dialect, short enough to be read: losses, notes, and the shape of what goes out.
 //!
 //! Goldens of recorded traffic hold sizes and names of members, never words. For those that were written by hand whole
-//! bodies are kept.
+//! bodies are kept. What a client is told of errors is in the goldens of `lockgate-provider`, which knows what they mean.
 
 use std::{collections::BTreeSet, fmt::Write as _, path::Path};
 
+use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use insta::{Settings, assert_snapshot};
 use lockgate_protocol::{
-    dialect::Dialect, dialects::DIALECTS, framing::Framing, ir::Losses, translate::Pair,
+    dialect::Dialect,
+    dialects::DIALECTS,
+    framing::Framing,
+    ir::{Content, Losses, Response},
+    translate::Pair,
 };
 use serde_json::Value;
 
@@ -15,7 +20,7 @@ use super::{
     answers,
     cases::{self, Said, Source},
     differ::Differences,
-    gist, requests, streams,
+    gist, requests, streams, unsaid,
 };
 
 /// The members of an outgoing body in their order, each with the bytes or elements that it has.
@@ -30,24 +35,6 @@ fn shape(body: &[u8]) -> String {
         _ => format!("{name}:{}", value.to_string().len()),
     };
     value.as_object().unwrap().iter().map(member).collect::<Vec<_>>().join(" ")
-}
-
-/// Every member of an error body: names and numbers of the dialect as they are, words by their size.
-fn anatomy(value: &Value) -> String {
-    let is_name = |text: &str| {
-        let is_plain =
-            |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-' | '.' | '/');
-        text.len() <= 64 && text.chars().all(is_plain)
-    };
-    match value {
-        Value::Object(members) => {
-            let member = |(name, value): (&String, &Value)| format!("{name}:{}", anatomy(value));
-            format!("{{{}}}", members.iter().map(member).collect::<Vec<_>>().join(" "))
-        }
-        Value::Array(list) => format!("[{}]", list.iter().map(anatomy).collect::<Vec<_>>().join(" ")),
-        Value::String(text) if !is_name(text) => format!("text({})", text.len()),
-        other => other.to_string(),
-    }
 }
 
 /// The kinds of the events of a stream, each with how often it comes in a row.
@@ -68,126 +55,6 @@ fn beat(framing: Framing, bytes: &[u8]) -> String {
     }
     let run = |(kind, count): (String, usize)| if count == 1 { kind } else { format!("{kind}*{count}") };
     runs.into_iter().map(run).collect::<Vec<_>>().join(" ")
-}
-
-/// Members of the incoming body whose values are nowhere in the outgoing one, and that no loss names: for a person to
-/// read, because what is said in other words looks the same as what is dropped.
-fn unsaid(before: &[u8], after: &[u8], losses: &Losses) -> BTreeSet<String> {
-    let after: Value = serde_json::from_slice(after).unwrap();
-    let mut said = String::new();
-    words(&after, &mut said);
-    let mut missing = BTreeSet::new();
-    let before: Value = serde_json::from_slice(before).unwrap();
-    leaves(&before, "", &mut |path, leaf| {
-        let is_said = match leaf {
-            Value::String(text) => text.len() < 2 || said.contains(text.trim()),
-            Value::Number(number) => {
-                number.as_f64().is_some_and(|number| number.abs() <= 1.0) || said.contains(&leaf.to_string())
-            }
-            _ => true,
-        };
-        let mut parts: Vec<&str> = path.split(['.', '[', ']']).collect();
-        parts.retain(|part| !part.is_empty() && part.parse::<usize>().is_err());
-        let name = parts.last().copied().unwrap_or_default();
-        let is_lost = losses.iter().any(|loss| {
-            let is_around = path.starts_with(&*loss.path) || path.contains(&*format!(".{}", loss.path));
-            is_around
-                || parts.contains(&&*loss.path)
-                || loss.path.split(['.', '[', ']']).any(|part| part == name)
-        });
-        let is_said = is_said || TAGS.contains(&name);
-        if !is_said && !is_lost {
-            missing.insert(parts.join("."));
-        }
-    });
-    missing
-}
-
-/// Members whose values are words of one dialect, said otherwise in every other.
-const TAGS: &[&str] = &[
-    "type",
-    "role",
-    "model",
-    "modelVersion",
-    "id",
-    "object",
-    "status",
-    "format",
-    "media_type",
-    "mimeType",
-    "stop_reason",
-    "stopReason",
-    "finish_reason",
-    "finishReason",
-    "done_reason",
-    "created",
-    "created_at",
-    "createTime",
-    "totalTokenCount",
-    "total_tokens",
-    "totalTokens",
-];
-
-/// Members of answers that repeat the request, or are the provider's own book-keeping.
-const ECHOES: &[&str] = &[
-    "billing",
-    "completed_at",
-    "instructions",
-    "max_output_tokens",
-    "metadata",
-    "previous_response_id",
-    "prompt_cache_key",
-    "prompt_cache_retention",
-    "reasoning",
-    "responseId",
-    "safety_identifier",
-    "text",
-    "tool_choice",
-    "tools",
-    "truncation",
-];
-
-fn words(value: &Value, said: &mut String) {
-    match value {
-        Value::Object(members) => members.iter().for_each(|(key, value)| {
-            said.push_str(key);
-            said.push('\n');
-            words(value, said);
-        }),
-        Value::Array(list) => list.iter().for_each(|value| words(value, said)),
-        Value::String(text) => {
-            said.push_str(text);
-            said.push('\n');
-            // Arguments, schemas and results are text in one dialect and values in another.
-            if let Ok(inner @ (Value::Object(_) | Value::Array(_))) = serde_json::from_str(text) {
-                words(&inner, said);
-            }
-        }
-        other => {
-            let _ = writeln!(said, "{other}");
-        }
-    }
-}
-
-fn leaves(value: &Value, path: &str, each: &mut impl FnMut(&str, &Value)) {
-    match value {
-        Value::Object(members) => {
-            for (key, value) in members {
-                let dot = if path.is_empty() { "" } else { "." };
-                leaves(value, &format!("{path}{dot}{key}"), each);
-            }
-        }
-        Value::Array(list) => {
-            for (at, value) in list.iter().enumerate() {
-                leaves(value, &format!("{path}[{at}]"), each);
-            }
-        }
-        Value::String(text) => match serde_json::from_str(text) {
-            Ok(inner @ Value::Object(_)) => leaves(&inner, path, each),
-            _ => each(path, value),
-        },
-        leaf => each(path, leaf),
-    }
 }
 
 fn tell(into: &mut String, losses: &Losses, differences: &Differences, unsaid: BTreeSet<String>) {
@@ -213,7 +80,8 @@ fn told(source: &Source) -> String {
     if let Some(response) = answers::decode(source).or_else(|| streams::decode(source)) {
         let stops: Vec<_> =
             response.choices.iter().map(|choice| choice.stop.as_ref().map(|stop| stop.reason)).collect();
-        let _ = writeln!(all, "is told: {}, {stops:?}", gist::told(&gist::of_response(&response)));
+        let said = gist::told(&gist::of_response(&response));
+        let _ = writeln!(all, "is told: {said}, {stops:?}{}", beside(&response));
     }
     for dialect in DIALECTS.iter().filter(|dialect| dialect.name() != source.dialect.name()) {
         let _ = writeln!(all, "-> {}", dialect.name());
@@ -222,7 +90,7 @@ fn told(source: &Source) -> String {
                 Some(to) => {
                     let _ = writeln!(all, "  request: {}", shape(&to.encoded.body));
                     let body = source.request.as_deref().unwrap_or_default();
-                    let unsaid = unsaid(body, &to.encoded.body, &to.encoded.losses);
+                    let unsaid = unsaid::whole(body, &to.encoded.body, &to.encoded.losses);
                     tell(&mut all, &to.encoded.losses, &to.differences, unsaid);
                 }
                 None => all.push_str("  request: refused\n"),
@@ -240,18 +108,48 @@ fn told_answer(source: &Source, dialect: &dyn Dialect, all: &mut String) {
         let to = answers::translate(&cell, &response, dialect, &answers::request(asked.as_deref(), dialect));
         let _ = writeln!(all, "  answer: {}", shape(&to.encoded.body));
         let Said::Whole(body) = &source.answer else { return };
-        let mut unsaid = unsaid(body, &to.encoded.body, &to.encoded.losses);
-        unsaid.retain(|path| !ECHOES.contains(&path.split('.').next().unwrap_or_default()));
+        let unsaid = unsaid::answer(body, &to.encoded.body, &to.encoded.losses);
         tell(all, &to.encoded.losses, &to.differences, unsaid);
     }
-    if let Some(fault) = answers::fault(source) {
-        let body: Value = serde_json::from_slice(&dialect.codec().encode_error(&fault)).unwrap();
-        let _ = writeln!(all, "  error: {}", anatomy(&body));
-    }
     if let Some(cell) = streams::cell(source, dialect) {
-        let _ = writeln!(all, "  stream: {}", beat(dialect.codec().framing(), &cell.translated.bytes));
-        tell(all, &cell.translated.losses, &cell.differences, BTreeSet::new());
+        let (bytes, losses) = (&cell.translated.bytes, &cell.translated.losses);
+        let _ = writeln!(all, "  stream: {}", beat(dialect.codec().framing(), bytes));
+        let Said::Stream(events, is_wrapped) = &source.answer else { return };
+        let before = payloads(source.dialect.codec().framing(), events, *is_wrapped);
+        let framing = dialect.codec().framing();
+        let after = payloads(framing, &cases::cut(framing, bytes), false);
+        tell(all, losses, &cell.differences, unsaid::stream(&before, &after, losses));
     }
+}
+
+/// What the events of a stream say; those that InvokeModel wraps have their payload inside.
+fn payloads(framing: Framing, events: &[Vec<u8>], is_wrapped: bool) -> Vec<Value> {
+    let value = |event: &Vec<u8>| -> Option<Value> {
+        let framing = if is_wrapped { Framing::EventStream } else { framing };
+        let value: Value = serde_json::from_slice(&framing.payload(event)).ok()?;
+        let Some(inner) = value["bytes"].as_str().filter(|_| is_wrapped) else { return Some(value) };
+        serde_json::from_slice(&BASE64.decode(inner).ok()?).ok()
+    };
+    events.iter().filter_map(value).collect()
+}
+
+/// What an answer says beside its words: what backs them, and what it cost.
+fn beside(response: &Response<'_>) -> String {
+    let blocks = response.choices.iter().flat_map(|choice| &choice.blocks);
+    let cited: usize = blocks
+        .map(|block| match &block.content {
+            Content::Text { citations, .. } => citations.len(),
+            _ => 0,
+        })
+        .sum();
+    let mut all = if cited > 0 { format!(", {cited} citations") } else { String::new() };
+    if let Some(usage) = &response.usage {
+        let _ = write!(all, ", usage {}+{}", usage.total_input(), usage.output);
+        for (path, count) in usage.parts().into_iter().filter(|(_, count)| *count > 0) {
+            let _ = write!(all, " {}:{count}", path.trim_start_matches("usage."));
+        }
+    }
+    all
 }
 
 fn settings(folder: &str) -> Settings {
