@@ -19,7 +19,8 @@
 //! - `refusal`, `logprobs` and `finish_reason` always stand there; empty content as above.
 //! - Reasoning is `reasoning_content`, wherever it stood; for a client that itself sent `reasoning_details`, these
 //!   and `reasoning`. Parts of content are joined.
-//! - Usage has the counts of the conversation model: predictions, costs and text tokens are left out.
+//! - Usage has the counts of the conversation model, then what else was said (costs, predictions, text tokens); counts of
+//!   nothing among the latter are left out.
 //! - In a stream the role comes in a chunk of its own, usage only to those who asked, log probabilities, citations and
 //!   pictures in chunks of their own; `service_tier`, `system_fingerprint` and the like are in every chunk from the
 //!   one on in which they came, those of a choice in its last; `obfuscation` is left out. A finish reason is the one
@@ -27,9 +28,9 @@
 //!
 //! Mappings from other dialects that are not losses: several texts of the assistant are joined; media of a tool result
 //! go into the next message of the user behind a text that names the call; a failed tool result begins with `Error`; a
-//! document of plain text, in base64 or not, is a text part, with its name and context before it; a file without a name
-//! gets one; the developer's role is the system's; long ids of calls are shortened; ids of items are names of their own
-//! dialect only. Proofs of reasoning are kept by the gateway, not by the client.
+//! document of plain text, in base64 or not, is a text part, with its name and context before it, and so are those of a
+//! document of blocks before its blocks; a file without a name gets one; the developer's role is the system's; long ids of calls are shortened; ids of items are names of their own
+//! dialect only. Proofs of reasoning, which clients have no place for, are losses unless the gateway keeps them.
 
 mod codec;
 mod decode_messages;

@@ -21,7 +21,8 @@
 //! - Members that repeat the request are written from the request that is answered, the documented defaults included;
 //!   the provider's book-keeping (`billing`, `tool_usage`, `completed_at`, ...) is not kept.
 //! - Messages get new ids. Reasoning without text and proof is left out, and so is the `status` of reasoning.
-//! - Log probabilities stand at the first text. Of usage only the documented members are kept.
+//! - Log probabilities stand at the first text. Of usage, members that say nothing are left out (zeros that the model does
+//!   not count).
 //! - In a stream `phase` stands where its message ends.
 
 mod codec;
