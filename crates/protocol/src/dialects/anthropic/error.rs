@@ -9,19 +9,25 @@ use serde_json::value::RawValue;
 use super::write::{Object, event};
 use crate::ir::{Blame, Complaint, Fault, FaultKind, Text};
 
-/// The classes of errors (type `ErrorObject` of the official SDK, and the API's table of HTTP errors).
-const CLASSES: &[&str] = &[
-    "invalid_request_error",
-    "authentication_error",
-    "billing_error",
-    "permission_error",
-    "not_found_error",
-    "request_too_large",
-    "rate_limit_error",
-    "timeout_error",
-    "api_error",
-    "overloaded_error",
+/// The statuses with the classes of their errors (type `ErrorObject` of the official SDK, and the API's table of HTTP
+/// errors). Words of other dialects may be the same, but stand at other statuses.
+const CLASSES: &[(u16, &str)] = &[
+    (400, INVALID),
+    (401, "authentication_error"),
+    (402, "billing_error"),
+    (403, "permission_error"),
+    (404, "not_found_error"),
+    (408, TIMEOUT),
+    (413, "request_too_large"),
+    (429, "rate_limit_error"),
+    (500, FAILED),
+    (504, TIMEOUT),
+    (529, OVERLOADED),
 ];
+const INVALID: &str = "invalid_request_error";
+const TIMEOUT: &str = "timeout_error";
+const FAILED: &str = "api_error";
+const OVERLOADED: &str = "overloaded_error";
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -103,9 +109,8 @@ pub(super) fn frame(fault: &Fault) -> Bytes {
 
 fn object(into: &mut Object<'_>, fault: &Fault) {
     let complaint = fault.complaint.as_deref();
-    let kind = complaint.and_then(|complaint| complaint.kind.as_deref());
     let mut error = into.object("error");
-    error.value("type", kind.filter(|kind| CLASSES.contains(kind)).unwrap_or_else(|| class(fault)));
+    error.value("type", class(fault));
     let said = complaint.and_then(|complaint| complaint.message.as_deref());
     error.value("message", &*message(fault.kind, said.unwrap_or(&fault.public)));
 }
@@ -120,17 +125,16 @@ fn message(kind: FaultKind, said: &str) -> Cow<'_, str> {
     }
 }
 
+/// The class that the status says: a provider's own word may be another dialect's (a model that is not found is an
+/// `invalid_request_error` elsewhere), and the bodies of this one pass as they are.
 fn class(fault: &Fault) -> &'static str {
-    match fault.kind {
-        FaultKind::Unauthorized => "authentication_error",
-        FaultKind::Forbidden => "permission_error",
-        FaultKind::NoRoute | FaultKind::UnknownModel | FaultKind::UpstreamNotFound => "not_found_error",
-        FaultKind::TooLarge => "request_too_large",
-        FaultKind::RateLimited | FaultKind::QuotaExhausted => "rate_limit_error",
-        FaultKind::Overloaded => "overloaded_error",
-        FaultKind::Timeout | FaultKind::SlowClient => "timeout_error",
-        other if other.blame() == Blame::Client => "invalid_request_error",
-        _ => "api_error",
+    let known = CLASSES.iter().find(|(status, _)| *status == fault.status);
+    match (fault.kind, known) {
+        // The status is the gateway's own, because what is overloaded is not the gateway.
+        (FaultKind::Overloaded, _) => OVERLOADED,
+        (_, Some((_, class))) => class,
+        (kind, None) if kind.blame() == Blame::Client || (400..500).contains(&fault.status) => INVALID,
+        _ => FAILED,
     }
 }
 
@@ -152,13 +156,27 @@ mod tests {
             message: Some("m".into()),
             ..Complaint::default()
         }));
-        check(&fault, r#"{"type":"error","error":{"type":"invalid_request_error","message":"m"}}"#);
+        check(&fault, r#"{"type":"error","error":{"type":"not_found_error","message":"m"}}"#);
         let own =
             r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"},"request_id":"r"}"#;
         fault.body = Some(Bytes::from_static(own.as_bytes()));
         check(&fault, own);
         fault.body = Some(Bytes::from_static(b"{\"error\":{\"message\":\"of another dialect\"}}"));
-        check(&fault, r#"{"type":"error","error":{"type":"invalid_request_error","message":"m"}}"#);
+        check(&fault, r#"{"type":"error","error":{"type":"not_found_error","message":"m"}}"#);
+    }
+
+    #[test]
+    fn every_fault_has_the_class_of_its_status() {
+        let class = |kind| class(&Fault::new(kind, "x"));
+        assert_eq!(class(FaultKind::Unauthorized), "authentication_error");
+        assert_eq!(class(FaultKind::KeyRefused), "api_error", "the key that was refused is not the client's");
+        assert_eq!(class(FaultKind::MethodNotAllowed), "invalid_request_error");
+        assert_eq!(class(FaultKind::QuotaExhausted), "rate_limit_error");
+        assert_eq!(class(FaultKind::Overloaded), "overloaded_error");
+        assert_eq!(class(FaultKind::Timeout), "timeout_error");
+        let mut fault = Fault::new(FaultKind::Refused, "x");
+        fault.status = 422;
+        assert_eq!(super::class(&fault), "invalid_request_error");
     }
 
     #[test]

@@ -25,6 +25,9 @@ const STATUSES: &[(u16, &str)] = &[
     (504, "DEADLINE_EXCEEDED"),
 ];
 
+/// The name for what has none.
+const UNKNOWN: &str = "UNKNOWN";
+
 /// The whole body of an error answer. A body that the provider wrote for the client passes as it is.
 pub(super) fn body(fault: &Fault) -> Bytes {
     if let Some(body) = &fault.body {
@@ -41,7 +44,7 @@ pub(super) fn write(error: &mut write::Object<'_>, fault: &Fault) {
     let message = complaint.and_then(|complaint| complaint.message.as_deref());
     error.plain("code", fault.status);
     error.text("message", message.unwrap_or(&fault.public));
-    let known = STATUSES.iter().find(|row| row.0 == fault.status).map_or("UNKNOWN", |row| row.1);
+    let known = STATUSES.iter().find(|row| row.0 == fault.status).map_or(UNKNOWN, |row| row.1);
     let said = complaint.and_then(|complaint| complaint.kind.as_deref());
     let said = said.filter(|kind| kind.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_'));
     error.text("status", said.unwrap_or(known));
@@ -49,7 +52,8 @@ pub(super) fn write(error: &mut write::Object<'_>, fault: &Fault) {
         details.object(|info| {
             info.text("@type", "type.googleapis.com/google.rpc.ErrorInfo");
             let code = complaint.and_then(|complaint| complaint.code.as_deref());
-            info.text("reason", &reason(code.unwrap_or(fault.kind.name())));
+            let reason = code.and_then(reason).or_else(|| reason(fault.kind.name()));
+            info.text("reason", reason.as_deref().unwrap_or(UNKNOWN));
             info.text("domain", "lockgate");
         });
         if let Some(param) = complaint.and_then(|complaint| complaint.param.as_deref()) {
@@ -67,10 +71,14 @@ pub(super) fn write(error: &mut write::Object<'_>, fault: &Fault) {
     });
 }
 
-/// A code as Google spells reasons: `UPPER_SNAKE_CASE`.
-fn reason(code: &str) -> String {
+/// A code as Google spells reasons, `[A-Z][A-Z0-9_]+[A-Z0-9]` of at most 63 letters (`google.rpc.ErrorInfo`); `None` for
+/// one that is not a word, such as a number.
+fn reason(code: &str) -> Option<String> {
     let odd = |c: char| !c.is_ascii_alphanumeric();
-    code.chars().take(63).collect::<String>().to_ascii_uppercase().replace(odd, "_")
+    let spelled: String =
+        code.chars().take(63).map(|c| if odd(c) { '_' } else { c.to_ascii_uppercase() }).collect();
+    let spelled = spelled.trim_end_matches('_');
+    (spelled.len() > 2 && spelled.starts_with(|c: char| c.is_ascii_uppercase())).then(|| spelled.to_owned())
 }
 
 /// Reads an error body. A stream that was not asked for as SSE answers with an array of one error.
@@ -117,6 +125,19 @@ mod tests {
         let complaint = read(&bytes).unwrap();
         assert_eq!(complaint.kind.as_deref(), Some("RESOURCE_EXHAUSTED"));
         assert_eq!(complaint.code.as_deref(), Some("RATE_LIMIT_EXCEEDED"));
+    }
+
+    #[test]
+    fn a_reason_is_a_word() {
+        let spelled = |code: &str| reason(code).unwrap_or_default();
+        assert_eq!(spelled("model.not-found"), "MODEL_NOT_FOUND");
+        assert_eq!(spelled(&"x".repeat(99)).len(), 63);
+        for code in ["401", "429", "", "ab", "_x_y", "_"] {
+            assert_eq!(reason(code), None, "{code}");
+        }
+        let mut fault = Fault::new(FaultKind::RateLimited, "m");
+        fault.complaint = Some(Box::new(Complaint { code: Some("429".into()), ..Complaint::default() }));
+        assert!(String::from_utf8_lossy(&body(&fault)).contains(r#""reason":"RATE_LIMIT_EXCEEDED""#));
     }
 
     #[test]
