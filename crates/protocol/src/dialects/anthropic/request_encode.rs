@@ -222,7 +222,10 @@ fn has_extra(request: &Request<'_>, name: &str) -> bool {
 /// Writes `output_config`: effort, format, and what only this dialect knows of it.
 fn output_config(into: &mut Object<'_>, request: &Request<'_>, plan: &Plan<'_>, losses: &mut Losses) {
     let schema = match &request.format {
-        Some(OutputFormat::Schema { schema, description, strict, .. }) => {
+        Some(OutputFormat::Schema { name, schema, description, strict }) => {
+            if name.is_some() {
+                losses.add("response_format.name", "the target takes a schema only");
+            }
             if description.is_some() {
                 losses.add("response_format.description", "the target takes a schema only");
             }
@@ -288,6 +291,10 @@ fn sampling(
         [("temperature", &sampling.temperature), ("top_p", &sampling.top_p), ("top_k", &sampling.top_k)]
     {
         let Some(value) = value else { continue };
+        // The default of both is 1: that is what it does anyway.
+        if why.is_some() && name != "top_k" && value.get().parse() == Ok(1.0) {
+            continue;
+        }
         if let Some(why) = why {
             losses.add(name, why);
         } else if !home && name == "top_p" && both && !traits.both {

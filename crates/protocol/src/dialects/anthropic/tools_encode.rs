@@ -21,10 +21,10 @@ pub(super) fn write(into: &mut Object<'_>, request: &Request<'_>, home: bool, lo
             Tool::Foreign { origin, .. } if *origin != NAME => {
                 losses.add(format!("tools[{at}]"), "a tool that only its own provider runs");
             }
+            Tool::Client { name, .. } if !is_allowed(request, name) => {}
             Tool::Client { kind: ToolKind::Custom, .. } => {
                 losses.add(format!("tools[{at}]"), "the target has no tools that take plain text");
             }
-            Tool::Client { name, .. } if !is_allowed(request, name) => {}
             _ => offered.push((at, tool)),
         }
     }

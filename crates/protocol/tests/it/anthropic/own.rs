@@ -109,7 +109,7 @@ fn a_bad_request_names_its_field() {
 
 #[test]
 fn the_new_version_takes_no_sampling_and_a_host_names_the_version_itself() {
-    let body = r#"{"model":"m","max_tokens":9,"temperature":1,"top_k":4,"anthropic_version":"x","anthropic_beta":["b"],"stream":true,"messages":[
+    let body = r#"{"model":"m","max_tokens":9,"temperature":0.5,"top_p":1,"top_k":4,"anthropic_version":"x","anthropic_beta":["b"],"stream":true,"messages":[
         {"role":"user","content":[{"type":"text","text":"q","citations":[{"type":"char_location","cited_text":"c"}]}]},
         {"role":"assistant","content":[{"type":"document","source":{"type":"text","media_type":"text/plain","data":"d"}},{"type":"text","text":"a"}]}]}"#;
     let request = codec().decode_request(HEAD, body.as_bytes()).unwrap();

@@ -27,6 +27,8 @@ const REASONER: &str = "what a model that reasons does by itself";
 /// What a dialect may do without a word: target, what is found, and why it is no loss.
 const FITTING: &[(&str, &str, &str)] = &[
     ("ollama", "reasoning is gone: true", "models that can reason do so by themselves"),
+    ("anthropic", "temperature is gone: 1.0", REASONER),
+    ("anthropic", "top_p is gone: 1.0", REASONER),
     ("bedrock", "temperature is gone: 1.0", REASONER),
     ("bedrock", "top_p is gone: 1.0", REASONER),
     ("openai-chat", "temperature is gone: 1.0", REASONER),
