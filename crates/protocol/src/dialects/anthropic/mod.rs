@@ -13,6 +13,7 @@
 //!   of requests, and ids of calls that the API would refuse are mapped: all but the last are named as losses.
 //! - Answers always have `stop_sequence` and all four counts of `usage`, and `cache_creation` if anything was written to
 //!   the cache for an hour, else not.
+//! - An answer does not say when it was made; that of another dialect is left out without a word, as its id is changed.
 //! - Streams say `container`, `context_management` and the members of `usage` beyond the counts, `service_tier` among
 //!   them, in `message_delta`, wherever they came; what is null is left out.
 

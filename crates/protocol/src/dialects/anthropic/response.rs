@@ -9,13 +9,13 @@ use super::{
     block_decode::content,
     block_encode::{Blocks, Path},
     turns::is_blank,
-    wire::{Fields, Usage, read, reason, whole},
+    wire::{Fields, Usage, as_object, read, reason, whole},
     write::Object,
 };
 use crate::{
     codec::{Encoded, Reply},
     dialects::leftover,
-    ir::{self, Choice, Content, Fault, FaultKind, Losses, Response, Role, Stop, StopReason, Text},
+    ir::{self, Choice, Content, Fault, FaultKind, Losses, Members, Response, Role, Stop, StopReason, Text},
 };
 
 /// Every reason this dialect knows with its word (types `StopReason` and `BetaStopReason`).
@@ -60,7 +60,7 @@ fn response(mut fields: Fields<'_>) -> Result<Response<'_>, String> {
         response.usage = Usage::read(raw.get()).map(ir::Usage::from);
         let (tier, usage) = around_counts(raw)?;
         response.service_tier = tier;
-        rest = (!usage.is_empty()).then(|| whole(&usage));
+        rest = (!usage.is_empty()).then(|| as_object(&usage));
     }
     response.extra = fields.rest();
     response.extra.extend(rest.map(|raw| ("usage".into(), raw)));
@@ -68,7 +68,7 @@ fn response(mut fields: Fields<'_>) -> Result<Response<'_>, String> {
 }
 
 /// What a value of `usage` says beyond the counts: the class of service, and what only this dialect knows.
-pub(super) fn around_counts(raw: &RawValue) -> Result<(Option<Text<'_>>, Fields<'_>), String> {
+pub(super) fn around_counts(raw: &RawValue) -> Result<(Option<Text<'_>>, Members<'_>), String> {
     let mut usage: Fields<'_> = read(raw).map_err(|error| format!("`usage`: {error}"))?;
     for counted in COUNTS {
         usage.raw(counted);
@@ -82,13 +82,29 @@ pub(super) fn around_counts(raw: &RawValue) -> Result<(Option<Text<'_>>, Fields<
         }
         lives.is_empty().then_some(())
     });
+    let mut rest = None;
+    // A count of nothing stays, so that it is still there for a client of this dialect.
+    let details: Option<Fields<'_>> = usage.peek(DETAILS).and_then(|raw| read(raw).ok());
+    if let Some(mut details) = details
+        && details.peek(THINKING).is_some_and(|raw| raw.get().parse::<u64>().is_ok_and(|count| count > 0))
+    {
+        details.raw(THINKING);
+        usage.raw(DETAILS);
+        rest = (!details.is_empty()).then(|| (DETAILS.into(), whole(&details)));
+    }
     let tier = usage.take("service_tier")?;
-    Ok((tier, usage))
+    let mut left = usage.rest();
+    left.extend(rest);
+    Ok((tier, left))
 }
 
 /// The members of `usage` that the model has; all others travel in `extra.usage`.
 const COUNTS: [&str; 4] =
     ["input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"];
+
+/// The member of `usage` that counts parts of the output, and the part that the model has.
+const DETAILS: &str = "output_tokens_details";
+const THINKING: &str = "thinking_tokens";
 
 /// Takes `stop_reason`, `stop_sequence` and `stop_details`.
 pub(super) fn stop<'a>(fields: &mut Fields<'a>) -> Result<Option<Stop<'a>>, String> {
@@ -164,11 +180,16 @@ pub(super) fn lose_counts(usage: &ir::Usage, losses: &mut Losses) {
     usage.lose_parts(&said, "the target does not count it by itself", losses);
 }
 
-/// Writes how much of the output was thinking, if any.
-pub(super) fn thinking_tokens_into(into: &mut Object<'_>, usage: &ir::Usage) {
+/// Writes how much of the output was thinking, if any, and what `rest` has beyond the counts.
+pub(super) fn rest_into(into: &mut Object<'_>, usage: &ir::Usage, mut rest: Fields<'_>) {
     if usage.reasoning > 0 {
-        into.object("output_tokens_details").value("thinking_tokens", &usage.reasoning);
+        let mut details: Fields<'_> = rest.raw(DETAILS).and_then(|raw| read(raw).ok()).unwrap_or_default();
+        details.raw(THINKING);
+        let mut object = into.object(DETAILS);
+        object.value(THINKING, &usage.reasoning);
+        object.members(&details.rest());
     }
+    into.members(&rest.rest());
 }
 
 /// See [`crate::codec::Codec::encode_response`].
@@ -190,7 +211,16 @@ pub(super) fn encode(response: &Response<'_>, reply: Reply<'_>) -> Encoded {
     }
     // An answer without a choice is one that the provider refused to give.
     let refused = Stop::new(StopReason::Refusal);
-    let stop = if response.choices.is_empty() { Some(&refused) } else { choice.stop.as_ref() };
+    // Old servers of other dialects do not say why a whole answer ended; clients take none for an answer that goes on.
+    let ended = Stop::new(match choice.blocks.iter().any(|it| matches!(it.content, Content::ToolUse(_))) {
+        true => StopReason::ToolUse,
+        false => StopReason::End,
+    });
+    let stop = match &choice.stop {
+        _ if response.choices.is_empty() => Some(&refused),
+        None if !home => Some(&ended),
+        stop => stop.as_ref(),
+    };
     stop_into(&mut into, stop, home, &mut losses);
     write_usage(&mut into, response, home, &mut losses);
     if choice.logprobs.is_some() {
@@ -238,10 +268,7 @@ fn write_usage(into: &mut Object<'_>, response: &Response<'_>, home: bool, losse
     usage_into(&mut usage, &counts);
     let rest = response.extra.iter().find(|(key, _)| home && *key == "usage");
     let rest = rest.and_then(|(_, raw)| read::<Fields<'_>>(raw).ok()).unwrap_or_default();
-    if rest.peek("output_tokens_details").is_none() {
-        thinking_tokens_into(&mut usage, &counts);
-    }
-    usage.members(&rest.rest());
+    rest_into(&mut usage, &counts, rest);
     tier_into(&mut usage, response.service_tier.as_deref(), home, losses);
 }
 

@@ -10,16 +10,13 @@ use super::{
     NAME,
     block_decode::citation,
     response::{around_counts, stop},
-    wire::{Fields, Usage, read, reason},
+    wire::{Fields, Usage, as_object, read, reason},
     write::Object,
 };
 use crate::{
     codec::{Sink, Step, StreamDecoder},
     framing::sse,
-    ir::{
-        self, BlockKind, Delta, Event, Extras, Members, Place, Raw, Signature, Stop, StopReason, Text,
-        ToolKind,
-    },
+    ir::{self, BlockKind, Delta, Event, Extras, Place, Signature, Stop, StopReason, Text, ToolKind},
 };
 
 /// One event; which members it has depends on its type (`RawMessageStreamEvent` of the official SDK).
@@ -180,12 +177,12 @@ impl Decoder {
             self.tier = Some(tier.to_string());
             sink(Event::ServiceTier(tier));
         }
-        for (name, raw) in rest.rest() {
+        for (name, raw) in rest {
             self.usage_rest.put(Place::Answer, &name, &raw);
         }
         let members = self.usage_rest.of(Place::Answer);
         if !members.is_empty() {
-            let raw = members_as_object(&members);
+            let raw = as_object(&members);
             self.extras.tell(NAME, Place::Answer, &[("usage".into(), raw)], sink);
         }
         Ok(())
@@ -324,15 +321,6 @@ impl Decoder {
         self.is_done = true;
         sink(Event::End);
     }
-}
-
-fn members_as_object(members: &Members<'_>) -> Raw<'static> {
-    let mut out = Vec::new();
-    let mut object = Object::new(&mut out);
-    members.iter().for_each(|(name, raw)| object.json(name, raw.get()));
-    drop(object);
-    let json = String::from_utf8(out).unwrap_or_default();
-    Raw::Owned(RawValue::from_string(json).unwrap_or_else(|_| RawValue::NULL.to_owned()))
 }
 
 fn text_of<'a>(fields: &mut Fields<'a>, name: &str) -> Result<Option<Text<'a>>, String> {

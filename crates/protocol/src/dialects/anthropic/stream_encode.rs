@@ -2,7 +2,7 @@
 
 use super::{
     NAME, citation, error,
-    response::{lose_counts, made_up_id, stop_into, thinking_tokens_into, tier_into, usage_into},
+    response::{lose_counts, made_up_id, rest_into, stop_into, tier_into, usage_into},
     wire::{Fields, read},
     write::event,
 };
@@ -271,10 +271,7 @@ impl Encoder {
             stop_into(&mut into.object("delta"), Some(&stop), false, &mut self.losses);
             let mut usage = into.object("usage");
             usage_into(&mut usage, &self.usage);
-            if counted.peek("output_tokens_details").is_none() {
-                thinking_tokens_into(&mut usage, &self.usage);
-            }
-            usage.members(&counted.rest());
+            rest_into(&mut usage, &self.usage, counted);
             tier_into(&mut usage, self.tier.as_deref(), !extra.is_empty(), &mut self.losses);
             drop(usage);
             extra

@@ -5,6 +5,7 @@ use std::{borrow::Cow, fmt};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser::SerializeMap};
 use serde_json::value::RawValue;
 
+use super::write::Object;
 use crate::{
     ir::{self, CacheHint, Members, Raw, Text},
     json::MAX_MEMBERS,
@@ -206,6 +207,14 @@ impl From<Usage> for ir::Usage {
         wire.update(&mut usage);
         usage
     }
+}
+
+/// `members` as one object.
+pub(super) fn as_object(members: &Members<'_>) -> Raw<'static> {
+    let mut out = Vec::new();
+    Object::new(&mut out).members(members);
+    let raw = String::from_utf8(out).ok().and_then(|json| RawValue::from_string(json).ok());
+    Cow::Owned(raw.unwrap_or_else(|| RawValue::NULL.to_owned()))
 }
 
 /// `fields` as one raw value.

@@ -10,6 +10,7 @@
 //! - `reasoning_config` is written `thinking`, in the spelling of the maker whose model is asked.
 //! - A `cachePoint` without a type gets one.
 //! - Members that nobody knows are kept, but for those inside `toolChoice`, `textFormat`, `source` and `output`.
+//! - An answer does not say its id, its model and when it was made; those of another dialect are left out without a word.
 //! - In answers, counts of cached tokens that are 0 are left out, and `metrics` are added where there are none.
 //! - In streams, `end_turn` of a turn that calls tools is written `tool_use`, blocks in which nothing is said are left
 //!   out, padding (`p`) is dropped, what `messageStop` and `metadata` have beside stop reason and usage stands in

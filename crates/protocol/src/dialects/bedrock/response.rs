@@ -135,7 +135,9 @@ pub(super) fn encode(response: &Response<'_>) -> Encoded {
                 }
             });
         });
-        let silent = Stop::new(StopReason::End);
+        // Old servers of other dialects do not say why a whole answer ended.
+        let calls = choice.blocks.iter().any(|block| matches!(block.content, Content::ToolUse(_)));
+        let silent = Stop::new(if calls { StopReason::ToolUse } else { StopReason::End });
         let word = stop_word(choice.stop.as_ref().unwrap_or(&silent), own, &mut blocks.losses);
         json.member_text("stopReason", word);
         if let Some(usage) = &response.usage {
@@ -172,7 +174,7 @@ fn around(response: &Response<'_>, own: bool, losses: &mut Losses) {
         for members in
             [&response.extra].into_iter().chain(response.choices.iter().map(|choice| &choice.extra))
         {
-            leftover::lose(members, "only the provider's own dialect has it", losses);
+            leftover::lose(members, leftover::PROVIDERS, losses);
         }
     }
 }

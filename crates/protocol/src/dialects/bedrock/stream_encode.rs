@@ -17,8 +17,6 @@ use crate::{
     ir::{BlockKind, Delta, Event, Extras, Fault, Losses, Place, Raw, Signature, ToolKind, Usage, raw},
 };
 
-/// Why a member of another dialect is lost.
-const NOT_OURS: &str = "only the provider's own dialect has it";
 /// Why a proof is lost.
 const NO_PROOF: &str = "Converse has a place for proofs only in reasoning";
 
@@ -92,8 +90,12 @@ impl StreamEncoder for Encoder {
                 self.extras.put(Place::Answer, name, raw);
             }
             Event::Member { place, name, raw, .. } => match place {
-                Place::Answer | Place::Choice(0) => leftover::lose_one(name, raw, NOT_OURS, &mut self.losses),
-                Place::Block(0, block) => self.losses.add(format!("content[{block}].{name}"), NOT_OURS),
+                Place::Answer | Place::Choice(0) => {
+                    leftover::lose_one(name, raw, leftover::PROVIDERS, &mut self.losses)
+                }
+                Place::Block(0, block) => {
+                    self.losses.add(format!("content[{block}].{name}"), leftover::PROVIDERS)
+                }
                 // Named as a whole.
                 Place::Choice(_) | Place::Block(..) => {}
             },
