@@ -1,5 +1,7 @@
 //! Citations: reads where they point, and writes those of other dialects (type `TextCitation` of the official SDK).
 
+use std::borrow::Cow;
+
 use serde_json::value::RawValue;
 
 use super::{
@@ -23,13 +25,16 @@ const PLACES: &[(Unit, &str, [&str; 3])] = &[
         ["search_result_index", "start_block_index", "end_block_index"],
     ),
 ];
+/// The words cited.
+const WORDS: &str = "cited_text";
 /// Members that no other dialect has a word for.
 const UNSAID: &[&str] = &["file_id", "encrypted_index"];
 
 /// See [`place::pointer`].
 pub(in crate::dialects) fn pointer(raw: &RawValue) -> Pointer {
     let Ok(mut fields) = read::<Fields<'_>>(raw) else { return Pointer::default() };
-    let unsaid = UNSAID.iter().copied().filter(|name| fields.raw(name).is_some()).collect();
+    let unsaid = UNSAID.iter().filter(|name| fields.raw(name).is_some());
+    let unsaid = unsaid.map(|name| Cow::Borrowed(*name)).collect();
     let kind: Option<Text<'_>> = fields.peek_text("type");
     let row = PLACES.iter().find(|row| kind.as_ref().is_some_and(|kind| *kind == row.1));
     let place = row.and_then(|(unit, _, names)| {
@@ -37,7 +42,8 @@ pub(in crate::dialects) fn pointer(raw: &RawValue) -> Pointer {
         let [source, start, end] = names.map(&mut number);
         Some(Place { unit: *unit, source: source?, start: start?, end: end? })
     });
-    Pointer { place, unsaid }
+    let place_members = row.filter(|_| place.is_some()).map_or_else(Vec::new, |(.., names)| names.to_vec());
+    Pointer { place, place_members, words: WORDS, unsaid }
 }
 
 /// True if this dialect can say the citation. One of another dialect that names a source or a place on the web is shown to
@@ -58,7 +64,7 @@ pub(super) fn write(out: &mut Vec<u8>, citation: &Citation<'_>) {
     let row = place.and_then(|place| Some((place, PLACES.iter().find(|row| row.0 == place.unit)?)));
     let kind = row.map_or("web_search_result_location", |(_, row)| row.1);
     into.value("type", kind);
-    into.value("cited_text", citation.text.as_deref().unwrap_or_default());
+    into.value(WORDS, citation.text.as_deref().unwrap_or_default());
     match row {
         Some((place, (_, _, names))) => {
             for (name, number) in names.iter().zip([place.source, place.start, place.end]) {
@@ -80,14 +86,14 @@ pub(super) fn write(out: &mut Vec<u8>, citation: &Citation<'_>) {
 }
 
 /// What of a citation of another dialect is lost when it is written: members, each with the reason.
-pub(super) fn lost(citation: &Citation<'_>) -> Vec<(&'static str, &'static str)> {
+pub(super) fn lost(citation: &Citation<'_>) -> Vec<(Cow<'static, str>, &'static str)> {
     if citation.origin == NAME {
         return Vec::new();
     }
     let unsaid = place::pointer(citation).unsaid.into_iter();
     let mut lost: Vec<_> = unsaid.map(|name| (name, "only its own dialect knows it")).collect();
     if citation.range.is_some() {
-        lost.push(("range", "the target does not say where in an answer a citation stands"));
+        lost.push(("range".into(), "the target does not say where in an answer a citation stands"));
     }
     lost
 }

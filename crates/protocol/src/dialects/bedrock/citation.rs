@@ -1,10 +1,15 @@
 //! Citations: reads and writes them (API description, `Citation` and `CitationLocation`).
 
+use std::borrow::Cow;
+
 use serde_json::value::RawValue;
 
 use super::{NAME, content_decode::read, wire, write::Json};
 use crate::{
-    dialects::place::{self, Place, Pointer, Unit},
+    dialects::{
+        leftover,
+        place::{self, Place, Pointer, Unit},
+    },
     ir::{Citation, Raw, Text},
 };
 
@@ -39,7 +44,8 @@ pub(super) fn decode<'a>(raw: &'a RawValue) -> Result<Citation<'a>, String> {
 /// See [`place::pointer`].
 pub(in crate::dialects) fn pointer(raw: &RawValue) -> Pointer {
     let location = read::<wire::Citation<'_>>(raw).ok().and_then(|citation| citation.location);
-    let Some(location) = location else { return Pointer::default() };
+    let words = "sourceContent";
+    let Some(location) = location else { return Pointer { words, ..Pointer::default() } };
     let has_domain = location.web.is_some_and(|web| web.domain.is_some());
     let place = location.extra.iter().find_map(|(member, raw)| {
         let (unit, _, source) = PLACES.iter().find(|row| *member == *row.1)?;
@@ -50,7 +56,9 @@ pub(in crate::dialects) fn pointer(raw: &RawValue) -> Pointer {
         };
         Some(Place { unit: *unit, source: number(source)?, start: number("start")?, end: number("end")? })
     });
-    Pointer { place, unsaid: if has_domain { vec!["domain"] } else { Vec::new() } }
+    let place_members = if place.is_some() { vec!["location"] } else { Vec::new() };
+    let unsaid = if has_domain { vec!["domain".into()] } else { Vec::new() };
+    Pointer { place, place_members, words, unsaid }
 }
 
 /// Writes a citation as Converse has it.
@@ -84,14 +92,14 @@ pub(super) fn write(cited: &Citation<'_>, json: &mut Json<'_>) {
 }
 
 /// What of a citation of another dialect is lost when it is written: members, each with the reason.
-pub(super) fn lost(cited: &Citation<'_>) -> Vec<(&'static str, &'static str)> {
+pub(super) fn lost(cited: &Citation<'_>) -> Vec<(Cow<'static, str>, &'static str)> {
     if cited.origin == NAME {
         return Vec::new();
     }
     let unsaid = place::pointer(cited).unsaid.into_iter();
-    let mut lost: Vec<_> = unsaid.map(|name| (name, "only the provider's own dialect has it")).collect();
+    let mut lost: Vec<_> = unsaid.map(|name| (name, leftover::PROVIDERS)).collect();
     if cited.range.is_some() {
-        lost.push(("range", "Converse does not say where in an answer a citation stands"));
+        lost.push(("range".into(), "Converse does not say where in an answer a citation stands"));
     }
     lost
 }

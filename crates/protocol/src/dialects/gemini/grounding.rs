@@ -4,10 +4,14 @@ use serde_json::value::RawValue;
 
 use super::{
     NAME,
+    part::Place,
     wire::{self, Int},
     write,
 };
-use crate::ir::{Citation, Losses};
+use crate::{
+    dialects::{leftover, place},
+    ir::{Citation, Losses},
+};
 
 /// One citation for each pair of a segment and a source, with the number of the part that the segment is in. `raw` is
 /// Gemini's support; offsets are still in bytes.
@@ -31,7 +35,8 @@ pub(super) fn read(raw: &RawValue) -> Vec<(usize, Citation<'_>)> {
             citations.push((
                 part,
                 Citation {
-                    text: segment.text.clone(),
+                    // The segment's text is the answer's own.
+                    text: None,
                     url: place.and_then(|place| place.uri.clone()),
                     title: place.and_then(|place| place.title.clone()),
                     range: segment.end.map(|end| (count(segment.start), end.count())),
@@ -54,26 +59,45 @@ pub(super) fn in_characters(text: &str, (start, end): (u64, u64)) -> Option<(u64
 #[derive(Debug, Default)]
 pub(super) struct Collected {
     chunks: Vec<(String, Option<String>)>,
-    supports: Vec<(Support, usize)>,
+    supports: Vec<Support>,
+    /// Those of the block that goes on: the range in its characters, and the number of the source.
+    open: Vec<(Option<(u64, u64)>, usize)>,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 struct Support {
     part: usize,
     /// In bytes.
-    range: Option<(usize, usize)>,
-    text: Option<String>,
+    range: (usize, usize),
+    /// What the answer says there.
+    text: String,
+    chunks: Vec<usize>,
 }
 
 /// Most citations that are kept for one answer.
 const MAX_CITATIONS: usize = 4096;
 
 impl Collected {
-    /// Takes in a citation of the text `said` so far in part `part`.
-    pub(super) fn add(&mut self, citation: &Citation<'_>, part: usize, said: &str, losses: &mut Losses) {
-        let Some(url) = citation.url.as_deref().filter(|_| self.supports.len() < MAX_CITATIONS) else {
-            return losses.add("citations", "only citations of web pages can be said");
+    /// Takes in a citation of the block at `place`, and names what of it cannot be said.
+    pub(super) fn add(&mut self, citation: &Citation<'_>, place: Place, losses: &mut Losses) {
+        let path = format!("{place}.citations");
+        let Some(url) = citation.url.as_deref() else {
+            return losses.add(path, "only citations of web pages can be said");
         };
+        if self.supports.len() + self.open.len() >= MAX_CITATIONS {
+            return losses.add(path, "more citations than are kept for one answer");
+        }
+        let pointer = place::pointer(citation);
+        if citation.text.is_some() {
+            let words = Some(pointer.words).filter(|words| !words.is_empty()).unwrap_or("text");
+            losses.add(format!("{path}.{words}"), "Gemini repeats the answer's words, not the source's");
+        }
+        for member in pointer.place_members {
+            losses.add(format!("{path}.{member}"), "Gemini does not say where in a source it is");
+        }
+        for member in pointer.unsaid {
+            losses.add(format!("{path}.{member}"), leftover::PROVIDERS);
+        }
         let at = match self.chunks.iter().position(|(known, _)| known == url) {
             Some(at) => at,
             None => {
@@ -81,13 +105,32 @@ impl Collected {
                 self.chunks.len() - 1
             }
         };
+        self.open.push((citation.range, at));
+    }
+
+    /// Takes the end of a block, which begins at the byte `offset` of part `part`: a citation that does not say where in
+    /// it it stands is of all of it.
+    pub(super) fn close(&mut self, part: usize, text: &str, offset: usize) {
         let byte = |characters: u64| {
             let characters = usize::try_from(characters).ok()?;
-            said.char_indices().map(|(byte, _)| byte).chain([said.len()]).nth(characters)
+            text.char_indices().map(|(byte, _)| byte).chain([text.len()]).nth(characters)
         };
-        let range = citation.range.and_then(|(start, end)| Some((byte(start)?, byte(end)?)));
-        let text = citation.text.as_deref().or_else(|| range.and_then(|(start, end)| said.get(start..end)));
-        self.supports.push((Support { part, range, text: text.map(str::to_owned) }, at));
+        let first = self.supports.len();
+        for (range, chunk) in std::mem::take(&mut self.open) {
+            let range = range.and_then(|(start, end)| Some((byte(start)?, byte(end)?)));
+            let range = range.filter(|(start, end)| start <= end).unwrap_or((0, text.len()));
+            let place = (offset + range.0, offset + range.1);
+            match self.supports[first..].iter_mut().find(|support| support.range == place) {
+                Some(support) if support.chunks.contains(&chunk) => {}
+                Some(support) => support.chunks.push(chunk),
+                None => self.supports.push(Support {
+                    part,
+                    range: place,
+                    text: text.get(range.0..range.1).unwrap_or_default().to_owned(),
+                    chunks: vec![chunk],
+                }),
+            }
+        }
     }
 
     /// True if there is nothing to write.
@@ -95,7 +138,7 @@ impl Collected {
         self.supports.is_empty()
     }
 
-    /// Writes the `groundingMetadata` member; supports of the same words become one.
+    /// Writes the `groundingMetadata` member; sources of the same words stand together.
     pub(super) fn write(&self, object: &mut write::Object<'_>) {
         if self.is_empty() {
             return;
@@ -114,32 +157,27 @@ impl Collected {
                 }
             });
             object.array("groundingSupports", |array| {
-                for group in self.supports.chunk_by(|one, other| one.0 == other.0) {
-                    array.object(|object| group[0].0.write(group.iter().map(|(_, chunk)| *chunk), object));
-                }
+                self.supports.iter().for_each(|support| array.object(|object| support.write(object)));
             });
         });
     }
 }
 
 impl Support {
-    fn write(&self, chunks: impl Iterator<Item = usize>, object: &mut write::Object<'_>) {
+    fn write(&self, object: &mut write::Object<'_>) {
         object.object("segment", |segment| {
             if self.part > 0 {
                 segment.plain("partIndex", self.part);
             }
-            if let Some((start, end)) = self.range {
-                if start > 0 {
-                    segment.plain("startIndex", start);
-                }
-                segment.plain("endIndex", end);
+            let (start, end) = self.range;
+            if start > 0 {
+                segment.plain("startIndex", start);
             }
-            if let Some(text) = &self.text {
-                segment.text("text", text);
-            }
+            segment.plain("endIndex", end);
+            segment.text("text", &self.text);
         });
         object.array("groundingChunkIndices", |array| {
-            chunks.for_each(|chunk| array.item().extend_from_slice(chunk.to_string().as_bytes()));
+            self.chunks.iter().for_each(|chunk| array.item().extend_from_slice(chunk.to_string().as_bytes()));
         });
     }
 }
@@ -163,12 +201,44 @@ mod tests {
         citation.range = Some((1, 2));
         let mut collected = Collected::default();
         let mut losses = Losses::default();
-        collected.add(&citation, 0, "é–x", &mut losses);
+        let place = Place::Choice(0, 1);
+        collected.add(&citation, place, &mut losses);
+        collected.close(0, "é–x", 0);
         assert_eq!(
             write::raw_object(|object| collected.write(object)).get(),
             r#"{"groundingMetadata":{"groundingChunks":[{"web":{"uri":"u","title":"t"}}],"groundingSupports":[{"segment":{"startIndex":2,"endIndex":5,"text":"–"},"groundingChunkIndices":[0]}]}}"#
         );
-        collected.add(&Citation { url: None, ..citation }, 0, "", &mut losses);
-        assert_eq!(losses.to_string(), "citations (only citations of web pages can be said)");
+        assert!(losses.is_empty());
+        collected.add(&Citation { url: None, ..citation }, place, &mut losses);
+        let reason = "only citations of web pages can be said";
+        assert_eq!(losses.to_string(), format!("choices[0].content[1].citations ({reason})"));
+    }
+
+    #[test]
+    fn a_citation_of_a_block_is_of_the_answers_words() {
+        let raw: &RawValue = serde_json::from_str(
+            r#"{"type":"search_result_location","cited_text":"c","source":"u","title":"t","search_result_index":1,"start_block_index":2,"end_block_index":3}"#,
+        )
+        .unwrap();
+        let citation = Citation {
+            text: Some("c".into()),
+            url: Some("u".into()),
+            title: Some("t".into()),
+            range: None,
+            origin: crate::dialects::anthropic::NAME,
+            raw: std::borrow::Cow::Borrowed(raw),
+        };
+        let (mut collected, mut losses) = (Collected::default(), Losses::default());
+        for url in ["u", "v", "u"] {
+            let citation = Citation { url: Some(url.into()), ..citation.clone() };
+            collected.add(&citation, Place::Choice(0, 0), &mut losses);
+        }
+        collected.close(2, "é x", 7);
+        assert_eq!(
+            write::raw_object(|object| collected.write(object)).get(),
+            r#"{"groundingMetadata":{"groundingChunks":[{"web":{"uri":"u","title":"t"}},{"web":{"uri":"v","title":"t"}}],"groundingSupports":[{"segment":{"partIndex":2,"startIndex":7,"endIndex":11,"text":"é x"},"groundingChunkIndices":[0,1]}]}}"#
+        );
+        let lost: Vec<_> = losses.iter().filter_map(|loss| loss.path.rsplit('.').next()).collect();
+        assert_eq!(lost, ["cited_text", "search_result_index", "start_block_index", "end_block_index"]);
     }
 }

@@ -53,7 +53,7 @@ use crate::{
 };
 
 /// The dialect's name.
-const NAME: &str = "gemini";
+pub(super) const NAME: &str = "gemini";
 
 /// See the module.
 #[derive(Debug)]

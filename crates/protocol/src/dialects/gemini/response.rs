@@ -73,22 +73,8 @@ fn choice<'a>(candidate: wire::Candidate<'a>, place: u64, calls: &mut part::Call
         extra.push(("groundingMetadata".into(), Cow::Borrowed(grounding)));
     }
     let details = [("finishMessage", candidate.message), ("safetyRatings", candidate.ratings)];
-    let mut stop = candidate.finish.and_then(|raw| finish::read(raw, finish::calls_tools(&blocks)));
-    match &mut stop {
-        Some(stop) if details.iter().any(|(_, raw)| raw.is_some()) => {
-            let details = write::raw_object(|object| {
-                details
-                    .iter()
-                    .filter_map(|(key, raw)| Some((key, (*raw)?)))
-                    .for_each(|(key, raw)| object.raw(key, raw));
-            });
-            stop.details = Some(Cow::Owned(details));
-        }
-        Some(_) => {}
-        None => {
-            extra.extend(details.into_iter().filter_map(|(key, raw)| Some((key.into(), Cow::Borrowed(raw?)))))
-        }
-    }
+    extra.extend(details.into_iter().filter_map(|(key, raw)| Some((key.into(), Cow::Borrowed(raw?)))));
+    let stop = candidate.finish.and_then(|raw| finish::read(raw, finish::calls_tools(&blocks)));
     Choice {
         index: candidate.index.map_or(place, Int::count),
         blocks,
@@ -132,7 +118,7 @@ pub(super) fn write(response: &Response<'_>, reply: Reply<'_>) -> Encoded {
                 let none = Members::new();
                 usage::write(object, usage, if at_home { &response.extra } else { &none }, losses);
             }
-            tier(object, response.service_tier.as_deref());
+            tier(object, response.service_tier.as_deref(), at_home, losses);
             if at_home {
                 object.members_under("usageMetadata.", &response.extra);
             }
@@ -151,11 +137,15 @@ pub(super) fn write(response: &Response<'_>, reply: Reply<'_>) -> Encoded {
     Encoded { body, losses: writer.losses }
 }
 
+/// Classes of service (discovery document, `UsageMetadata.serviceTier`).
+const TIERS: &[&str] = &["standard", "flex", "priority"];
+
 /// Writes the class of service, a member of the usage here; what others call the default is standard.
-pub(super) fn tier(object: &mut Object<'_>, tier: Option<&str>) {
+pub(super) fn tier(object: &mut Object<'_>, tier: Option<&str>, at_home: bool, losses: &mut Losses) {
     match tier {
         Some("default") => object.text("serviceTier", "standard"),
-        Some(tier) => object.text("serviceTier", tier),
+        Some(tier) if at_home || TIERS.contains(&tier) => object.text("serviceTier", tier),
+        Some(_) => losses.add("service_tier", "Gemini has no such class"),
         None => {}
     }
 }
@@ -180,12 +170,14 @@ fn candidate<'r>(choice: &'r Choice<'r>, writer: &mut part::Writer<'r>, object: 
         }
         content.array("parts", |parts| {
             for (place, block) in choice.blocks.iter().enumerate() {
+                let place = Place::Choice(choice.index, place);
                 if let Content::Text { text, citations: cited } = &block.content
                     && !writer.at_home
                 {
-                    cited.iter().for_each(|one| citations.add(one, parts.len(), text, &mut writer.losses));
+                    cited.iter().for_each(|one| citations.add(one, place, &mut writer.losses));
+                    citations.close(parts.len(), text, 0);
                 }
-                writer.block(block, Place::Choice(choice.index, place), parts);
+                writer.block(block, place, parts);
             }
         });
     });
@@ -209,15 +201,11 @@ fn candidate<'r>(choice: &'r Choice<'r>, writer: &mut part::Writer<'r>, object: 
     }
 }
 
-/// Writes why the candidate ended; at home with all that was said about it.
+/// Writes why the candidate ended.
 pub(super) fn end(object: &mut Object<'_>, stop: &Stop<'_>, at_home: bool, losses: &mut Losses) {
     object.text("finishReason", &finish::write(stop));
-    match &stop.details {
-        Some(details) if at_home => {
-            wire::members(details).unwrap_or_default().iter().for_each(|(key, value)| object.raw(key, value));
-        }
-        Some(_) => losses.add("stop_details", "Gemini has no such field"),
-        None => {}
+    if stop.details.is_some() {
+        losses.add("stop_details", "Gemini has no such field");
     }
     if stop.sequence.is_some() {
         losses.add("stop_sequence", "Gemini does not say which one was met");

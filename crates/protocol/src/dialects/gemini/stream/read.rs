@@ -62,8 +62,6 @@ struct Candidate {
     partial: Option<Partial>,
     calls_tools: bool,
     stop: Option<Stop<'static>>,
-    /// The latest of each member that says more about the end.
-    details: Vec<(&'static str, Box<RawValue>)>,
     extras: Extras,
 }
 
@@ -190,7 +188,6 @@ impl Candidate {
             partial: None,
             calls_tools: false,
             stop: None,
-            details: Vec::new(),
             extras: Extras::default(),
         }
     }
@@ -212,21 +209,14 @@ impl Candidate {
             let member = ("groundingMetadata".into(), Cow::Borrowed(grounding));
             self.extras.tell(NAME, Place::Choice(self.index), &[member], sink);
         }
-        for (key, raw) in [("finishMessage", wire.message), ("safetyRatings", wire.ratings)] {
-            if let Some(raw) = raw {
-                self.detail(key, raw);
-            }
-        }
+        let details = [("finishMessage", wire.message), ("safetyRatings", wire.ratings)];
+        let details = details.into_iter().filter_map(|(key, raw)| Some((key.into(), Cow::Borrowed(raw?))));
+        self.extras.tell(NAME, Place::Choice(self.index), &details.collect::<Members<'_>>(), sink);
         self.extras.tell(NAME, Place::Choice(self.index), &wire.extra, sink);
         if let Some(stop) = wire.finish.and_then(|raw| finish::read(raw, false)) {
             self.stop = Some(owned(stop));
         }
         Ok(())
-    }
-
-    fn detail(&mut self, key: &'static str, raw: &RawValue) {
-        self.details.retain(|(known, _)| *known != key);
-        self.details.push((key, raw.to_owned()));
     }
 
     fn part(
@@ -421,12 +411,6 @@ impl Candidate {
         let Some(mut stop) = self.stop.take() else { return };
         if stop.reason == StopReason::End && self.calls_tools {
             stop.reason = StopReason::ToolUse;
-        }
-        if !self.details.is_empty() {
-            let details = write::raw_object(|object| {
-                self.details.iter().for_each(|(key, value)| object.raw(key, value));
-            });
-            stop.details = Some(Cow::Owned(details));
         }
         sink(Event::Stop { choice: self.index, stop });
     }

@@ -47,6 +47,8 @@ struct Choice {
     kind: Kind,
     /// The text so far, which citations point into.
     said: String,
+    /// Where in it the latest block begins.
+    from: usize,
     citations: Collected,
     /// Members of the next part that only this dialect knows.
     part: Members<'static>,
@@ -59,6 +61,13 @@ enum Kind {
     Thinking { is_redacted: bool },
     ToolUse(ToolUse<'static>),
     Other,
+}
+
+impl Choice {
+    /// The place of the latest block.
+    fn place(&self) -> PartPlace {
+        PartPlace::Choice(self.number, usize::try_from(self.block).unwrap_or(usize::MAX))
+    }
 }
 
 impl Encoder {
@@ -87,7 +96,16 @@ impl Encoder {
                 let (kind, citations) = (Kind::Other, Collected::default());
                 let part = Members::new();
                 let said = String::new();
-                self.choices.push(Choice { number, block: 0, kind, said, citations, part, stop: None });
+                self.choices.push(Choice {
+                    number,
+                    block: 0,
+                    kind,
+                    said,
+                    from: 0,
+                    citations,
+                    part,
+                    stop: None,
+                });
                 self.choices.len() - 1
             }
             None => return None,
@@ -160,10 +178,12 @@ impl Encoder {
                     parts.object(|part| said(part, "", is_thought, Some(&written)))
                 });
             }
+            // Said whole with the member that it came from.
+            Delta::Citation(citation) if citation.origin == NAME => {}
             Delta::Citation(citation) => {
-                let Choice { citations, said, .. } = choice;
+                let place = choice.place();
                 let mut losses = Losses::default();
-                citations.add(citation, 0, said, &mut losses);
+                choice.citations.add(citation, place, &mut losses);
                 self.losses.append(losses);
             }
             Delta::Audio(data) => {
@@ -178,7 +198,7 @@ impl Encoder {
                 });
             }
             Delta::Transcript(_) => {
-                let path = format!("choices[{number}].content[{}].context", choice.block);
+                let path = format!("{}.transcript", choice.place());
                 self.losses.add(path, "Gemini has no such field");
             }
         }
@@ -204,7 +224,12 @@ impl Encoder {
                 }),
                 item: None,
             }),
-            BlockKind::Audio { .. } => Kind::Other,
+            BlockKind::Audio { id } => {
+                if id.is_some() {
+                    self.losses.add(format!("{}.id", path()), "Gemini has no such field");
+                }
+                Kind::Other
+            }
             BlockKind::Foreign { origin, raw, .. } if *origin == NAME => {
                 self.parts(number, out, |parts| parts.item().extend_from_slice(raw.get().as_bytes()));
                 Kind::Other
@@ -215,19 +240,20 @@ impl Encoder {
             }
         };
         if let Some(choice) = self.choice(number) {
-            (choice.kind, choice.block) = (begun, block);
+            (choice.kind, choice.block, choice.from) = (begun, block, choice.said.len());
         }
     }
 
     /// A call is written when its arguments are whole: official SDKs read it in one part.
     fn stop(&mut self, number: u64, out: &mut Vec<u8>) {
         let Some(choice) = self.choice(number) else { return };
+        choice.citations.close(0, &choice.said[choice.from..], choice.from);
         let Kind::ToolUse(mut call) = std::mem::replace(&mut choice.kind, Kind::Other) else { return };
         if call.input.is_empty() && call.kind == ToolKind::Function {
             call.input = "{}".into();
         }
         let extra = std::mem::take(&mut choice.part);
-        let place = PartPlace::Choice(number, usize::try_from(choice.block).unwrap_or(usize::MAX));
+        let place = choice.place();
         let mut writer = part::Writer::new(!extra.is_empty(), true);
         let block = Block { extra, ..Content::ToolUse(call).into() };
         self.parts(number, out, |parts| writer.block(&block, place, parts));
@@ -277,7 +303,7 @@ impl Encoder {
                     if let Some(usage) = usage {
                         usage::write(object, usage, &extra, &mut losses);
                     }
-                    response::tier(object, tier.as_deref());
+                    response::tier(object, tier.as_deref(), !extra.is_empty(), &mut losses);
                     object.members_under("usageMetadata.", &extra);
                 });
                 object.members_under("", &extra);
