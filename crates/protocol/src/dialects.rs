@@ -10,6 +10,7 @@ mod openai_chat;
 mod openai_responses;
 mod orphan;
 mod place;
+mod search_result;
 
 pub use anthropic::{Host, Hosted, encode_hosted, hosted_body};
 pub use bedrock::invoke;

@@ -4,6 +4,7 @@ mod citations;
 mod foreign;
 mod proofs;
 mod recorded;
+mod search_results;
 mod streams;
 mod wild;
 

@@ -6,12 +6,15 @@ use serde_json::value::RawValue;
 
 use super::{
     NAME, base64, citation,
-    turns::{is_blank, unsayable},
+    turns::{is_blank, unsayable, words_of},
     write::{Array, Object},
 };
-use crate::ir::{
-    Block, CacheHint, Citation, Content, Losses, Media, Members, Role, Source, Text, Thinking, ToolKind,
-    ToolResult, ToolUse,
+use crate::{
+    dialects::search_result::{self, SearchResult},
+    ir::{
+        Block, CacheHint, Citation, Content, Losses, Media, Members, Role, Source, Text, Thinking, ToolKind,
+        ToolResult, ToolUse,
+    },
 };
 
 /// Where a block stands, for the names of losses.
@@ -100,11 +103,20 @@ impl Blocks<'_> {
             Content::Document(_) if self.strict && role == Role::Assistant => {
                 self.lose(path, "", "this version of the API takes no documents in the model's turns");
             }
-            Content::Document(media) => self.document(array, block, media, path),
+            Content::Document(media) => match search_result::of(block).filter(|_| !self.home) {
+                Some(found) => self.search_result(array, block, &found, path),
+                None => self.document(array, block, media, path),
+            },
             Content::ToolUse(call) => self.tool_use(array, block, call, path),
             Content::ToolResult(result) => self.tool_result(array, block, result, path),
             Content::Thinking(thinking) => self.thinking(array, block, thinking, path),
-            Content::Audio(_) => self.lose(path, "", "the target says no sound"),
+            Content::Audio(media) => match words_of(media) {
+                Some(words) => {
+                    self.lose(path, "", "the target says no sound: its words are said");
+                    self.text(array, block, words, &[], role, path);
+                }
+                None => self.lose(path, "", "the target says no sound"),
+            },
             Content::Video(_) => self.lose(path, "", "the target says no video"),
             Content::Foreign { .. } => self.lose(path, "", "only its own dialect knows it"),
         }
@@ -144,7 +156,7 @@ impl Blocks<'_> {
         &mut self,
         array: &mut Array<'_>,
         block: &Block<'_>,
-        text: &Text<'_>,
+        text: &str,
         citations: &[Citation<'_>],
         role: Role,
         path: Path<'_>,
@@ -186,6 +198,30 @@ impl Blocks<'_> {
         }
         into.maybe("context", media.context.as_ref());
         self.source(&mut into, media, "application/pdf", path);
+    }
+
+    /// A search result of another dialect that has them. The API requires a title.
+    fn search_result(
+        &mut self,
+        array: &mut Array<'_>,
+        block: &Block<'_>,
+        found: &SearchResult<'_>,
+        path: Path<'_>,
+    ) {
+        let mut into = array.object();
+        block
+            .extra
+            .iter()
+            .filter(|(name, _)| !search_result::MEMBERS.contains(&&**name))
+            .for_each(|(name, _)| self.lose(path, name, "only its own dialect knows it"));
+        into.value("type", "search_result");
+        cache(&mut into, block.cache.as_ref());
+        into.value("source", &found.source);
+        into.value("title", found.media.name.as_ref().unwrap_or(&found.source));
+        if let Some(enabled) = found.media.cite {
+            into.object("citations").value("enabled", &enabled);
+        }
+        self.list(&mut into, "content", found.blocks, path);
     }
 
     fn source(&mut self, into: &mut Object<'_>, media: &Media<'_>, default_type: &str, path: Path<'_>) {

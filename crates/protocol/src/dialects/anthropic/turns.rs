@@ -63,7 +63,7 @@ pub(super) fn fitted<'r, 'a>(
             losses.add(format!("messages[{at}].{key}"), "only its own dialect knows it");
         }
         let role = match message.role {
-            Role::Developer | Role::System => system_role(request, at, traits, &turns, losses),
+            Role::Developer | Role::System => system_role(request, at, traits, &turns),
             other => other,
         };
         let mut kept: Vec<Part<'r, 'a>> = Vec::new();
@@ -81,6 +81,10 @@ pub(super) fn fitted<'r, 'a>(
             move_cache(&part, before.chain(&mut kept), &place, losses);
         }
         let parts = kept;
+        if role != message.role && role == Role::User && !parts.is_empty() {
+            let reason = "no system message can stand there: it is said as the user";
+            losses.add(format!("messages[{at}].role"), reason);
+        }
         match turns.last_mut() {
             _ if parts.is_empty() => {}
             Some(last) if last.role == role => last.parts.extend(parts),
@@ -146,20 +150,13 @@ pub(super) fn move_cache<'p, 'r: 'p, 'a: 'r>(
 
 /// The role for a system message in the middle: newer models take one right after a user's turn, if the model speaks
 /// next; to others it is said as the user.
-fn system_role(
-    request: &Request<'_>,
-    at: usize,
-    traits: Traits,
-    turns: &[Turn<'_, '_>],
-    losses: &mut Losses,
-) -> Role {
+fn system_role(request: &Request<'_>, at: usize, traits: Traits, turns: &[Turn<'_, '_>]) -> Role {
     let is_after_user = turns.last().is_some_and(|turn| matches!(turn.role, Role::User | Role::System));
     let next = request.messages[at + 1..].iter().map(|message| message.role);
     let mut next = next.skip_while(|role| matches!(role, Role::System | Role::Developer));
     if traits.system_messages && is_after_user && matches!(next.next(), None | Some(Role::Assistant)) {
         return Role::System;
     }
-    losses.add(format!("messages[{at}].role"), "no system message can stand there: it is said as the user");
     Role::User
 }
 
@@ -182,6 +179,7 @@ pub(super) fn unsayable(content: &Content<'_>, role: Role) -> Option<&'static st
             Source::Text(_) | Source::Blocks(_) => Some("not a picture"),
         },
         Content::Document(media) => unsayable_document(media),
+        Content::Audio(media) if words_of(media).is_some() => None,
         Content::Audio(_) => Some("the target hears no sound"),
         Content::Video(_) => Some("the target sees no video"),
         Content::Thinking(thinking) => match &thinking.signature {
@@ -195,6 +193,11 @@ pub(super) fn unsayable(content: &Content<'_>, role: Role) -> Option<&'static st
         Content::ToolResult(_) if role != Role::User => Some("only the user gives results"),
         Content::ToolUse(_) | Content::ToolResult(_) => None,
     }
+}
+
+/// The words that a sound says, if they are known.
+pub(super) fn words_of<'m>(media: &'m Media<'_>) -> Option<&'m str> {
+    media.context.as_deref().filter(|words| !words.trim().is_empty())
 }
 
 fn unsayable_document(media: &Media<'_>) -> Option<&'static str> {

@@ -3,9 +3,12 @@
 use serde_json::value::RawValue;
 
 use super::{NAME, citation, media::Kind, proof, wire, write::object};
-use crate::ir::{
-    Block, CacheHint, Content, Media, Members, Raw, Role, Source, Text, Thinking, ToolKind, ToolResult,
-    ToolUse,
+use crate::{
+    dialects::search_result,
+    ir::{
+        Block, CacheHint, Content, Media, Members, Raw, Role, Source, Text, Thinking, ToolKind, ToolResult,
+        ToolUse,
+    },
 };
 
 /// Reads a JSON value that was kept raw.
@@ -62,6 +65,9 @@ fn one<'a>(block: wire::Block<'a>, role: Role) -> Result<Block<'a>, String> {
         wire::Block::Reasoning(reasoning) => self::reasoning(reasoning)?,
         wire::Block::Citations(cited) => self::cited(cited)?,
         wire::Block::CachePoint(point) => foreign("cachePoint", &cache_point(&point)),
+        wire::Block::Other(key, raw) if key == SEARCH_RESULT => {
+            search_result(raw).unwrap_or_else(|| foreign(&key, raw.get()))
+        }
         wire::Block::Other(key, raw) => foreign(&key, raw.get()),
     })
 }
@@ -124,6 +130,33 @@ fn media<'a>(kind: Kind, wire: wire::Media<'a>) -> Result<Block<'a>, String> {
         Kind::Audio => Content::Audio(media),
     };
     Ok(Block { content, cache: None, extra })
+}
+
+/// The member that a search result is in.
+const SEARCH_RESULT: &str = "searchResult";
+
+/// A search result that has all that is required of one (API description, `SearchResultBlock`). As in other dialects,
+/// where it is from is also said as the document's context.
+fn search_result(raw: &RawValue) -> Option<Block<'_>> {
+    let wire: wire::SearchResult<'_> = read(raw).ok()?;
+    let (source, title) = (wire.source?, wire.title?);
+    // A member of the name of one that marks a search result would be taken for it.
+    if wire.extra.iter().any(|(name, _)| search_result::MEMBERS.contains(&&**name)) {
+        return None;
+    }
+    let mut extra = search_result::members(&source);
+    extra.extend(wire.extra);
+    if let Some(citations) = &wire.citations {
+        keep_rest(&mut extra, "citations", &citations.extra);
+    }
+    let media = Media {
+        source: Source::Blocks(blocks(wire.content?, Role::User).ok()?),
+        name: Some(title),
+        context: Some(source),
+        cite: wire.citations.and_then(|citations| citations.enabled),
+        ..Media::default()
+    };
+    Some(Block { content: Content::Document(media), cache: None, extra })
 }
 
 /// What `type` says of a call of the client's own tool; it means the same as no type.

@@ -4,15 +4,10 @@ use std::{borrow::Cow, collections::HashSet, fmt};
 
 use serde_json::value::RawValue;
 
-use super::{
-    NAME, citation,
-    media::{Kind, document_name},
-    model::Family,
-    proof,
-    write::Json,
-};
-use crate::ir::{
-    Block, CacheHint, Content, Losses, Media, Members, Source, Text, Thinking, ToolKind, ToolResult, ToolUse,
+use super::{NAME, citation, media::Kind, model::Family, proof, write::Json};
+use crate::{
+    dialects::{leftover, search_result},
+    ir::{Block, CacheHint, Content, Losses, Members, Thinking, ToolKind, ToolResult, ToolUse},
 };
 
 /// Where a block stands, for the paths of losses.
@@ -57,7 +52,7 @@ pub(super) struct Blocks {
     pub(super) own: bool,
     pub(super) losses: Losses,
     /// Names of documents so far.
-    names: HashSet<String>,
+    pub(super) names: HashSet<String>,
 }
 
 impl Blocks {
@@ -67,6 +62,14 @@ impl Blocks {
 
     pub(super) fn lose(&mut self, at: At, what: &str, reason: &'static str) {
         self.losses.add(format!("{at}{what}"), reason);
+    }
+
+    /// Why a member of another dialect is lost.
+    fn why(&self) -> &'static str {
+        match self.toward {
+            Toward::Client => leftover::PROVIDERS,
+            Toward::Provider(_) => "only the client's own dialect has it",
+        }
     }
 
     fn is_strict(&self) -> bool {
@@ -83,8 +86,10 @@ impl Blocks {
     /// Writes one block without its cache hint.
     fn bare(&mut self, at: At, block: &Block<'_>, json: &mut Json<'_>) -> bool {
         if !self.own {
-            for (name, _) in &block.extra {
-                self.losses.add(format!("{at}.{name}"), "only the client's own dialect has it");
+            let is_found = self.found(block).is_some();
+            let is_said = |name: &str| is_found && search_result::MEMBERS.contains(&name);
+            for (name, _) in block.extra.iter().filter(|(name, _)| !is_said(name)) {
+                self.losses.add(format!("{at}.{name}"), self.why());
             }
         }
         let mark = json.mark();
@@ -136,8 +141,18 @@ impl Blocks {
                 });
             }),
             Content::Image(media) => return self.media(at, Kind::Image, media, extra, json),
-            Content::Document(media) => return self.media(at, Kind::Document, media, extra, json),
-            Content::Audio(media) => return self.media(at, Kind::Audio, media, extra, json),
+            Content::Document(media) => match self.found(block) {
+                Some(found) => self.search_result(at, &found, extra, json),
+                None => return self.media(at, Kind::Document, media, extra, json),
+            },
+            Content::Audio(media) => {
+                let words = media.context.as_deref().filter(|words| !self.own && !words.trim().is_empty());
+                if self.media(at, Kind::Audio, media, extra, json) {
+                    return true;
+                }
+                let Some(words) = words else { return false };
+                json.object(|json| json.member_text("text", words));
+            }
             Content::Video(media) => return self.media(at, Kind::Video, media, extra, json),
             Content::ToolUse(tool) => self.tool_use(at, tool, extra, json),
             Content::ToolResult(result) => self.tool_result(at, result, extra, json),
@@ -151,7 +166,8 @@ impl Blocks {
             }
             Content::Foreign { origin, raw, .. } if *origin == NAME => json.item(raw.get()),
             Content::Foreign { kind, .. } => {
-                let reason = format!("only the client's own dialect has blocks of type {kind}");
+                let whose = if self.toward == Toward::Client { "provider" } else { "client" };
+                let reason = format!("only the {whose}'s own dialect has blocks of type {kind}");
                 self.losses.add(at.to_string(), reason);
                 return false;
             }
@@ -166,106 +182,6 @@ impl Blocks {
             && text.starts_with('{')
             && serde_json::from_str::<&RawValue>(text).is_ok();
         json.object(|json| if is_json { json.member("json", text) } else { json.member_text("text", text) });
-    }
-
-    fn media(
-        &mut self,
-        at: At,
-        kind: Kind,
-        media: &Media<'_>,
-        extra: &Members<'_>,
-        json: &mut Json<'_>,
-    ) -> bool {
-        let place = match &media.source {
-            Source::File(place) | Source::Url(place) if self.own || place.starts_with("s3://") => Some(place),
-            Source::File(_) => {
-                self.lose(at, "", "a file of another provider: send its bytes");
-                return false;
-            }
-            Source::Url(_) => {
-                self.lose(at, "", "Converse takes no URLs: send the bytes");
-                return false;
-            }
-            Source::Text(_) | Source::Blocks(_) if kind != Kind::Document => {
-                self.lose(at, "", "only documents can be text");
-                return false;
-            }
-            _ => None,
-        };
-        let said = media.media_type.as_deref();
-        let listed = said.and_then(|said| kind.format(said));
-        let unlisted = || said.filter(|_| self.own).and_then(|said| kind.unlisted(said));
-        let sniffed = || match &media.source {
-            Source::Base64(data) if !self.own => kind.sniff(data),
-            Source::Text(_) | Source::Blocks(_) if !self.own && kind == Kind::Document => Some("txt"),
-            _ => None,
-        };
-        let format = listed.or_else(unlisted).or_else(sniffed);
-        let required = kind != Kind::Document || !matches!(media.source, Source::Text(_) | Source::Blocks(_));
-        if format.is_none() && required && !self.own {
-            self.lose(at, "", "Converse has no such format");
-            return false;
-        }
-        if media.detail.is_some() {
-            self.lose(at, ".detail", "Converse has no such choice");
-        }
-        let is_document = kind == Kind::Document;
-        if !is_document && !self.own && (media.name.is_some() || media.context.is_some()) {
-            self.lose(at, ".name", "only documents have names");
-        }
-        let name = if is_document { self.document_name(at, media, format.unwrap_or_default()) } else { None };
-        json.object(|json| {
-            json.member_object(kind.member(), |json| {
-                json.member_some("format", format);
-                json.member_some("name", name.as_deref());
-                if is_document {
-                    json.member_some("context", media.context.as_deref());
-                    if media.cite.is_some() || extra.iter().any(|(key, _)| key == "citations") {
-                        json.member_object("citations", |json| {
-                            if let Some(cite) = media.cite {
-                                json.member("enabled", if cite { "true" } else { "false" });
-                            }
-                            json.rest(extra, "citations");
-                        });
-                    }
-                }
-                if !extra.iter().any(|(key, _)| key == "source") {
-                    json.member_object("source", |json| self.source(at, &media.source, place, json));
-                }
-                json.members_but(extra, &["citations"]);
-            });
-        });
-        true
-    }
-
-    fn source(&mut self, at: At, source: &Source<'_>, place: Option<&Text<'_>>, json: &mut Json<'_>) {
-        match (place, source) {
-            (Some(place), _) => json.member_object("s3Location", |json| json.member_text("uri", place)),
-            (None, Source::Base64(data)) => json.member_text("bytes", data),
-            (None, Source::Text(text)) => json.member_text("text", text),
-            (None, Source::Blocks(blocks)) => json.member_array("content", |json| {
-                for block in blocks {
-                    match &block.content {
-                        Content::Text { text, .. } => json.object(|json| json.member_text("text", text)),
-                        _ => self.lose(at, ".source", "a document of blocks takes only text"),
-                    }
-                }
-            }),
-            // Every one of these has a place, or was a loss before.
-            (None, Source::Url(_) | Source::File(_)) => {}
-        }
-    }
-
-    fn document_name(&mut self, at: At, media: &Media<'_>, format: &str) -> Option<String> {
-        let asked = media.name.as_deref();
-        if self.own || self.toward == Toward::Client {
-            return asked.map(str::to_owned);
-        }
-        let (name, changed) = document_name(asked.unwrap_or_default(), format, &mut self.names);
-        if changed {
-            self.lose(at, ".name", "changed to what Converse takes as a document's name");
-        }
-        Some(name)
     }
 
     fn tool_use(&mut self, at: At, tool: &ToolUse<'_>, extra: &Members<'_>, json: &mut Json<'_>) {

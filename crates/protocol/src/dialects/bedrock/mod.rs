@@ -24,6 +24,7 @@ mod error;
 mod frame;
 pub mod invoke;
 mod media;
+mod media_encode;
 mod model;
 mod proof;
 mod request_decode;

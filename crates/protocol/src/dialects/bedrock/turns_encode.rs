@@ -43,7 +43,10 @@ impl<'r> Writer<'r> {
             json.member_text("role", turn.role);
             json.member_array("content", |json| {
                 for (at, block) in &turn.blocks {
-                    said |= self.blocks.block(*at, block, json);
+                    if self.blocks.block(*at, block, json) {
+                        said = true;
+                        self.lose_role(*at);
+                    }
                 }
             });
             if let Some(extra) = turn.extra {
@@ -51,6 +54,16 @@ impl<'r> Writer<'r> {
             }
         });
         said
+    }
+
+    /// Names the role of an instruction within the conversation, of which a block is said.
+    fn lose_role(&mut self, at: At) {
+        let At::Message(place, _) = at else { return };
+        let role = self.request.messages.get(place).map(|message| message.role);
+        if !self.own && matches!(role, Some(Role::System | Role::Developer)) {
+            let reason = "an instruction inside the conversation is said by the user";
+            self.losses().add(format!("messages[{place}].role"), reason);
+        }
     }
 
     /// What the user says in a conversation that is empty: the system prompt, if that is all there is.
@@ -105,11 +118,7 @@ impl<'r> Writer<'r> {
             let role = match message.role {
                 Role::Assistant => ASSISTANT,
                 Role::User => USER,
-                Role::System | Role::Developer => {
-                    let reason = "an instruction inside the conversation is said by the user";
-                    self.losses().add(format!("messages[{place}].role"), reason);
-                    USER
-                }
+                Role::System | Role::Developer => USER,
             };
             let blocks = self.with_calls(place, message, &turns);
             if !message.blocks.iter().any(|block| may_be_said(block, self.family)) {

@@ -166,6 +166,13 @@ object! {
     S3 {
         uri / "uri": Text<'a>,
     }
+    /// What a search found.
+    SearchResult {
+        source / "source": Text<'a>,
+        title / "title": Text<'a>,
+        content / "content": Vec<Block<'a>>,
+        citations / "citations": CitationsConfig<'a>,
+    }
     /// Whether a document shall be cited.
     CitationsConfig {
         enabled / "enabled": bool,

@@ -444,3 +444,50 @@ fn a_failed_stream_does_not_look_complete() {
     assert!(stream.ends_with(end), "{stream}");
     assert!(!stream.contains("message_stop") && !stream.contains("message_delta"), "{stream}");
 }
+
+#[test]
+fn a_whole_answer_has_ended_and_says_what_was_spoken() {
+    let spoken = Media { context: Some("beep".into()), ..media(Source::Base64("AAAA".into()), None) };
+    let shown = |blocks: Vec<Block<'static>>| {
+        let choice = ir::Choice { blocks, ..ir::Choice::default() };
+        let answer = ir::Response { origin: "elsewhere", choices: vec![choice], ..ir::Response::default() };
+        let asked = Request::default();
+        let encoded = codec().encode_response(&answer, reply(&asked));
+        let body = value(&encoded.body);
+        (body["content"].clone(), body["stop_reason"].clone(), encoded.losses.to_string())
+    };
+    let (content, stop, losses) = shown(vec![Content::Audio(spoken.clone()).into()]);
+    assert_eq!((content, stop), (json!([{"type": "text", "text": "beep"}]), json!("end_turn")));
+    assert_eq!(losses, "content[0] (the target says no sound: its words are said)");
+    assert_eq!(shown(vec![call("c1", "{}", ToolKind::Function)]).1, "tool_use");
+
+    let spoken = Message::new(Role::Assistant, vec![Content::Audio(spoken).into()]);
+    let messages = vec![Message::new(Role::User, vec![text("hi")]), spoken];
+    let request = Request { origin: "elsewhere", messages, ..Request::default() };
+    let encoded = codec().encode_request(&request, super::target("claude-sonnet-4-5")).unwrap();
+    assert_eq!(value(&encoded.body)["messages"][1]["content"][0]["text"], "beep");
+    assert!(encoded.losses.iter().any(|loss| loss.path == "messages[1].content[0]"), "{}", encoded.losses);
+}
+
+#[test]
+fn thinking_is_counted_once() {
+    let body = |details: &str| {
+        format!(
+            r#"{{"type":"message","content":[],"stop_reason":"end_turn","usage":{{"input_tokens":1,"output_tokens":9,"output_tokens_details":{details}}}}}"#
+        )
+    };
+    let check = |details: &str, reasoning: u64, left: &str| {
+        let body = body(details);
+        let read = codec().decode_response(body.as_bytes()).unwrap();
+        assert_eq!(read.usage.map(|usage| usage.reasoning), Some(reasoning), "{details}");
+        let rest: Vec<String> =
+            read.extra.iter().map(|(name, raw)| format!("{name} {}", raw.get())).collect();
+        assert_eq!(rest.join(" "), left, "{details}");
+        let asked = Request::default();
+        let again = value(&codec().encode_response(&read, reply(&asked)).body);
+        assert_eq!(again["usage"]["output_tokens_details"], value(details.as_bytes()));
+    };
+    check(r#"{"thinking_tokens":4}"#, 4, "");
+    check(r#"{"thinking_tokens":4,"new":1}"#, 4, r#"usage {"output_tokens_details":{"new":1}}"#);
+    check(r#"{"thinking_tokens":0}"#, 0, r#"usage {"output_tokens_details":{"thinking_tokens":0}}"#);
+}

@@ -350,7 +350,8 @@ fn losses_name_the_clients_field() {
 
 #[test]
 fn of_a_usage_only_what_is_left_is_lost() {
-    let left: &RawValue = serde_json::from_str(r#"{"service_tier":"x","server_tool_use":{}}"#).unwrap();
+    let left: &RawValue =
+        serde_json::from_str(r#"{"service_tier":"x","server_tool_use":{"n":2},"details":{"n":0}}"#).unwrap();
     let response = Response {
         origin: "other",
         extra: vec![("usage".into(), Cow::Borrowed(left)), ("container".into(), Cow::Borrowed(left))],
@@ -358,5 +359,56 @@ fn of_a_usage_only_what_is_left_is_lost() {
     };
     let encoded = codec().encode_response(&response, reply(&Request::default(), ""));
     let paths: Vec<&str> = encoded.losses.iter().map(|loss| &*loss.path).collect();
-    assert_eq!(paths, ["usage.service_tier", "usage.server_tool_use", "container"]);
+    assert_eq!(paths, ["usage.server_tool_use", "usage.service_tier", "container"]);
+}
+
+#[test]
+fn what_is_spoken_is_said_where_the_sound_is_not() {
+    let sound = |mime: Option<&'static str>| Media {
+        media_type: mime.map(Into::into),
+        name: Some("audio_1".into()),
+        context: Some("beep".into()),
+        source: Source::Base64("AAAA".into()),
+        ..Media::default()
+    };
+    let shown = |mime| {
+        let blocks = vec![Content::Audio(sound(mime)).into()];
+        let choice = lockgate_protocol::ir::Choice { blocks, ..Default::default() };
+        let response = Response { origin: "other", choices: vec![choice], ..Response::default() };
+        let encoded = codec().encode_response(&response, reply(&Request::default(), ""));
+        let body: Value = serde_json::from_slice(&encoded.body).unwrap();
+        let paths: Vec<String> = encoded.losses.iter().map(|loss| loss.path.clone()).collect();
+        (body["candidates"][0]["content"]["parts"].clone(), paths.join(" "))
+    };
+    let at = "choices[0].content[0]";
+    assert_eq!(shown(None), (json!([{"text": "beep"}]), format!("{at}.source {at}.id")));
+    let inline = json!([{"inlineData": {"mimeType": "audio/wav", "data": "AAAA"}}]);
+    assert_eq!(shown(Some("audio/wav")), (inline, format!("{at}.transcript {at}.id")));
+}
+
+#[test]
+fn a_class_of_service_is_one_of_geminis() {
+    for (tier, expect, lost) in [("default", json!("standard"), 0), ("auto", Value::Null, 1)] {
+        let service_tier = Some(tier.into());
+        let response = Response { origin: "other", service_tier, ..Response::default() };
+        let encoded = codec().encode_response(&response, reply(&Request::default(), ""));
+        let body: Value = serde_json::from_slice(&encoded.body).unwrap();
+        assert_eq!(body["usageMetadata"]["serviceTier"], expect);
+        assert_eq!(encoded.losses.iter().filter(|loss| loss.path == "service_tier").count(), lost);
+    }
+}
+
+#[test]
+fn an_instruction_of_which_nothing_is_said_has_no_role() {
+    let foreign = |origin| Content::Foreign {
+        origin,
+        kind: "tool_addition".into(),
+        raw: Cow::Owned(RawValue::from_string("{}".to_owned()).unwrap()),
+    };
+    let said = |content: Content<'static>| {
+        let instruction = Message::new(Role::System, vec![content.into()]);
+        encoded(&asked(vec![text(Role::User, "hi"), text(Role::Assistant, "a"), instruction]), NEW).1
+    };
+    assert!(!said(foreign("other")).contains(".role"));
+    assert!(said(Content::text("be brief")).contains("messages[2].role"));
 }

@@ -5,7 +5,7 @@ use super::{
     Place, is_in_store,
     write::Writer,
 };
-use crate::ir::{Block, Content, Media, Members, Source, ToolResult};
+use crate::ir::{Block, Content, Media, Members, Source, Text, ToolResult};
 
 /// Media types of files that are known by their address only.
 const TYPES: &[(&str, &str)] = &[
@@ -36,6 +36,16 @@ pub(super) struct Beside<'w> {
 pub(super) fn goes_inside(media: &Media<'_>) -> bool {
     let is_known = media.media_type.as_deref().is_some_and(|mime| INSIDE.contains(&mime));
     is_known && matches!(media.source, Source::Base64(_))
+}
+
+/// True for a document that is said as text.
+pub(super) fn is_text(media: &Media<'_>) -> bool {
+    matches!(media.source, Source::Text(_) | Source::Blocks(_))
+}
+
+/// What stands before a document that is said as text: its title, and what the client says about it.
+pub(super) fn heading<'m, 'a>(media: &'m Media<'a>) -> impl Iterator<Item = &'m Text<'a>> {
+    [&media.name, &media.context].into_iter().flatten()
 }
 
 pub(super) fn media_of<'b>(block: &'b Block<'b>) -> Option<&'b Media<'b>> {
@@ -72,7 +82,6 @@ impl<'w> Writer<'w> {
         place: Place,
         parts: &mut Array<'_>,
     ) {
-        self.lose_beside(media, place);
         let mut lose = |reason| self.losses.add(format!("{place}.source"), reason);
         let mime = media.media_type.as_deref();
         let (key, mime, place_key, value) = match &media.source {
@@ -84,8 +93,12 @@ impl<'w> Writer<'w> {
             Source::Url(uri) | Source::File(uri) => {
                 ("fileData", mime.or_else(|| type_of(uri)), "fileUri", uri)
             }
-            Source::Text(text) => return parts.object(|part| part.text("text", text)),
+            Source::Text(text) => {
+                let lines: Vec<&str> = heading(media).chain([text]).map(|line| &**line).collect();
+                return parts.object(|part| part.text("text", &lines.join("\n\n")));
+            }
             Source::Blocks(blocks) => {
+                heading(media).for_each(|line| parts.object(|part| part.text("text", line)));
                 return blocks.iter().for_each(|block| self.block(block, place, parts));
             }
         };
@@ -108,11 +121,39 @@ impl<'w> Writer<'w> {
         });
     }
 
+    /// Writes a sound, or else the words that it says, if they are known.
+    pub(super) fn sound(
+        &mut self,
+        media: &'w Media<'w>,
+        extra: &Members<'_>,
+        place: Place,
+        parts: &mut Array<'_>,
+    ) {
+        let before = parts.len();
+        self.media(media, extra, place, parts);
+        let is_said = parts.len() > before;
+        let words = media.context.as_deref().filter(|words| !words.trim().is_empty());
+        match words.filter(|_| !self.at_home) {
+            Some(_) if is_said => {
+                self.losses.add(format!("{place}.transcript"), "Gemini has no such field");
+            }
+            Some(words) => parts.object(|part| part.text("text", words)),
+            None => {}
+        }
+        if media.name.is_some() && !self.at_home {
+            self.losses.add(format!("{place}.id"), "Gemini has no such field");
+        }
+    }
+
     /// Names what is said beside a medium and Gemini cannot say.
-    fn lose_beside(&mut self, media: &Media<'_>, place: Place) {
+    pub(super) fn lose_beside(&mut self, media: &Media<'_>, place: Place) {
         let mut lose = |field: &str, reason| self.losses.add(format!("{place}.{field}"), reason);
         if media.cite == Some(true) {
             lose("citations", "Gemini cites no documents of the client");
+        }
+        if is_text(media) {
+            // Name and context stand before the text.
+            return;
         }
         if media.context.is_some() {
             lose("context", "Gemini has no such field");

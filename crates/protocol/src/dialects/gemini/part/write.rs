@@ -5,12 +5,13 @@ use std::collections::{HashMap, HashSet};
 use serde_json::value::RawValue;
 
 use super::{
-    super::{NAME, proof, wire, write},
+    super::{NAME, proof, write},
     MADE_UP, Place,
-    media::{Beside, goes_inside, media_of},
+    media::{Beside, goes_inside, heading, is_text, media_of},
 };
-use crate::ir::{
-    Block, Content, Losses, Media, Members, Source, Text, Thinking, ToolKind, ToolResult, ToolUse,
+use crate::{
+    dialects::{leftover, search_result},
+    ir::{Block, Content, Losses, Members, Source, Text, Thinking, ToolKind, ToolResult, ToolUse},
 };
 
 /// Accepted by Gemini 3 in place of a signature, for calls that it did not make itself. Source:
@@ -63,19 +64,25 @@ impl<'w> Writer<'w> {
     ) {
         const REASON: &str = "Gemini has no such field";
         for (key, value) in extra.iter().filter(|_| !self.at_home) {
-            match (place, wire::members(value).filter(|_| *key == "usage")) {
-                (Some(place), _) => self.losses.add(format!("{place}.{key}"), REASON),
-                (None, None) => self.losses.add(&**key, REASON),
-                (None, Some(left)) => {
-                    left.iter().for_each(|(inner, _)| self.losses.add(format!("{key}.{inner}"), REASON));
-                }
+            match place {
+                Some(place) => self.losses.add(format!("{place}.{key}"), REASON),
+                None => leftover::lose_one(key, value, REASON, &mut self.losses),
             }
         }
     }
 
     /// Names what a block says beside its content.
     fn lose_hints(&mut self, block: &Block<'_>, place: Place) {
-        self.lose_extra(&block.extra, Some(&place));
+        let is_said = |name: &str| search_result::MEMBERS.contains(&name);
+        match search_result::of(block) {
+            // Where it is from stands before its text, and that it is a result is said by where it stands.
+            Some(_) if !self.at_home => {
+                let rest: Members<'_> =
+                    block.extra.iter().filter(|(name, _)| !is_said(name)).cloned().collect();
+                self.lose_extra(&rest, Some(&place));
+            }
+            _ => self.lose_extra(&block.extra, Some(&place)),
+        }
         if block.cache.is_some() {
             self.losses.add(format!("{place}.cache_control"), "Gemini caches prompts by itself");
         }
@@ -111,12 +118,11 @@ impl<'w> Writer<'w> {
                     });
                 }
             }
-            Content::Image(media)
-            | Content::Document(media)
-            | Content::Audio(media)
-            | Content::Video(media) => {
+            Content::Image(media) | Content::Document(media) | Content::Video(media) => {
+                self.lose_beside(media, place);
                 self.media(media, &block.extra, place, parts);
             }
+            Content::Audio(media) => self.sound(media, &block.extra, place, parts),
             Content::ToolUse(call) => parts.object(|part| self.call(call, &block.extra, place, part)),
             Content::ToolResult(result) if self.strays.contains(&place) => self.stray(result, place, parts),
             Content::ToolResult(result) => {
@@ -295,30 +301,47 @@ impl<'w> Writer<'w> {
         result: &'w ToolResult<'w>,
         place: Place,
     ) -> (Option<Text<'w>>, Vec<(&'w Block<'w>, Place)>) {
-        let mut text: Option<Text<'w>> = None;
-        let mut media = Vec::new();
+        let (mut text, mut media) = (None, Vec::new());
         for (number, block) in result.blocks.iter().enumerate() {
-            let place = place.inner(number);
-            self.lose_hints(block, place);
-            let said = match &block.content {
-                Content::Text { text, .. } => text,
-                Content::Document(Media { source: Source::Text(text), .. }) => text,
-                _ if media_of(block).is_some() => {
-                    media.push((block, place));
-                    continue;
-                }
-                _ => {
-                    self.losses.add(place.to_string(), "only texts and media go into a tool's result");
-                    continue;
-                }
-            };
-            text = Some(match text.take() {
-                None => said.borrowed(),
-                Some(before) => format!("{before}\n{said}").into(),
-            });
+            self.split_one(block, place.inner(number), &mut text, &mut media);
         }
         (text, media)
     }
+
+    /// Adds one block of a result to its text or its media; of a document of blocks each of these.
+    fn split_one(
+        &mut self,
+        block: &'w Block<'w>,
+        place: Place,
+        text: &mut Option<Text<'w>>,
+        media: &mut Vec<(&'w Block<'w>, Place)>,
+    ) {
+        self.lose_hints(block, place);
+        match &block.content {
+            Content::Text { text: said, .. } => add_line(text, said),
+            Content::Document(document) if is_text(document) => {
+                self.lose_beside(document, place);
+                heading(document).for_each(|line| add_line(text, line));
+                match &document.source {
+                    Source::Text(said) => add_line(text, said),
+                    Source::Blocks(blocks) => {
+                        blocks.iter().for_each(|inner| self.split_one(inner, place, text, media));
+                    }
+                    Source::Base64(_) | Source::Url(_) | Source::File(_) => {}
+                }
+            }
+            _ if media_of(block).is_some() => media.push((block, place)),
+            _ => self.losses.add(place.to_string(), "only texts and media go into a tool's result"),
+        }
+    }
+}
+
+/// Adds a line to a text.
+fn add_line<'w>(text: &mut Option<Text<'w>>, line: &'w Text<'_>) {
+    *text = Some(match text.take() {
+        None => line.borrowed(),
+        Some(before) => format!("{before}\n{line}").into(),
+    });
 }
 
 /// The id, if the provider or the client gave it.

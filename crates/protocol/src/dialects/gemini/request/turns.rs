@@ -16,6 +16,8 @@ const MODEL_BEGINS: &str = "(The conversation begins with the model's turn.)";
 struct Turn<'r> {
     is_model: bool,
     blocks: Vec<(Place, &'r Block<'r>)>,
+    /// The numbers of the messages in it that are the operator's.
+    instructions: Vec<usize>,
 }
 
 /// Writes `contents` and `systemInstruction`. A system prompt that nothing follows is said as the user, because Gemini
@@ -77,7 +79,11 @@ fn one<'r>(turn: &Turn<'r>, writer: &mut part::Writer<'r>, content: &mut Object<
             if !writer.is_response(block, *place) {
                 writer.rest(parts);
             }
+            let before = parts.len();
             writer.block(block, *place, parts);
+            if parts.len() > before {
+                lose_role(turn, *place, writer);
+            }
         }
         writer.rest(parts);
         has_parts = !parts.is_empty();
@@ -137,9 +143,12 @@ fn turns<'r>(request: &'r Request<'r>, writer: &mut part::Writer<'r>) -> Vec<Tur
             }
         }
         if !(is_neighbour && (is_model || has_results)) {
-            turns.push(Turn { is_model, blocks: Vec::new() });
+            turns.push(Turn { is_model, blocks: Vec::new(), instructions: Vec::new() });
         }
         let Some(turn) = turns.last_mut() else { continue };
+        if matches!(message.role, Role::System | Role::Developer) {
+            turn.instructions.push(number);
+        }
         turn.blocks.extend(blocks);
         if has_results && !writer.at_home {
             turn.blocks.sort_by_key(|(place, block)| match &block.content {
@@ -159,9 +168,15 @@ fn lose_around(message: &Message<'_>, number: usize, writer: &mut part::Writer<'
     if message.name.is_some() {
         writer.losses.add(format!("{place}.name"), "Gemini has no names of speakers");
     }
-    if matches!(message.role, Role::System | Role::Developer) {
-        let reason = "no system role within the conversation: said as the user";
-        writer.losses.add(format!("{place}.role"), reason);
-    }
     writer.lose_extra(&message.extra, Some(&place));
+}
+
+/// Names the role of an instruction within the conversation, of which a block is said.
+fn lose_role(turn: &Turn<'_>, place: Place, writer: &mut part::Writer<'_>) {
+    if let Place::Message(number, _) = place
+        && turn.instructions.contains(&number)
+    {
+        let reason = "no system role within the conversation: said as the user";
+        writer.losses.add(format!("messages[{number}].role"), reason);
+    }
 }
