@@ -29,6 +29,11 @@ pub(super) fn lose_one(name: &str, raw: &RawValue, why: &'static str, losses: &m
     }
 }
 
+/// Names the members of the one choice that there is.
+pub(super) fn lose_of_choice(members: &Members<'_>, why: &'static str, losses: &mut Losses) {
+    members.iter().for_each(|(name, _)| losses.add(format!("choices[0].{name}"), why));
+}
+
 /// The members of an object, in the order of their names; `None` if it is not one.
 fn members_of(raw: &RawValue) -> Option<BTreeMap<Text<'_>, &RawValue>> {
     serde_json::from_str(raw.get()).ok()

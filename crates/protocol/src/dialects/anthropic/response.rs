@@ -132,7 +132,7 @@ pub(super) fn stop_into(into: &mut Object<'_>, stop: Option<&Stop<'_>>, home: bo
     };
     let own = stop.word.as_deref().filter(|word| home || STOPS.iter().any(|(name, _)| name == word));
     if own.is_none() && matches!(stop.reason, StopReason::Malformed | StopReason::Other) {
-        losses.add("stop_reason", "the target has no such reason");
+        losses.add("choices[0].stop_reason", "the target has no such reason");
     }
     into.value("stop_reason", own.unwrap_or_else(|| stop_word(stop.reason)));
     into.value("stop_sequence", &stop.sequence);
@@ -142,7 +142,7 @@ pub(super) fn stop_into(into: &mut Object<'_>, stop: Option<&Stop<'_>>, home: bo
     };
     match &stop.details {
         Some(details) if is_refusal(&details) => into.json("stop_details", details.get()),
-        Some(_) => losses.add("stop_details", "only its own dialect knows it"),
+        Some(_) => losses.add("choices[0].stop_details", "only its own dialect knows it"),
         None => {}
     }
 }
@@ -224,17 +224,14 @@ pub(super) fn encode(response: &Response<'_>, reply: Reply<'_>) -> Encoded {
     stop_into(&mut into, stop, home, &mut losses);
     write_usage(&mut into, response, home, &mut losses);
     if choice.logprobs.is_some() {
-        losses.add("logprobs", "the target has no such field");
+        losses.add("choices[0].logprobs", "the target has no such field");
     }
-    for members in [&response.extra, &choice.extra] {
-        if home {
-            members
-                .iter()
-                .filter(|(key, _)| *key != "usage")
-                .for_each(|(key, raw)| into.json(key, raw.get()));
-        } else {
-            leftover::lose(members, "only its own dialect knows it", &mut losses);
-        }
+    if home {
+        let members = response.extra.iter().chain(&choice.extra).filter(|(key, _)| *key != "usage");
+        members.for_each(|(key, raw)| into.json(key, raw.get()));
+    } else {
+        leftover::lose(&response.extra, leftover::PROVIDERS, &mut losses);
+        leftover::lose_of_choice(&choice.extra, leftover::PROVIDERS, &mut losses);
     }
     drop(into);
     Encoded { body, losses }
@@ -249,7 +246,7 @@ fn write_content(into: &mut Object<'_>, choice: &Choice<'_>, home: bool, losses:
     let mut array = into.array("content");
     let mut blocks = Blocks { home, to_provider: false, strict: false, losses };
     for (at, block) in choice.blocks.iter().enumerate() {
-        let path = Path { parent: None, name: "content", at };
+        let path = Path { parent: None, name: "choices[0].content", at };
         match &block.content {
             Content::Image(_) | Content::Document(_) | Content::ToolResult(_) if !home => {
                 blocks.losses.add(path.to_string(), "the target has no such block in answers");

@@ -117,7 +117,7 @@ impl Encoder {
 
     fn lose(&mut self, member: &str, why: &'static str) {
         let dot = if member.is_empty() { "" } else { "." };
-        self.losses.add(format!("content[{}]{dot}{member}", self.block), why);
+        self.losses.add(format!("choices[0].content[{}]{dot}{member}", self.block), why);
     }
 
     /// A member of the open block that only this dialect knows; its start may be written already.
@@ -301,10 +301,13 @@ impl StreamEncoder for Encoder {
                 self.extras.put(Place::Answer, name, raw);
             }
             Event::Member { place: Place::Block(0, block), name, .. } => {
-                self.losses.add(format!("content[{block}].{name}"), "only its own dialect knows it");
+                self.losses.add(format!("choices[0].content[{block}].{name}"), leftover::PROVIDERS);
             }
-            Event::Member { place: Place::Answer | Place::Choice(0), name, raw, .. } => {
-                leftover::lose_one(name, raw, "only its own dialect knows it", &mut self.losses);
+            Event::Member { place: Place::Answer, name, raw, .. } => {
+                leftover::lose_one(name, raw, leftover::PROVIDERS, &mut self.losses);
+            }
+            Event::Member { place: Place::Choice(0), name, .. } => {
+                self.losses.add(format!("choices[0].{name}"), leftover::PROVIDERS);
             }
             // Named as a whole.
             Event::Member { .. } => {}
@@ -320,12 +323,13 @@ impl StreamEncoder for Encoder {
             Event::BlockStop { choice: 0, .. } => self.block_stop(out),
             // The reason waits for the usage, which stands in the same event here and may still come.
             Event::Stop { choice: 0, stop } => self.stop = Some(owned(stop)),
-            Event::Logprobs { .. } => {
-                self.losses.add("logprobs", "the target has no such field");
+            Event::Logprobs { choice: 0, .. } => {
+                self.losses.add("choices[0].logprobs", "the target has no such field");
             }
             Event::BlockStart { choice, .. }
             | Event::Delta { choice, .. }
             | Event::BlockStop { choice, .. }
+            | Event::Logprobs { choice, .. }
             | Event::Stop { choice, .. } => {
                 self.losses.add(format!("choices[{choice}]"), "the target has one answer");
             }

@@ -31,7 +31,7 @@ impl fmt::Display for At {
             Self::Result(message, result, block) => {
                 write!(f, "messages[{message}].content[{result}].content[{block}]")
             }
-            Self::Answer(block) => write!(f, "content[{block}]"),
+            Self::Answer(block) => write!(f, "choices[0].content[{block}]"),
         }
     }
 }

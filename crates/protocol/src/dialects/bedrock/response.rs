@@ -167,14 +167,13 @@ fn around(response: &Response<'_>, own: bool, losses: &mut Losses) {
     if response.choices.len() > 1 {
         losses.add("choices", "Converse has one answer");
     }
-    if response.choices.iter().any(|choice| choice.logprobs.is_some()) {
-        losses.add("logprobs", "Converse has no log probabilities");
+    if response.choices.first().is_some_and(|choice| choice.logprobs.is_some()) {
+        losses.add("choices[0].logprobs", "Converse has no log probabilities");
     }
     if !own {
-        for members in
-            [&response.extra].into_iter().chain(response.choices.iter().map(|choice| &choice.extra))
-        {
-            leftover::lose(members, leftover::PROVIDERS, losses);
+        leftover::lose(&response.extra, leftover::PROVIDERS, losses);
+        if let Some(choice) = response.choices.first() {
+            leftover::lose_of_choice(&choice.extra, leftover::PROVIDERS, losses);
         }
     }
 }
@@ -182,7 +181,7 @@ fn around(response: &Response<'_>, own: bool, losses: &mut Losses) {
 /// The stop reason in Converse's words.
 pub(super) fn stop_word<'s>(stop: &'s Stop<'_>, own: bool, losses: &mut Losses) -> &'s str {
     if stop.details.is_some() {
-        losses.add("stop_details", "Converse has no such field");
+        losses.add("choices[0].stop_details", "Converse has no such field");
     }
     if let Some(word) = stop.word.as_deref().filter(|_| own) {
         return word;
@@ -190,7 +189,7 @@ pub(super) fn stop_word<'s>(stop: &'s Stop<'_>, own: bool, losses: &mut Losses) 
     if let Some((word, _)) = STOPS.iter().find(|(_, reason)| *reason == stop.reason) {
         return word;
     }
-    losses.add("stop_reason", format!("Converse has no stop reason `{:?}`", stop.reason));
+    losses.add("choices[0].stop_reason", format!("Converse has no stop reason `{:?}`", stop.reason));
     match stop.reason {
         StopReason::Refusal => "content_filtered",
         _ => "end_turn",

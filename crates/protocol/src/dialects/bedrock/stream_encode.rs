@@ -77,10 +77,16 @@ impl StreamEncoder for Encoder {
                 self.stop = Some(stop_word(stop, own, &mut self.losses).to_owned());
                 self.sequence = stop.sequence.as_deref().map(str::to_owned);
             }
-            Event::BlockStart { .. } | Event::Delta { .. } | Event::BlockStop { .. } | Event::Stop { .. } => {
+            Event::Logprobs { choice: 0, .. } => {
+                self.losses.add("choices[0].logprobs", "Converse has no log probabilities")
+            }
+            Event::BlockStart { .. }
+            | Event::Delta { .. }
+            | Event::BlockStop { .. }
+            | Event::Logprobs { .. }
+            | Event::Stop { .. } => {
                 self.losses.add("choices", "Converse has one answer");
             }
-            Event::Logprobs { .. } => self.losses.add("logprobs", "Converse has no log probabilities"),
             Event::Usage(usage) => {
                 lose_counts(usage, &mut self.losses);
                 self.usage = Some(*usage);
@@ -90,11 +96,12 @@ impl StreamEncoder for Encoder {
                 self.extras.put(Place::Answer, name, raw);
             }
             Event::Member { place, name, raw, .. } => match place {
-                Place::Answer | Place::Choice(0) => {
-                    leftover::lose_one(name, raw, leftover::PROVIDERS, &mut self.losses)
+                Place::Answer => leftover::lose_one(name, raw, leftover::PROVIDERS, &mut self.losses),
+                Place::Choice(0) => {
+                    self.losses.add(format!("choices[0].{name}"), leftover::PROVIDERS);
                 }
                 Place::Block(0, block) => {
-                    self.losses.add(format!("content[{block}].{name}"), leftover::PROVIDERS)
+                    self.losses.add(format!("choices[0].content[{block}].{name}"), leftover::PROVIDERS)
                 }
                 // Named as a whole.
                 Place::Choice(_) | Place::Block(..) => {}
@@ -211,7 +218,7 @@ impl Encoder {
 
     /// Names what cannot be said of the latest block.
     fn lose(&mut self, field: &str, reason: impl Into<Cow<'static, str>>) {
-        self.losses.add(format!("content[{}]{field}", self.block), reason);
+        self.losses.add(format!("choices[0].content[{}]{field}", self.block), reason);
     }
 
     /// A server tool's call or result, or a picture: one block here, which begins, goes on and ends in Converse.

@@ -182,9 +182,11 @@ fn candidate<'r>(choice: &'r Choice<'r>, writer: &mut part::Writer<'r>, object: 
         });
     });
     match &choice.stop {
-        Some(stop) => end(object, stop, writer.at_home, &mut writer.losses),
+        Some(stop) => end(object, choice.index, stop, writer.at_home, &mut writer.losses),
         // Old servers of other dialects do not say why a whole answer ended; without a reason clients wait for more.
-        None if !writer.at_home => end(object, &Stop::new(StopReason::End), false, &mut writer.losses),
+        None if !writer.at_home => {
+            end(object, choice.index, &Stop::new(StopReason::End), false, &mut writer.losses);
+        }
         None => {}
     }
     object.plain("index", choice.index);
@@ -201,16 +203,17 @@ fn candidate<'r>(choice: &'r Choice<'r>, writer: &mut part::Writer<'r>, object: 
     }
 }
 
-/// Writes why the candidate ended.
-pub(super) fn end(object: &mut Object<'_>, stop: &Stop<'_>, at_home: bool, losses: &mut Losses) {
+/// Writes why the candidate ended that is the answer `choice`.
+pub(super) fn end(object: &mut Object<'_>, choice: u64, stop: &Stop<'_>, at_home: bool, losses: &mut Losses) {
+    let mut lose = |member: &str, why| losses.add(format!("choices[{choice}].{member}"), why);
     object.text("finishReason", &finish::write(stop));
     if stop.details.is_some() {
-        losses.add("stop_details", "Gemini has no such field");
+        lose("stop_details", "Gemini has no such field");
     }
     if stop.sequence.is_some() {
-        losses.add("stop_sequence", "Gemini does not say which one was met");
+        lose("stop_sequence", "Gemini does not say which one was met");
     }
     if stop.reason == StopReason::Pause && !at_home {
-        losses.add("stop_reason", "Gemini has no pauses");
+        lose("stop_reason", "Gemini has no pauses");
     }
 }

@@ -458,7 +458,7 @@ fn a_whole_answer_has_ended_and_says_what_was_spoken() {
     };
     let (content, stop, losses) = shown(vec![Content::Audio(spoken.clone()).into()]);
     assert_eq!((content, stop), (json!([{"type": "text", "text": "beep"}]), json!("end_turn")));
-    assert_eq!(losses, "content[0] (the target says no sound: its words are said)");
+    assert_eq!(losses, "choices[0].content[0] (the target says no sound: its words are said)");
     assert_eq!(shown(vec![call("c1", "{}", ToolKind::Function)]).1, "tool_use");
 
     let spoken = Message::new(Role::Assistant, vec![Content::Audio(spoken).into()]);

@@ -103,16 +103,16 @@ fn what_only_one_of_them_has_is_named() {
         "title": "A", "encrypted_index": "Eo8"});
     let there = json!({"title": "A", "sourceContent": [{"text": "w"}],
         "location": {"web": {"url": "https://a.example/"}}});
-    let lost = "content[0].citations.encrypted_index: only the provider's own dialect has it";
+    let lost = "choices[0].content[0].citations.encrypted_index: only the provider's own dialect has it";
     assert_eq!(shown(anthropic(), codec(), &message(&web)), (there, vec![lost.to_owned()]));
     let there = json!({"sourceContent": [{"text": "w"}],
         "location": {"web": {"url": "https://a.example/", "domain": "a.example"}}});
     let here = json!({"type": "web_search_result_location", "cited_text": "w", "url": "https://a.example/",
         "title": null, "encrypted_index": ""});
-    let lost = "content[0].citations.domain: only its own dialect knows it";
+    let lost = "choices[0].content[0].citations.domain: only its own dialect knows it";
     assert_eq!(shown(codec(), anthropic(), &converse(&there)), (here, vec![lost.to_owned()]));
     let nowhere = json!({"title": "T", "location": {"documentChar": {"start": 1}}});
-    let lost = "content[0].citations: the target knows no such citation";
+    let lost = "choices[0].content[0].citations: the target knows no such citation";
     assert_eq!(shown(codec(), anthropic(), &converse(&nowhere)), (Value::Null, vec![lost.to_owned()]));
 }
 
@@ -125,7 +125,10 @@ fn a_range_in_the_answer_has_no_place() {
     let openai = dialects::find("openai-chat").unwrap().codec();
     for to in [codec(), anthropic()] {
         let (_, lost) = shown(openai, to, &answer);
-        assert!(matches!(&*lost, [only] if only.starts_with("content[0].citations.range: ")), "{lost:?}");
+        assert!(
+            matches!(&*lost, [only] if only.starts_with("choices[0].content[0].citations.range: ")),
+            "{lost:?}"
+        );
     }
 }
 

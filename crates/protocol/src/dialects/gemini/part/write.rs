@@ -84,7 +84,7 @@ impl<'w> Writer<'w> {
             _ => self.lose_extra(&block.extra, Some(&place)),
         }
         if block.cache.is_some() {
-            self.losses.add(format!("{place}.cache_control"), "Gemini caches prompts by itself");
+            self.losses.add(format!("{place}.cache"), "Gemini caches prompts by itself");
         }
     }
 

@@ -75,7 +75,7 @@ fn declare_one(tool: &Tool<'_>, number: usize, at_home: bool, object: &mut Objec
         losses.add(format!("tools[{number}].strict"), "Gemini does not promise to keep to the schema");
     }
     if cache.is_some() {
-        losses.add(format!("tools[{number}].cache_control"), "Gemini caches prompts by itself");
+        losses.add(format!("tools[{number}].cache"), "Gemini caches prompts by itself");
     }
     if at_home {
         object.members(extra);

@@ -291,7 +291,7 @@ impl Encoder {
                             });
                             // Details are Gemini's if the word is.
                             let at_home = stop.word.as_deref() == Some(&finish::write(stop));
-                            response::end(object, stop, at_home, &mut losses);
+                            response::end(object, number, stop, at_home, &mut losses);
                             citations.write(object);
                             object.members_under("", &of_choice);
                         });
