@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use lockgate_protocol::{
     codec::Target,
     ir::{
-        Block, Content, Effort, Media, Message, OutputFormat, Raw, Reasoning, Request, Response, Role,
-        Signature, Source, Thinking, Tool, ToolChoice, ToolKind, ToolResult, ToolUse,
+        Block, BlockKind, Citation, Content, Delta, Effort, Event, Media, Message, OutputFormat, Raw,
+        Reasoning, Request, Response, Role, Signature, Source, Stop, StopReason, Thinking, Tool, ToolChoice,
+        ToolKind, ToolResult, ToolUse,
     },
 };
 use serde_json::{Value, json, value::RawValue};
@@ -411,4 +412,41 @@ fn an_instruction_of_which_nothing_is_said_has_no_role() {
     };
     assert!(!said(foreign("other")).contains(".role"));
     assert!(said(Content::text("be brief")).contains("messages[2].role"));
+}
+
+#[test]
+fn a_streamed_citation_is_of_its_block() {
+    let raw: &RawValue = serde_json::from_str(r#"{"type":"x","url":"https://a/","score":7}"#).unwrap();
+    let citation = Citation {
+        text: None,
+        url: Some("https://a/".into()),
+        title: None,
+        range: None,
+        origin: "other",
+        raw: Cow::Borrowed(raw),
+    };
+    let asked = Request::default();
+    let mut encoder = codec().encoder(reply(&asked, super::SSE));
+    let mut out = Vec::new();
+    let text = |text: &'static str| Delta::Text(text.into());
+    encoder.event(&Event::Start { id: None, model: None, created: None }, &mut out);
+    for (block, deltas) in [
+        (0, vec![text("né ")]),
+        (1, vec![Delta::Citation(citation), text("s"), text("o")]),
+        (2, vec![text("!")]),
+    ] {
+        encoder.event(&Event::BlockStart { choice: 0, block, kind: BlockKind::Text }, &mut out);
+        for delta in deltas {
+            encoder.event(&Event::Delta { choice: 0, block, delta }, &mut out);
+        }
+        encoder.event(&Event::BlockStop { choice: 0, block }, &mut out);
+    }
+    encoder.event(&Event::Stop { choice: 0, stop: Stop::new(StopReason::End) }, &mut out);
+    encoder.event(&Event::End, &mut out);
+    let last = super::payloads(&out).pop().unwrap();
+    let supports = &last["candidates"][0]["groundingMetadata"]["groundingSupports"];
+    let segment = json!({"startIndex": 4, "endIndex": 6, "text": "so"});
+    assert_eq!(*supports, json!([{"segment": segment, "groundingChunkIndices": [0]}]));
+    let paths: Vec<&str> = encoder.losses().iter().map(|loss| &*loss.path).collect();
+    assert_eq!(paths, ["choices[0].content[1].citations.score"]);
 }
