@@ -6,8 +6,6 @@ use serde_json::value::RawValue;
 
 use crate::ir::{Losses, Members, Text};
 
-/// Why a member of an answer is lost.
-pub(super) const PROVIDERS: &str = "only the provider's own dialect has it";
 /// The member of an answer that decoders take the counts out of: what is left of it is lost, not all of it.
 const COUNTED: &str = "usage";
 

@@ -15,7 +15,10 @@ use super::{
 use crate::{
     codec::{Encoded, Reply},
     dialects::leftover,
-    ir::{self, Choice, Content, Fault, FaultKind, Losses, Members, Response, Role, Stop, StopReason, Text},
+    ir::{
+        self, Choice, Content, Fault, FaultKind, Loss, Losses, Members, Response, Role, Stop, StopReason,
+        Text,
+    },
 };
 
 /// Every reason this dialect knows with its word (types `StopReason` and `BetaStopReason`).
@@ -230,8 +233,8 @@ pub(super) fn encode(response: &Response<'_>, reply: Reply<'_>) -> Encoded {
         let members = response.extra.iter().chain(&choice.extra).filter(|(key, _)| *key != "usage");
         members.for_each(|(key, raw)| into.json(key, raw.get()));
     } else {
-        leftover::lose(&response.extra, leftover::PROVIDERS, &mut losses);
-        leftover::lose_of_choice(&choice.extra, leftover::PROVIDERS, &mut losses);
+        leftover::lose(&response.extra, Loss::PROVIDERS_OWN, &mut losses);
+        leftover::lose_of_choice(&choice.extra, Loss::PROVIDERS_OWN, &mut losses);
     }
     drop(into);
     Encoded { body, losses }

@@ -10,7 +10,7 @@ use crate::{
     codec::{Reply, StreamEncoder},
     dialects::leftover,
     ir::{
-        BlockKind, Delta, Event, Extras, Fault, Losses, Members, Place, Raw, Stop, StopReason, Text,
+        BlockKind, Delta, Event, Extras, Fault, Loss, Losses, Members, Place, Raw, Stop, StopReason, Text,
         ToolKind, Usage,
     },
 };
@@ -301,13 +301,13 @@ impl StreamEncoder for Encoder {
                 self.extras.put(Place::Answer, name, raw);
             }
             Event::Member { place: Place::Block(0, block), name, .. } => {
-                self.losses.add(format!("choices[0].content[{block}].{name}"), leftover::PROVIDERS);
+                self.losses.add(format!("choices[0].content[{block}].{name}"), Loss::PROVIDERS_OWN);
             }
             Event::Member { place: Place::Answer, name, raw, .. } => {
-                leftover::lose_one(name, raw, leftover::PROVIDERS, &mut self.losses);
+                leftover::lose_one(name, raw, Loss::PROVIDERS_OWN, &mut self.losses);
             }
             Event::Member { place: Place::Choice(0), name, .. } => {
-                self.losses.add(format!("choices[0].{name}"), leftover::PROVIDERS);
+                self.losses.add(format!("choices[0].{name}"), Loss::PROVIDERS_OWN);
             }
             // Named as a whole.
             Event::Member { .. } => {}

@@ -10,7 +10,7 @@ use crate::{
         leftover,
         place::{self, Place, Pointer, Unit},
     },
-    ir::{Citation, Raw, Text},
+    ir::{Citation, Loss, Raw, Text},
 };
 
 /// The places in sources of the request: unit, member of the location, and its member for the source.
@@ -97,7 +97,7 @@ pub(super) fn lost(cited: &Citation<'_>) -> Vec<(Cow<'static, str>, &'static str
         return Vec::new();
     }
     let unsaid = place::pointer(cited).unsaid.into_iter();
-    let mut lost: Vec<_> = unsaid.map(|name| (name, leftover::PROVIDERS)).collect();
+    let mut lost: Vec<_> = unsaid.map(|name| (name, Loss::PROVIDERS_OWN)).collect();
     if cited.range.is_some() {
         lost.push(("range".into(), "Converse does not say where in an answer a citation stands"));
     }

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::{NAME, citation, media::Kind, model::Family, proof, write::Json};
 use crate::{
     dialects::{leftover, search_result},
-    ir::{Block, CacheHint, Content, Losses, Members, Thinking, ToolKind, ToolResult, ToolUse},
+    ir::{Block, CacheHint, Content, Loss, Losses, Members, Thinking, ToolKind, ToolResult, ToolUse},
 };
 
 /// Where a block stands, for the paths of losses.
@@ -67,7 +67,7 @@ impl Blocks {
     /// Why a member of another dialect is lost.
     fn why(&self) -> &'static str {
         match self.toward {
-            Toward::Client => leftover::PROVIDERS,
+            Toward::Client => Loss::PROVIDERS_OWN,
             Toward::Provider(_) => "only the client's own dialect has it",
         }
     }

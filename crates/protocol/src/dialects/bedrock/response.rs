@@ -12,7 +12,10 @@ use super::{
 use crate::{
     codec::Encoded,
     dialects::leftover,
-    ir::{Choice, Content, Fault, FaultKind, Losses, Members, Response, Role, Stop, StopReason, Text, Usage},
+    ir::{
+        Choice, Content, Fault, FaultKind, Loss, Losses, Members, Response, Role, Stop, StopReason, Text,
+        Usage,
+    },
 };
 
 /// Stop reasons with what they mean (API description, `StopReason`).
@@ -171,9 +174,9 @@ fn around(response: &Response<'_>, own: bool, losses: &mut Losses) {
         losses.add("choices[0].logprobs", "Converse has no log probabilities");
     }
     if !own {
-        leftover::lose(&response.extra, leftover::PROVIDERS, losses);
+        leftover::lose(&response.extra, Loss::PROVIDERS_OWN, losses);
         if let Some(choice) = response.choices.first() {
-            leftover::lose_of_choice(&choice.extra, leftover::PROVIDERS, losses);
+            leftover::lose_of_choice(&choice.extra, Loss::PROVIDERS_OWN, losses);
         }
     }
 }

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     codec::StreamEncoder,
     dialects::leftover,
-    ir::{BlockKind, Delta, Event, Extras, Fault, Losses, Place, Raw, Signature, ToolKind, Usage, raw},
+    ir::{BlockKind, Delta, Event, Extras, Fault, Loss, Losses, Place, Raw, Signature, ToolKind, Usage, raw},
 };
 
 /// Why a proof is lost.
@@ -96,12 +96,12 @@ impl StreamEncoder for Encoder {
                 self.extras.put(Place::Answer, name, raw);
             }
             Event::Member { place, name, raw, .. } => match place {
-                Place::Answer => leftover::lose_one(name, raw, leftover::PROVIDERS, &mut self.losses),
+                Place::Answer => leftover::lose_one(name, raw, Loss::PROVIDERS_OWN, &mut self.losses),
                 Place::Choice(0) => {
-                    self.losses.add(format!("choices[0].{name}"), leftover::PROVIDERS);
+                    self.losses.add(format!("choices[0].{name}"), Loss::PROVIDERS_OWN);
                 }
                 Place::Block(0, block) => {
-                    self.losses.add(format!("choices[0].content[{block}].{name}"), leftover::PROVIDERS)
+                    self.losses.add(format!("choices[0].content[{block}].{name}"), Loss::PROVIDERS_OWN)
                 }
                 // Named as a whole.
                 Place::Choice(_) | Place::Block(..) => {}

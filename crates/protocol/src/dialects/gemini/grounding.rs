@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     dialects::{leftover, place},
-    ir::{Citation, Losses},
+    ir::{Citation, Loss, Losses},
 };
 
 /// One citation for each pair of a segment and a source, with the number of the part that the segment is in. `raw` is
@@ -96,7 +96,7 @@ impl Collected {
             losses.add(format!("{path}.{member}"), "Gemini does not say where in a source it is");
         }
         for member in pointer.unsaid {
-            losses.add(format!("{path}.{member}"), leftover::PROVIDERS);
+            losses.add(format!("{path}.{member}"), Loss::PROVIDERS_OWN);
         }
         let at = match self.chunks.iter().position(|(known, _)| known == url) {
             Some(at) => at,
