@@ -12,6 +12,7 @@ mod gemini;
 pub(crate) mod google;
 mod ollama;
 mod openai;
+mod sign_ins;
 
 /// All dialects; the first that claims a request answers it. OpenAI is last because it claims all of `/v1/`.
 const DIALECTS: &[&dyn Dialect] = &[
@@ -19,6 +20,7 @@ const DIALECTS: &[&dyn Dialect] = &[
     &google::Accounts,
     &google::Vertex,
     &google::CodeAssist,
+    &sign_ins::SignIns,
     &anthropic::Anthropic,
     &bedrock::Bedrock,
     &gemini::Gemini,

@@ -1,5 +1,6 @@
 //! Microsoft Entra: a registered client and its secret become a token (the client credentials flow of the v2 endpoint,
-//! learn.microsoft.com, "Microsoft identity platform and the OAuth 2.0 client credentials flow").
+//! learn.microsoft.com, "Microsoft identity platform and the OAuth 2.0 client credentials flow"; the older one, which some
+//! sovereign clouds have alone, is told of a resource instead of a scope).
 
 use std::sync::Arc;
 
@@ -45,6 +46,16 @@ fn client(auth: &Auth) -> Result<Entra, String> {
     })
 }
 
+impl Entra {
+    /// What the token is for, as the endpoint's version wants it said.
+    fn purpose(&self) -> (&'static str, &str) {
+        match self.url.trim_end_matches('/').ends_with("/v2.0/token") {
+            true => ("scope", &self.scope),
+            false => ("resource", self.scope.strip_suffix("/.default").unwrap_or(&self.scope)),
+        }
+    }
+}
+
 impl Grant for Entra {
     fn obtain<'a>(&'a self, host: &'a Host, _stale: bool) -> Obtaining<'a> {
         Box::pin(async {
@@ -52,7 +63,7 @@ impl Grant for Entra {
                 ("grant_type", "client_credentials"),
                 ("client_id", &self.client_id),
                 ("client_secret", self.client_secret.expose()),
-                ("scope", &self.scope),
+                self.purpose(),
             ];
             let token = oauth::token(host, &self.url, &fields).await?;
             let expires = oauth::expiry(host.now(), token.expires_in);

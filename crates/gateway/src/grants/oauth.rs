@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use http::{Method, Request, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::{
     Refusal,
@@ -20,10 +20,10 @@ const LONGEST: usize = 200;
 /// A token as an endpoint gives it out. Its `Debug` would show it, so it has none.
 #[derive(Deserialize)]
 pub(crate) struct Token {
-    pub(super) access_token: String,
+    pub(crate) access_token: String,
     /// Seconds it counts from now on.
-    #[serde(default)]
-    pub(super) expires_in: Option<f64>,
+    #[serde(default, deserialize_with = "seconds")]
+    pub(crate) expires_in: Option<f64>,
     /// A new one, where the endpoint changes it with each use.
     #[serde(default)]
     pub(crate) refresh_token: Option<String>,
@@ -33,19 +33,27 @@ pub(crate) struct Token {
     #[serde(default)]
     pub(super) scope: Option<String>,
     #[serde(default)]
-    pub(super) token_type: Option<String>,
+    pub(crate) token_type: Option<String>,
+    /// Where the account is served (Qwen).
+    #[serde(default)]
+    pub(crate) resource_url: Option<String>,
 }
 
 /// Why an endpoint gives out none (RFC 6749, section 5.2).
 #[derive(Deserialize)]
-struct Denial {
-    error: String,
+pub(crate) struct Denial {
+    pub(crate) error: String,
     #[serde(default)]
     error_description: String,
 }
 
 /// Asks the token endpoint at `url` with a form.
 pub(crate) async fn token(host: &Host, url: &str, fields: &[(&str, &str)]) -> Result<Token, Refusal> {
+    read(url, &ask(host, url, fields).await?)
+}
+
+/// Asks an endpoint at `url` with a form and reads its answer, whatever its status.
+pub(crate) async fn ask(host: &Host, url: &str, fields: &[(&str, &str)]) -> Result<Answer, Refusal> {
     let request = Request::builder()
         .method(Method::POST)
         .uri(url)
@@ -53,7 +61,22 @@ pub(crate) async fn token(host: &Host, url: &str, fields: &[(&str, &str)]) -> Re
         .header(header::ACCEPT, "application/json")
         .body(Bytes::from(form(fields)))
         .map_err(|_| Refusal::lasting(format!("`{url}` is no address to ask for tokens at")))?;
-    read(url, &host.send(request).await?)
+    host.send(request).await
+}
+
+/// Seconds, which Entra's older endpoint spells as text.
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Spelled {
+        Number(f64),
+        Text(String),
+    }
+    Ok(match Option::<Spelled>::deserialize(deserializer)? {
+        Some(Spelled::Number(seconds)) => Some(seconds),
+        Some(Spelled::Text(text)) => text.trim().parse().ok(),
+        None => None,
+    })
 }
 
 /// Names and values as a form has them.
@@ -65,11 +88,16 @@ pub(super) fn form(fields: &[(&str, &str)]) -> String {
 }
 
 /// What an endpoint's answer says.
-fn read(url: &str, answer: &Answer) -> Result<Token, Refusal> {
+pub(crate) fn read(url: &str, answer: &Answer) -> Result<Token, Refusal> {
     if answer.status.is_success() {
         return serde_json::from_slice(&answer.body)
             .map_err(|_| Refusal::passing(format!("{url} answered with something that is no token")));
     }
+    Err(denied(url, answer))
+}
+
+/// Why an endpoint gives out no token, in its own words.
+pub(crate) fn denied(url: &str, answer: &Answer) -> Refusal {
     let status = answer.status.as_u16();
     let words = match serde_json::from_slice::<Denial>(&answer.body) {
         Ok(denial) => format!("{url} answered {status} {}: {}", denial.error, denial.error_description),
@@ -78,11 +106,11 @@ fn read(url: &str, answer: &Answer) -> Result<Token, Refusal> {
     // Endpoints repeat in their words what they were sent, so only the beginning is kept and no secret begins there.
     let why: String = lockgate_provider::redact(&words).chars().take(LONGEST).collect();
     let is_final = answer.status.is_client_error() && status != 408 && status != 429;
-    Err(Refusal { is_final, why })
+    Refusal { is_final, why }
 }
 
 /// When a token that counts for so many seconds stops counting.
-pub(super) fn expiry(now: SystemTime, seconds: Option<f64>) -> Option<SystemTime> {
+pub(crate) fn expiry(now: SystemTime, seconds: Option<f64>) -> Option<SystemTime> {
     let seconds = Duration::try_from_secs_f64(seconds?.max(0.0)).ok()?;
     now.checked_add(seconds)
 }
@@ -110,6 +138,7 @@ mod tests {
     #[test]
     fn an_endpoint_says_yes_no_or_later() {
         check(200, r#"{"access_token":"t","expires_in":3599.5,"token_type":"Bearer"}"#, Ok("t"));
+        check(200, r#"{"access_token":"t","expires_in":"3599","resource":"r"}"#, Ok("t"));
         check(200, "<html>", Err((false, "http://t/token answered with something that is no token")));
         check(
             400,

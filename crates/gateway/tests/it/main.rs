@@ -12,6 +12,7 @@ mod aborts;
 mod arrays;
 mod aws;
 mod cloak;
+mod accounts;
 mod conversations;
 mod counts;
 mod credentials;
