@@ -8,6 +8,7 @@ mod google;
 mod host;
 mod kept;
 pub(crate) mod oauth;
+pub(crate) mod qwen;
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc, time::SystemTime};
 
@@ -15,7 +16,7 @@ use lockgate_config::Auth;
 use lockgate_protocol::ir::{Fault, FaultKind};
 use lockgate_provider::{Proof, Terms};
 
-pub(crate) use host::Host;
+pub(crate) use host::{Answer, Host};
 
 /// What a grant gave.
 #[derive(Debug, Clone)]
@@ -75,6 +76,7 @@ const GRANTS: &[Row] = &[
     Row { kinds: &["bedrock"], make: aws::make, region: aws::region },
     Row { kinds: &["vertex"], make: google::cloud, region: |_, _| None },
     Row { kinds: &["gemini"], make: google::sign_in, region: |_, _| None },
+    Row { kinds: &["qwen"], make: qwen::make, region: |_, _| None },
 ];
 
 /// The grant that is meant, if any.
@@ -101,6 +103,23 @@ pub(crate) fn usual_region(kind: &str, auth: Option<&Auth>, host: &Host) -> Opti
         .iter()
         .find_map(|name| host.variable(name))
         .or_else(|| rows.find_map(|row| (row.region)(auth, host)))
+}
+
+impl Wish<'_> {
+    /// The first word of `auth` that is none of these, which are all that the kind takes.
+    fn takes_only(&self, words: &[&str]) -> Result<(), String> {
+        let mut written = self.auth.into_iter().flat_map(Auth::written);
+        match written.find(|word| !words.contains(word)) {
+            Some(word) => {
+                let known = words.join("`, `");
+                Err(format!(
+                    "`auth.{word}` is not for kind `{}`, which takes `{known}`; take it out",
+                    self.kind
+                ))
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 impl Refusal {

@@ -4,6 +4,8 @@
 
 mod google;
 mod loopback;
+mod pkce;
+mod qwen;
 
 use std::{
     future::Future,
@@ -60,7 +62,8 @@ struct Row {
 }
 
 /// Every service that one can sign in at.
-const LOGINS: &[Row] = &[Row { name: "google", sign_in: google::sign_in }];
+const LOGINS: &[Row] =
+    &[Row { name: "google", sign_in: google::sign_in }, Row { name: "qwen", sign_in: qwen::sign_in }];
 
 /// The names of the services that one can sign in at.
 pub fn logins() -> Vec<&'static str> {

@@ -7,6 +7,7 @@ pub(crate) mod gemini;
 pub(crate) mod ollama;
 pub(crate) mod openai;
 pub(crate) mod openai_compatible;
+pub(crate) mod qwen;
 pub(crate) mod vertex;
 
 use crate::{environment::Environment, kind::Kind, provider::Provider};
@@ -17,12 +18,13 @@ use gemini::Gemini;
 use ollama::Ollama;
 use openai::OpenAi;
 use openai_compatible::{OpenAiCompatible, presets};
+use qwen::Qwen;
 use vertex::Vertex;
 
 /// Every provider, in the order of the documentation: the ones with paths of their own before the one that stands
 /// for all the others.
 pub const PROVIDERS: &[&dyn Provider] =
-    &[&OpenAi, &Azure, &Anthropic, &Gemini, &Vertex, &Bedrock, &Ollama, &OpenAiCompatible];
+    &[&OpenAi, &Azure, &Anthropic, &Gemini, &Vertex, &Bedrock, &Qwen, &Ollama, &OpenAiCompatible];
 
 /// The kind of that name: a provider of its own or a preset.
 pub fn find(kind: &str) -> Option<Kind> {

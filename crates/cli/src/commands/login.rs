@@ -14,10 +14,12 @@ pub(crate) struct Options {
     /// The service.
     #[arg(value_parser = services())]
     service: String,
-    /// The file the credential goes into; without it one under ~/.config/lockgate.
+    /// The file the credential goes into; without it where the service's own programs keep theirs, or one under
+    /// ~/.config/lockgate.
     #[arg(long)]
     file: Option<PathBuf>,
-    /// The client to sign in with, as the service has it registered; or the variable GOOGLE_OAUTH_CLIENT_ID.
+    /// The client to sign in with, as the service has it registered; for Google also the variable
+    /// GOOGLE_OAUTH_CLIENT_ID, for Qwen that of Qwen Code if none is named.
     #[arg(long)]
     client_id: Option<String>,
     /// That client's secret; better in the variable GOOGLE_OAUTH_CLIENT_SECRET, where no list of processes shows it.

@@ -1,11 +1,52 @@
 //! Credential files that other programs keep: only what a refresh changed is written back, everything else stays.
 
-use std::path::Path;
+use std::{
+    fmt,
+    path::Path,
+    sync::{Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
 
 use indexmap::IndexMap;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, value::RawValue};
 
-use super::Host;
+use super::{Host, Refusal};
+
+/// A token in a file counts if it is good for longer than this: as long as tokens are renewed ahead.
+const FRESH: Duration = Duration::from_secs(300);
+
+/// The token that was given out last, to know it again where it was refused.
+#[derive(Default)]
+pub(super) struct Last(Mutex<Option<String>>);
+
+impl Last {
+    /// Whether the token in a file counts: it is good for a while, and is not the one that was refused.
+    pub(super) fn counts(&self, token: &str, expires: SystemTime, now: SystemTime, stale: bool) -> bool {
+        let is_fresh = now.checked_add(FRESH).is_some_and(|soon| soon < expires);
+        is_fresh
+            && !(stale && self.0.lock().unwrap_or_else(PoisonError::into_inner).as_deref() == Some(token))
+    }
+
+    /// Remembers a token that is given out.
+    pub(super) fn given(&self, token: &str) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.to_owned());
+    }
+}
+
+impl fmt::Debug for Last {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Last(<redacted>)")
+    }
+}
+
+/// What a JSON file says. serde's own words could quote it, so only the place is told.
+pub(super) async fn read<T: DeserializeOwned>(host: &Host, path: &Path, what: &str) -> Result<T, Refusal> {
+    serde_json::from_slice(&host.read(path).await?).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        Refusal::lasting(format!("`{}` is not {what}: line {line}, column {column}", path.display()))
+    })
+}
 
 /// Writes `changes` into the JSON object in the file. A file that cannot be written costs the next process a refresh, and
 /// is no reason to refuse the token that is there.

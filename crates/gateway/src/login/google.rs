@@ -3,15 +3,10 @@
 //! Addresses and parameters: developers.google.com/identity/protocols/oauth2/native-app. What is written is a credential
 //! that Google's own libraries read too: `authorized_user`, as gcloud writes it.
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use ring::{
-    digest,
-    rand::{SecureRandom, SystemRandom},
-};
 use serde_json::json;
 
-use super::{Desk, LoginError, SigningIn, loopback::Loopback};
+use super::{Desk, LoginError, SigningIn, loopback::Loopback, pkce};
 use crate::grants::oauth;
 
 /// Where people agree, and where codes are changed for tokens.
@@ -27,8 +22,8 @@ pub(super) fn sign_in<'a>(desk: &'a Desk<'a>) -> SigningIn<'a> {
         let (id, secret) = client(desk)?;
         let loopback = Loopback::open().await?;
         let redirect = loopback.redirect();
-        let (state, verifier) = (random()?, random()?);
-        let challenge = BASE64.encode(digest::digest(&digest::SHA256, verifier.as_bytes()));
+        let (state, verifier) = (pkce::random()?, pkce::random()?);
+        let challenge = pkce::challenge(&verifier);
         let query = [
             ("response_type", "code"),
             ("client_id", &id),
@@ -83,12 +78,4 @@ fn client(desk: &Desk<'_>) -> Result<(String, String), LoginError> {
                 .to_owned(),
         )
     })
-}
-
-/// 32 random bytes as text: more than anybody can guess.
-fn random() -> Result<String, LoginError> {
-    let mut bytes = [0; 32];
-    let filled = SystemRandom::new().fill(&mut bytes);
-    filled.map_err(|_| LoginError("the system gives no random bytes".to_owned()))?;
-    Ok(BASE64.encode(bytes))
 }

@@ -157,3 +157,20 @@ fn a_sign_in_may_be_for_code_assist() {
     let plain = asked(&site, &token(), &Terms::default(), "gemini-2.5-pro");
     assert_eq!(plain[0], "https://generativelanguage.googleapis.com/v1beta/models/x:generateContent?alt=sse");
 }
+
+#[test]
+fn qwen_is_where_its_sign_in_says() {
+    let site = Site::new("qwen", Wish::default(), &[]).expect("a site");
+    for (base_url, expected) in [
+        (None, "https://dashscope.aliyuncs.com/compatible-mode/v1/chat/completions"),
+        (Some("https://portal.qwen.ai/v1"), "https://portal.qwen.ai/v1/chat/completions"),
+    ] {
+        let terms = Terms { base_url: base_url.map(str::to_owned), ..Terms::default() };
+        let pass = site.pass(&token(), &terms, &[]).expect("a pass");
+        let tail = "/chat/completions";
+        let ask = Ask { method: &Method::POST, tail, query: None, model: "m", stream: true, pass: &pass };
+        let prepared = site.prepare(&ask).expect("prepared");
+        assert_eq!(prepared.uri.to_string(), expected);
+        assert_eq!(prepared.headers["authorization"], "Bearer t-1");
+    }
+}

@@ -1,6 +1,7 @@
-//! Where tokens come from that are asked for with a form: Entra's, at the paths it has there.
+//! Where tokens come from that are asked for with a form: Entra and Qwen, at the paths they have there.
 
 mod entra;
+mod qwen;
 
 use std::collections::HashMap;
 
@@ -31,6 +32,8 @@ const ENDPOINTS: &[(&str, Answers)] = &[
     ("/oauth2/v2.0/token", entra::token),
     // The older endpoint, which sovereign clouds have too.
     ("/oauth2/token", entra::token),
+    ("/api/v1/oauth2/token", qwen::token),
+    ("/api/v1/oauth2/device/code", qwen::device),
 ];
 
 fn endpoint(path: &str) -> Option<Answers> {
