@@ -55,7 +55,12 @@ const SIGNS: &[Sign] = &[
     Sign {
         kind: FaultKind::ContextLength,
         on: |status| matches!(status, 400 | 413 | 422),
-        codes: &["context_length_exceeded", "context_window_exceeded", "exceed_context_size_error"],
+        codes: &[
+            "context_length_exceeded",
+            "context_window_exceeded",
+            "exceed_context_size_error",
+            "content_length_exceeds_threshold",
+        ],
         phrases: &[
             "maximum context length",
             "context length",
@@ -81,6 +86,10 @@ const SIGNS: &[Sign] = &[
             "accountoverdueerror",
             "insufficient_balance",
             "insufficient_credits",
+            "daily_request_count",
+            "monthly_request_count",
+            "overage_request_limit_exceeded",
+            "servicequotaexceededexception",
         ],
         // Not "exceeded your current quota": Gemini says it of a rate, and OpenAI has a code beside it.
         phrases: &[
@@ -99,7 +108,15 @@ const SIGNS: &[Sign] = &[
     Sign {
         kind: FaultKind::Overloaded,
         on: |status| matches!(status, 429 | 498 | 500..=599),
-        codes: &["overloaded_error", "engine_overloaded_error", "overloaded", "capacity_exceeded"],
+        codes: &[
+            "overloaded_error",
+            "engine_overloaded_error",
+            "overloaded",
+            "capacity_exceeded",
+            "insufficient_model_capacity",
+            "model_temporarily_unavailable",
+            "serviceunavailableexception",
+        ],
         phrases: &["overloaded", "at capacity"],
     },
     Sign {
@@ -111,6 +128,7 @@ const SIGNS: &[Sign] = &[
             "rate_limited",
             "resource_exhausted",
             "too_many_requests",
+            "throttlingexception",
         ],
         phrases: &[],
     },
@@ -125,6 +143,7 @@ const SIGNS: &[Sign] = &[
             "invalid_authentication_error",
             "permission_error",
             "unauthorized",
+            "accessdeniedexception",
         ],
         phrases: &[
             "incorrect api key",
@@ -138,10 +157,19 @@ const SIGNS: &[Sign] = &[
     Sign {
         kind: FaultKind::UpstreamNotFound,
         on: |status| matches!(status, 400 | 410 | 422),
-        codes: &["model_not_found", "deploymentnotfound", "model_decommissioned", "not_found_error"],
+        codes: &[
+            "model_not_found",
+            "deploymentnotfound",
+            "model_decommissioned",
+            "not_found_error",
+            "invalid_model_id",
+        ],
         phrases: &["model not exist", "is not a valid model id"],
     },
 ];
+
+/// What the request is to blame for, where no status says so.
+const MALFORMED: &[&str] = &["invalid_request_error", "validationexception"];
 
 /// Says what a failure means, for the providers whose errors are in the usual shapes.
 pub(crate) fn classify(reply: &Reply<'_>) -> Fault {
@@ -184,7 +212,7 @@ fn judge(status: Option<u16>, said: &Said) -> FaultKind {
         Some(500..=599) => FaultKind::UpstreamFailed,
         // 1xx, 3xx (redirects are never followed) and what is no status at all.
         Some(_) => FaultKind::Garbled,
-        None if said.codes.iter().any(|code| code == "invalid_request_error") => FaultKind::Refused,
+        None if said.codes.iter().any(|code| MALFORMED.contains(&code.as_str())) => FaultKind::Refused,
         None if said.complaint.is_some() => FaultKind::UpstreamFailed,
         None => FaultKind::Garbled,
     }

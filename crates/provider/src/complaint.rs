@@ -1,7 +1,8 @@
 //! Reads what a provider says in an error body, whichever of the known shapes it has.
 //!
 //! `{"error":{...}}` (OpenAI; codes may be integers at OpenRouter and Gemini), `{"error":"text"}` (Ollama), the same
-//! beside a `code` (xAI), `{"detail"}` (Mistral, FastAPI's list), `{"message"}` (Mistral, also with an object in it),
+//! beside a `code` (xAI), `{"detail"}` (Mistral, FastAPI's list), `{"message"}` (Mistral, also with an object in it; AWS,
+//! with `__type` and `reason`),
 //! arrays of these (Gemini), and anything else as plain text.
 
 use lockgate_protocol::ir::Complaint;
@@ -62,10 +63,12 @@ impl Said {
             .find_map(|key| text(inner.get(*key)?, DEPTH));
         // A router's own message says only that somebody behind it failed.
         let message = nested.as_ref().and_then(|nested| nested.message.clone()).or(message);
-        let code = first(&[inner.get("code"), outer.get("code")]);
+        // AWS has a finer word beside its type.
+        let code = first(&[inner.get("code"), outer.get("code"), inner.get("reason")]);
         // Gemini's `status` is a word; Azure has the HTTP status there.
         let status = inner.get("status").filter(|status| status.is_string());
-        let kind = first(&[inner.get("type"), status]).filter(|kind| kind != "error");
+        let kind =
+            first(&[inner.get("type"), status]).filter(|kind| kind != "error").or_else(|| aws_type(inner));
         let param = first(&[inner.get("param")]).or_else(|| location(inner));
 
         self.status = [inner.get("code"), outer.get("code"), inner.get("status")]
@@ -160,6 +163,12 @@ fn dotted(loc: Option<&Value>) -> Option<String> {
         loc?.as_array()?.iter().take(8).filter_map(|part| first(&[Some(part)])).collect();
     let parts = parts.strip_prefix(&["body".to_owned()]).unwrap_or(&parts);
     (!parts.is_empty()).then(|| parts.join("."))
+}
+
+/// AWS's `__type`, without what stands around its name (`prefix#Type:http://...`).
+fn aws_type(inner: &Map<String, Value>) -> Option<String> {
+    let bare = inner.get("__type")?.as_str()?.split(':').next()?;
+    bare.rsplit('#').next().filter(|name| !name.is_empty()).map(str::to_owned)
 }
 
 /// Azure's `innererror.code`, Google's `details[].reason`.
