@@ -9,10 +9,10 @@
 )]
 
 mod aborts;
+mod accounts;
 mod arrays;
 mod aws;
 mod cloak;
-mod accounts;
 mod conversations;
 mod counts;
 mod credentials;

@@ -6,10 +6,7 @@ use serde_json::value::RawValue;
 
 use super::{NAME, content_decode::read, wire, write::Json};
 use crate::{
-    dialects::{
-        leftover,
-        place::{self, Place, Pointer, Unit},
-    },
+    dialects::place::{self, Place, Pointer, Unit},
     ir::{Citation, Loss, Raw, Text},
 };
 

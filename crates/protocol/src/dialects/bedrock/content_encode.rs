@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::{NAME, citation, media::Kind, model::Family, proof, write::Json};
 use crate::{
-    dialects::{leftover, search_result},
+    dialects::search_result,
     ir::{Block, CacheHint, Content, Loss, Losses, Members, Thinking, ToolKind, ToolResult, ToolUse},
 };
 

@@ -9,7 +9,7 @@ use super::{
     write,
 };
 use crate::{
-    dialects::{leftover, place},
+    dialects::place,
     ir::{Citation, Loss, Losses},
 };
 
