@@ -3,6 +3,7 @@
 mod cloak;
 mod credential;
 mod deployment;
+mod error;
 mod offer;
 mod pool;
 mod provider;
@@ -10,8 +11,6 @@ mod provider;
 use std::{
     borrow::Cow,
     collections::{BTreeMap, HashMap},
-    io,
-    net::SocketAddr,
     sync::Arc,
     time::Duration,
 };
@@ -30,32 +29,11 @@ use pool::{Ranked, by_priority, strategy};
 
 pub(crate) use cloak::Cloak;
 pub(crate) use deployment::Deployment;
+pub use error::{ProviderError, StartError};
 pub(crate) use provider::Provider;
-pub use provider::ProviderError;
 
 /// Most names offered as a hint for an unknown one.
 const HINTS: usize = 3;
-
-/// Why a gateway cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// A provider cannot be set up.
-    #[error("provider `{provider}`: {error}")]
-    Provider {
-        /// Its name in the config.
-        provider: String,
-        /// What is wrong with it.
-        error: ProviderError,
-    },
-    /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {error}")]
-    Listen {
-        /// The address of the config.
-        address: SocketAddr,
-        /// What the system says.
-        error: io::Error,
-    },
-}
 
 /// How long a call may take, step by step.
 #[derive(Debug, Clone)]

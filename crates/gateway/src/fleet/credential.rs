@@ -4,12 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use http::header::AUTHORIZATION;
 use indexmap::IndexMap;
-use lockgate_config as config;
-use lockgate_protocol::dialect::Dialect;
+use lockgate_config::{self as config, WireApi};
+use lockgate_protocol::{dialect::Dialect, dialects};
 use lockgate_provider::{Proof, Site, Terms};
 use tokio_util::task::TaskTracker;
 
-use super::{Cloak, ProviderError, cloak::Cloaks, offer::Offer, provider::named_dialects};
+use super::{Cloak, ProviderError, cloak::Cloaks, offer::Offer};
 use crate::{
     gauge::Gauge,
     grants::{self, Host},
@@ -121,4 +121,10 @@ fn passes(
 
 pub(super) fn pairs(headers: &IndexMap<String, config::Secret>) -> Vec<(String, String)> {
     headers.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect()
+}
+
+/// The dialects that the config names, by their names or by the word for one of OpenAI's APIs.
+pub(super) fn named_dialects(names: &[String], api: Option<WireApi>) -> Vec<&'static dyn Dialect> {
+    let short = api.map(WireApi::dialect);
+    names.iter().map(String::as_str).chain(short).filter_map(dialects::find).collect()
 }

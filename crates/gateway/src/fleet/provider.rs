@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use lockgate_config::{self as config, WireApi};
+use lockgate_config as config;
 use lockgate_protocol::{
     dialect::{Dialect, Endpoint, Operation},
     dialects,
 };
-use lockgate_provider::{Site, SiteError, Wish};
+use lockgate_provider::{Site, Wish};
 use lockgate_routing::{Member, Pool};
 
 use super::{
-    credential::{NamedCredential, Setting, pairs},
+    ProviderError,
+    credential::{NamedCredential, Setting, named_dialects, pairs},
     pool::{Ranked, by_priority, strategy},
 };
 use crate::{
@@ -33,23 +34,6 @@ pub(crate) struct Provider {
     /// Whether the operator wrote them down, so that no model's own count.
     is_written: bool,
     discovery: Discovery,
-}
-
-/// Why a provider cannot be set up.
-#[derive(Debug, thiserror::Error)]
-pub enum ProviderError {
-    /// Its place or its keys cannot be meant.
-    #[error(transparent)]
-    Site(#[from] SiteError),
-    /// What its `auth` says cannot be meant.
-    #[error("{0}")]
-    Auth(String),
-    /// Its cloak cannot be made.
-    #[error("its cloak cannot be made: {0}")]
-    Cloak(String),
-    /// Its proxy or its TLS cannot be used.
-    #[error("{0}")]
-    Exit(String),
 }
 
 impl Provider {
@@ -159,10 +143,4 @@ fn list_tail(dialect: &dyn Dialect) -> Option<&'static str> {
     let list = |endpoint: &&'static Endpoint| endpoint.operation == Operation::ListModels;
     let endpoint = dialect.endpoints().iter().find(list)?;
     Some(&endpoint.path[endpoint.version.len()..])
-}
-
-/// The dialects that the config names, by their names or by the word for one of OpenAI's APIs.
-pub(super) fn named_dialects(names: &[String], api: Option<WireApi>) -> Vec<&'static dyn Dialect> {
-    let short = api.map(WireApi::dialect);
-    names.iter().map(String::as_str).chain(short).filter_map(dialects::find).collect()
 }
