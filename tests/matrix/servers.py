@@ -28,7 +28,7 @@ TROUBLES = {
 # The mock has it in every dialect.
 UPSTREAM_MODEL = "mock-1"
 # Bedrock's own parameters depend on the maker of the model, which its id names.
-MODELS = {"bedrock": "us.anthropic.claude-sonnet-4-5-20250929-v1:0"}
+MODELS = {"bedrock": "us.anthropic.claude-sonnet-4-6"}
 
 
 def model(upstream, trouble="well"):

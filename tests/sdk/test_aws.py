@@ -17,7 +17,6 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 import processes
-import servers
 
 REGION = "eu-west-1"
 ROLE = "arn:aws:iam::123456789012:role/models"
@@ -58,8 +57,8 @@ class Aws:
 
 @pytest.fixture(scope="module")
 def aws(endpoints):
-    secret = processes.secret().removeprefix("sk-")
-    address = processes.mock(servers.RUN / "aws.log", "--aws-key", f"AKIAMOCK:{secret}", "--aws-region", REGION)
+    secret = processes.secret("AWS_SECRET_ACCESS_KEY").removeprefix("sk-")
+    address = processes.mock(processes.RUN / "aws.log", "--aws-key", f"AKIAMOCK:{secret}", "--aws-region", REGION)
     with address as address:
         yield Aws(f"http://{address}", secret)
 
@@ -172,13 +171,12 @@ def gateway(aws, name, home):
     config = {
         "providers": {"aws": provider},
         "models": {f"m{place}": {"targets": [f"aws/{model}"]} for place, model in enumerate(MODELS)},
-        "log": {"level": "trace"},
     }
-    log = servers.SCAN / f"aws-{name.replace(' ', '-')}.log"
-    with processes.gateway(config, home / "lockgate.yaml", log, environment) as address:
+    run = f"aws-{name.replace(' ', '-')}"
+    with processes.gateway(config, run, environment) as address:
         config = Config(signature_version=UNSIGNED, retries={"total_max_attempts": 1}, read_timeout=20)
         yield boto3.client("bedrock-runtime", region_name=REGION, endpoint_url=f"http://{address}", config=config)
-    text = log.read_text()
+    text = (processes.SCAN / f"{run}.log").read_text()
     assert not [secret for secret in {aws.secret, *aws.sessions()} if secret in text]
 
 

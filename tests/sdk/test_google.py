@@ -22,7 +22,6 @@ from google.auth.transport.requests import Request
 from google.oauth2 import credentials, service_account
 
 import processes
-import servers
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 AUDIENCE = "https://oauth2.googleapis.com/token"
@@ -37,7 +36,7 @@ def get(url):
 
 @pytest.fixture(scope="module")
 def google_mock(endpoints):
-    with processes.mock(servers.RUN / "google.log", "--keep-bodies") as address:
+    with processes.mock(processes.RUN / "google.log", "--keep-bodies") as address:
         yield f"http://{address}"
 
 
@@ -105,16 +104,14 @@ def gateway(host, tmp_path, monkeypatch, provider, **variables):
     """The gateway with a model at this provider, in an environment of its own; yields what asks it."""
     for name in set(os.environ) - set(environment(tmp_path)):
         monkeypatch.delenv(name)
-    key = processes.secret()
+    key = processes.secret("GOOGLE_CLIENT_KEY")
     config = {
         "access": {"keys": [{"name": "sdk", "key": "${SDK_CLIENT_KEY}"}]},
         "providers": {"google": {"base_url": host, **provider}},
         "models": {"fast": {"targets": ["google/gemini-2.5-flash"]}},
-        "log": {"level": "trace"},
     }
-    log = servers.SCAN / "google-gateway.log"
     variables = {"HOME": str(tmp_path), "SDK_CLIENT_KEY": key, **variables}
-    with processes.gateway(config, tmp_path / "lockgate.yaml", log, variables) as address:
+    with processes.gateway(config, "google", variables) as address:
 
         def ask():
             headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
@@ -123,7 +120,7 @@ def gateway(host, tmp_path, monkeypatch, provider, **variables):
             return get(urllib.request.Request(url, data=body, headers=headers))
 
         yield ask
-        text = log.read_text()
+        text = (processes.SCAN / "google.log").read_text()
         assert "ya29." not in text and "1//mock" not in text and "PRIVATE KEY" not in text
 
 

@@ -7,7 +7,7 @@ mod models;
 mod order;
 mod prompt;
 mod rules;
-mod signature;
+pub(super) mod signature;
 mod stream;
 mod tables;
 #[cfg(test)]

@@ -8,7 +8,7 @@ const MARK: &[u8] = b"lockgate-mock";
 const HEADER: &[u8] = &[0x0a, 0x04, 0x08, 0x10, 0x18, 0x02];
 
 /// The signature of a thinking text, in the envelope the real ones have.
-pub(super) fn sign(thinking: &str) -> String {
+pub(in crate::dialects) fn sign(thinking: &str) -> String {
     let mut inner = HEADER.to_vec();
     inner.extend_from_slice(MARK);
     inner.extend_from_slice(&text::hash(thinking.as_bytes()).to_be_bytes());
@@ -20,7 +20,7 @@ pub(super) fn sign(thinking: &str) -> String {
 
 /// Whether a signature belongs to a text. Of a real signature only the envelope can be judged, which is enough to
 /// find those that were invented, cut, or made by another provider.
-pub(super) fn is_valid(thinking: &str, signature: &str) -> bool {
+pub(in crate::dialects) fn is_valid(thinking: &str, signature: &str) -> bool {
     let Some(bytes) = text::from_base64(signature) else { return false };
     let Some((inner, _)) =
         bytes.split_first().filter(|(tag, _)| **tag == 0x12).and_then(|(_, rest)| field(rest))
@@ -32,6 +32,12 @@ pub(super) fn is_valid(thinking: &str, signature: &str) -> bool {
     }
     let header = inner.split_first().filter(|(tag, _)| **tag == 0x0a).and_then(|(_, rest)| field(rest));
     header.is_some_and(|(header, _)| matches!(header, [0x08, _, 0x18, _, ..]))
+}
+
+/// Whether the mock itself made a signature, for whichever text.
+pub(in crate::dialects) fn is_own(signature: &str) -> bool {
+    let bytes = text::from_base64(signature).unwrap_or_default();
+    bytes.windows(MARK.len()).any(|window| window == MARK)
 }
 
 /// A length and as many bytes (the protobuf encoding), and what follows.

@@ -7,7 +7,7 @@ use super::{
     models::{Maker, Model},
     text_in,
 };
-use crate::text;
+use crate::{dialects::anthropic::signature, text};
 
 /// How reasoning was asked for.
 pub(super) struct Asked<'a> {
@@ -21,7 +21,6 @@ const DOCS: &str = "Please consult our documentation at \
                     https://docs.claude.com/en/docs/build-with-claude/extended-thinking";
 /// The first byte of every recorded signature, and of the mock's own.
 const ENVELOPE: u8 = 0x12;
-const MARK: &[u8] = b"lockgate-mock";
 
 /// How hard to think; absent where nobody asked for it.
 pub(super) fn asked(body: &Object) -> Option<Asked<'_>> {
@@ -132,20 +131,15 @@ fn check_first(messages: &[Value]) -> Result<(), ApiError> {
     )))
 }
 
-/// The signature of a text.
+/// The signature of a text: its maker's, which fits there too.
 pub(super) fn sign(reasoning: &str) -> String {
-    let mut envelope = vec![ENVELOPE, MARK.len() as u8 + 8];
-    envelope.extend_from_slice(MARK);
-    envelope.extend_from_slice(&text::hash(reasoning.as_bytes()).to_be_bytes());
-    text::base64(&envelope)
+    signature::sign(reasoning)
 }
 
 /// Whether a signature belongs to a text. Of a real one only the beginning can be judged, which is enough to find
 /// those that were invented or made by another provider.
 pub(super) fn is_valid(reasoning: &str, signature: &str) -> bool {
-    let Some(bytes) = text::from_base64(signature) else { return false };
-    match bytes.get(2..).and_then(|rest| rest.strip_prefix(MARK)) {
-        Some(hash) => hash == text::hash(reasoning.as_bytes()).to_be_bytes(),
-        None => bytes.len() > 2 && bytes[0] == ENVELOPE,
-    }
+    let begins = |bytes: Vec<u8>| bytes.len() > 2 && bytes[0] == ENVELOPE;
+    signature::is_valid(reasoning, signature)
+        || (!signature::is_own(signature) && text::from_base64(signature).is_some_and(begins))
 }
