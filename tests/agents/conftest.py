@@ -18,7 +18,7 @@ UPSTREAMS = {
     "anthropic": ({"kind": "anthropic"}, "claude-sonnet-5-5", "claude-sonnet-4-5"),
     "gemini": ({"kind": "gemini"}, "gemini-3-pro-preview", "gemini-2.5-flash"),
     "ollama": ({"kind": "ollama"}, "qwen3", "gpt-oss"),
-    "bedrock": ({"kind": "bedrock"}, "us.anthropic.claude-opus-4-6-v1", "amazon.nova-lite-v1:0"),
+    "bedrock": ({"kind": "bedrock"}, "us.anthropic.claude-sonnet-5-5", "amazon.nova-lite-v1:0"),
 }
 # The new model under a name that no agent knows; the old one has the names that they do know.
 STRANGE = "coder"
