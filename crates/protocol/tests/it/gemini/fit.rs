@@ -124,6 +124,18 @@ fn a_system_prompt_alone_is_said_as_the_user() {
 }
 
 #[test]
+fn where_nothing_is_said_a_placeholder_stands() {
+    for (system, messages) in [("", Vec::new()), ("", vec![text(Role::User, "")]), ("s", Vec::new())] {
+        let mut request = asked(messages);
+        request.system = vec![Content::text(system).into()];
+        let (body, losses) = encoded(&request, NEW);
+        let said = if system.is_empty() { "." } else { system };
+        assert_eq!(body, json!({"contents":[{"role":"user","parts":[{"text":said}]}]}));
+        assert_eq!(losses.starts_with("messages ("), system.is_empty(), "{losses}");
+    }
+}
+
+#[test]
 fn the_users_turn_comes_first() {
     const LINE: &str = "user: (The conversation begins with the model's turn.)";
     const LOST: &str = "messages (Gemini wants the user first: a line that says so stands before)";

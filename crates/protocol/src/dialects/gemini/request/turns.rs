@@ -6,7 +6,10 @@ use super::super::{
     part::{self, Place},
     write::{Array, Object},
 };
-use crate::ir::{Block, Content, Message, Request, Role};
+use crate::{
+    dialects::orphan,
+    ir::{Block, Content, Message, Request, Role},
+};
 
 /// Stands before a conversation that the model begins, because Gemini refuses one whose first turn calls a function
 /// ("function call turn comes immediately after a user turn") and older models any that does not begin with the user.
@@ -20,8 +23,8 @@ struct Turn<'r> {
     instructions: Vec<usize>,
 }
 
-/// Writes `contents` and `systemInstruction`. A system prompt that nothing follows is said as the user, because Gemini
-/// wants some content ("contents is not specified").
+/// Writes `contents` and `systemInstruction`. A system prompt that nothing follows is said as the user, and where there is
+/// nothing at all to say a placeholder stands, because Gemini wants some content ("contents is not specified").
 pub(super) fn write<'r>(request: &'r Request<'r>, writer: &mut part::Writer<'r>, object: &mut Object<'_>) {
     let mut is_said = request.system.is_empty();
     object.array("contents", |array| {
@@ -32,7 +35,20 @@ pub(super) fn write<'r>(request: &'r Request<'r>, writer: &mut part::Writer<'r>,
                 content.text("role", "user");
                 content.array_if_any("parts", |parts| system(request, writer, parts))
             });
-            writer.losses.add("system", "nothing follows it, which Gemini does not take: said as the user");
+            if !array.is_empty() {
+                writer
+                    .losses
+                    .add("system", "nothing follows it, which Gemini does not take: said as the user");
+            }
+        }
+        if array.is_empty() && !writer.at_home {
+            writer.losses.add("messages", orphan::MODEL_FIRST);
+            array.object(|content| {
+                content.text("role", "user");
+                content.array("parts", |parts| {
+                    parts.object(|part| part.text("text", orphan::PLACEHOLDER));
+                });
+            });
         }
     });
     if !is_said {
