@@ -4,11 +4,11 @@ use super::{
     HERE,
     decode_request::{INCLUDE_LOGPROBS, INCLUDE_PROOF, extra},
     encode_items, settings,
-    write::{self, Object},
+    write::{self, Array, Object},
 };
 use crate::{
     codec::{Encoded, Target},
-    dialects::gpt,
+    dialects::{gpt, orphan},
     ir::{Block, Content, Effort, Losses, Members, Reasoning, Request, Text},
 };
 
@@ -27,14 +27,9 @@ pub(super) fn encode(request: &Request<'_>, target: Target<'_>) -> Encoded {
     let mut body = Vec::with_capacity(request.size());
     write::object(&mut body, |o| {
         o.put("model", target.model);
-        let instructions = instructions(&request.system);
+        let instructions = instructions(&request.system).filter(|text| !is_all(text, request));
         o.some("instructions", instructions);
-        o.array("input", |array| {
-            if instructions.is_none() {
-                encode_items::system(request, &mut losses, array);
-            }
-            encode_items::messages(request, &mut losses, array);
-        });
+        o.array("input", |array| input(request, instructions.is_none(), &mut losses, array));
         if request.stream {
             o.put("stream", &true);
         }
@@ -48,6 +43,28 @@ pub(super) fn encode(request: &Request<'_>, target: Target<'_>) -> Encoded {
         rest(request, &mut losses, o);
     });
     Encoded { body, losses }
+}
+
+/// Whether a system prompt is all that there is to say: instructions alone are refused, so that it becomes the input. At
+/// home a kept answer or conversation may be what is continued.
+fn is_all(system: &str, request: &Request<'_>) -> bool {
+    request.origin != HERE && request.messages.is_empty() && !system.trim().is_empty()
+}
+
+/// The items, the system prompt's first if it is to be one. A request of another dialect gets some input in any case,
+/// because one without is refused ("One of 'input' or 'previous_response_id' or 'prompt' must be provided").
+fn input(request: &Request<'_>, with_system: bool, losses: &mut Losses, array: &mut Array<'_>) {
+    if with_system {
+        encode_items::system(request, losses, array);
+    }
+    encode_items::messages(request, losses, array);
+    if array.is_empty() && request.origin != HERE {
+        losses.add("messages", orphan::MODEL_FIRST);
+        array.object(|o| {
+            o.put("role", "user");
+            o.put("content", orphan::PLACEHOLDER);
+        });
+    }
 }
 
 /// The system prompt as `instructions`: if it is one plain text.

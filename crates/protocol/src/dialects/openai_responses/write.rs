@@ -126,7 +126,7 @@ impl Object<'_> {
         let mut is_there = false;
         self.array(key, |array| {
             elements(array);
-            is_there = array.out.len() > array.start;
+            is_there = !array.is_empty();
         });
         if !is_there {
             self.out.truncate(before);
@@ -140,6 +140,11 @@ impl<'o> Array<'o> {
     /// of the same array.
     pub(super) fn onto(out: &'o mut Vec<u8>) -> Self {
         Self { out, start: 0 }
+    }
+
+    /// True as long as it has no element.
+    pub(super) fn is_empty(&self) -> bool {
+        self.out.len() == self.start
     }
 
     /// One element.

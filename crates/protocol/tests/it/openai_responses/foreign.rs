@@ -205,6 +205,28 @@ fn what_was_written_for_a_provider_is_a_request_of_the_dialect() {
 }
 
 #[test]
+fn there_is_always_some_input() {
+    let check = |origin, system: &[&'static str], input: Value, lost: &[&str]| {
+        let system = system.iter().map(|text| Content::text(*text).into()).collect();
+        let request = Request { origin, system, ..Request::default() };
+        let encoded = codec().encode_request(&request, target("gpt-4.1")).unwrap();
+        let body = json(&encoded.body);
+        assert_eq!(body["input"], input);
+        let is_moved = input[0]["role"] == "developer";
+        assert!(!(is_moved && body.get("instructions").is_some()), "said twice: {body}");
+        let paths: Vec<&str> = encoded.losses.iter().map(|loss| &*loss.path).collect();
+        assert_eq!(paths, lost);
+    };
+    let point = || value!([{"role": "user", "content": "."}]);
+    check("other", &[], point(), &["messages"]);
+    check("other", &[" "], point(), &["messages"]);
+    check("other", &["say hello"], value!([{"role": "developer", "content": "say hello"}]), &[]);
+    let two = value!([{"type": "input_text", "text": "a"}, {"type": "input_text", "text": "b"}]);
+    check("other", &["a", "b"], value!([{"role": "developer", "content": two}]), &[]);
+    check(NAME, &["say hello"], value!([]), &[]);
+}
+
+#[test]
 fn little_is_asked_of_a_provider_that_the_client_did_not_ask() {
     let mut request = codec().decode_request(head(), br#"{"model":"m","input":"hi"}"#).unwrap();
     request.origin = "other";
