@@ -36,13 +36,14 @@ struct Finished<'a> {
     usage: Option<&'a RawValue>,
 }
 
-/// The codes that a failed response may have are a closed list (schema `ResponseErrorCode`).
+/// The code of a failed response: of the list in the schema `ResponseErrorCode`, but for the two that clients match on and
+/// OpenAI sends without naming them there. `insufficient_quota` is recorded; `context_length_exceeded` is what its own
+/// client shortens the conversation for.
 pub(super) fn failure_code(fault: &ir::Fault) -> &'static str {
     match fault.kind {
-        ir::FaultKind::RateLimited | ir::FaultKind::QuotaExhausted => "rate_limit_exceeded",
-        ir::FaultKind::Refused | ir::FaultKind::ContextLength | ir::FaultKind::ContentFilter => {
-            "invalid_prompt"
-        }
+        ir::FaultKind::RateLimited => "rate_limit_exceeded",
+        ir::FaultKind::QuotaExhausted | ir::FaultKind::ContextLength => fault.kind.name(),
+        ir::FaultKind::Refused | ir::FaultKind::ContentFilter => "invalid_prompt",
         _ => "server_error",
     }
 }
@@ -154,6 +155,16 @@ mod tests {
         let frame = watch.fail(&Fault::new(FaultKind::Cut, "the answer was cut"));
         let expect = "event: response.failed\ndata: {\"response\":{\"error\":{\"code\":\"server_error\",\"message\":\"the answer was cut\"},\"id\":\"resp_1\",\"status\":\"failed\"},\"sequence_number\":3,\"type\":\"response.failed\"}\n\n";
         assert_eq!(frame, expect);
+    }
+
+    #[test]
+    fn a_failure_has_the_code_that_clients_match_on() {
+        let check = |kind, expect| assert_eq!(failure_code(&Fault::new(kind, "m")), expect, "{kind:?}");
+        check(FaultKind::ContextLength, "context_length_exceeded");
+        check(FaultKind::QuotaExhausted, "insufficient_quota");
+        check(FaultKind::RateLimited, "rate_limit_exceeded");
+        check(FaultKind::Refused, "invalid_prompt");
+        check(FaultKind::UpstreamFailed, "server_error");
     }
 
     #[test]
