@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::object::read;
-use crate::ir::{Blame, Complaint, Fault, FaultKind, Text};
+use crate::ir::{Complaint, Fault, FaultKind, Text};
 
 #[derive(Serialize)]
 struct Body<'a> {
@@ -31,7 +31,7 @@ pub(in crate::dialects) fn object(fault: &Fault) -> Object<'_> {
     };
     Object {
         message: said(|complaint| &complaint.message).unwrap_or(&fault.public),
-        r#type: class(fault.kind),
+        r#type: class(fault),
         param: said(|complaint| &complaint.param),
         code: said(|complaint| &complaint.code)
             .filter(|code| !has_code(fault.kind) && is_code(code))
@@ -111,13 +111,14 @@ fn is_code(code: &str) -> bool {
         && code.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }
 
-/// The class names OpenAI uses.
-fn class(kind: FaultKind) -> &'static str {
-    match (kind, kind.blame()) {
+/// The class names OpenAI uses. Whoever is to blame, a status that blames the request has the class that says so, as
+/// OpenAI's own 404 for a model has.
+fn class(fault: &Fault) -> &'static str {
+    match (fault.kind, fault.status) {
         (FaultKind::RateLimited, _) => "rate_limit_error",
         (FaultKind::QuotaExhausted, _) => "insufficient_quota",
-        (_, Blame::Client) => "invalid_request_error",
-        (_, Blame::Gateway | Blame::Upstream) => "server_error",
+        (_, 400..=499) => "invalid_request_error",
+        _ => "server_error",
     }
 }
 
@@ -170,6 +171,7 @@ mod tests {
         check(FaultKind::Refused, "400", ["invalid_request_error", "invalid_request"]);
         check(FaultKind::ContextLength, "too_long", ["invalid_request_error", "context_length_exceeded"]);
         check(FaultKind::RateLimited, "1302", ["rate_limit_error", "rate_limit_exceeded"]);
+        check(FaultKind::UpstreamNotFound, "", ["invalid_request_error", "upstream_not_found"]);
         check(FaultKind::Overloaded, "", ["server_error", "upstream_overloaded"]);
     }
 
