@@ -1,7 +1,7 @@
 //! How a search result stands in the model, between the dialects that have such blocks: as a document of texts whose
 //! block has the members `type` and `source`, so that all other dialects name these as lost.
 
-use crate::ir::{Block, Content, Media, Members, Source, Text, raw};
+use crate::ir::{Block, Content, Media, Members, Raw, Source, Text, raw};
 
 /// What `type` says.
 const KIND: &str = "search_result";
@@ -31,6 +31,13 @@ pub(super) fn of<'b>(block: &'b Block<'b>) -> Option<SearchResult<'b>> {
     Some(SearchResult { source: text("source")?, blocks, media })
 }
 
+/// The members of a block that are still to be named by a dialect that says a search result as its texts behind their
+/// heading: that has the source, and what they are is said by where they stand.
+pub(super) fn unsaid<'b, 'a>(block: &'b Block<'a>) -> impl Iterator<Item = &'b (Text<'a>, Raw<'a>)> {
+    let is_found = of(block).is_some();
+    block.extra.iter().filter(move |(name, _)| !(is_found && MEMBERS.contains(&&**name)))
+}
+
 /// The members that make a search result of a document of texts.
 pub(super) fn members(source: &str) -> Members<'static> {
     vec![("type".into(), raw(KIND)), ("source".into(), raw(source))]
@@ -46,7 +53,10 @@ mod tests {
         let mut block = Block { extra: members("https://a/"), ..Content::Document(media).into() };
         assert_eq!(of(&block).map(|found| found.source.to_string()).as_deref(), Some("https://a/"));
         assert_eq!(block.extra.iter().map(|(name, _)| &**name).collect::<Vec<_>>(), MEMBERS);
-        block.extra.pop();
+        block.extra.push(("more".into(), raw(&1)));
+        assert_eq!(unsaid(&block).map(|(name, _)| &**name).collect::<Vec<_>>(), ["more"]);
+        block.extra.drain(1..);
+        assert_eq!(unsaid(&block).count(), 1, "it is from somewhere");
         assert!(of(&block).is_none(), "it is from somewhere");
         assert!(of(&Content::text("t").into()).is_none());
     }

@@ -121,7 +121,12 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-impl Media<'_> {
+impl<'a> Media<'a> {
+    /// What stands before a document that is said as text: its title, and what the client says about it.
+    pub fn heading(&self) -> impl Iterator<Item = &Text<'a>> {
+        [&self.name, &self.context].into_iter().flatten()
+    }
+
     /// The text of a document that is one: as it came, or out of base64 whose media type says text. `None` for any other
     /// document, and for what is not UTF-8. For dialects that take documents as text only.
     pub fn plain_text(&self) -> Option<Cow<'_, str>> {

@@ -96,15 +96,21 @@ impl<'b> Said<'b> {
                 }
                 Content::Video(_) => lose("", "ollama takes no video"),
                 Content::Document(media) => {
-                    let said = [
-                        (".name", media.name.is_some()),
-                        (".context", media.context.is_some()),
+                    let text = media.plain_text();
+                    let is_said = text.is_some() || matches!(media.source, Source::Blocks(_));
+                    let unsaid = [
+                        (".name", media.name.is_some() && !is_said),
+                        (".context", media.context.is_some() && !is_said),
                         (".cite", media.cite == Some(true)),
                     ];
-                    said.iter().filter(|(_, is_said)| *is_said).for_each(|(field, _)| lose(field, NO_PLACE));
-                    match (media.plain_text(), &media.source) {
-                        (Some(text), _) => self.texts.push(text),
+                    unsaid
+                        .iter()
+                        .filter(|(_, is_lost)| *is_lost)
+                        .for_each(|(field, _)| lose(field, NO_PLACE));
+                    match (text, &media.source) {
+                        (Some(text), _) => self.texts.push(headed(media, text)),
                         (None, Source::Blocks(blocks)) => {
+                            self.texts.extend(media.heading().map(|line| Cow::Borrowed(&**line)));
                             self.gather(blocks, &format!("{path}.content[{place}]"), losses);
                         }
                         _ => lose("", "ollama takes documents as text only"),
@@ -146,6 +152,16 @@ impl<'b> Said<'b> {
     pub(super) fn write_images(&self, out: &mut Object<'_>) {
         out.maybe("images", Some(&self.images).filter(|images| !images.is_empty()));
     }
+}
+
+/// The text of a document, behind what stands before it.
+fn headed<'m>(media: &Media<'_>, text: Cow<'m, str>) -> Cow<'m, str> {
+    let mut lines: Vec<&str> = media.heading().map(|line| &**line).collect();
+    if lines.is_empty() {
+        return text;
+    }
+    lines.push(&text);
+    lines.join("\n\n").into()
 }
 
 fn joined<'p>(pieces: &'p [Cow<'_, str>], glue: &str) -> Cow<'p, str> {

@@ -229,7 +229,7 @@ fn document<'r>(media: &'r Media<'r>, home: bool) -> Result<What<'r>, &'static s
 
 /// What stands before the text of a document: its name and what the client says about it.
 fn heading(media: &Media<'_>) -> Option<String> {
-    let head: Vec<&str> = [&media.name, &media.context].into_iter().flatten().map(|text| &**text).collect();
+    let head: Vec<&str> = media.heading().map(|text| &**text).collect();
     (!head.is_empty()).then(|| head.join("\n\n"))
 }
 

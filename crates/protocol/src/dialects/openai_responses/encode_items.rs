@@ -11,9 +11,12 @@ use super::{
     settings::{NO_CACHE_MARK, foreign_members},
     write::{Array, Object},
 };
-use crate::ir::{
-    Block, Citation, Content, Losses, Media, Message, Request, Role, Source, Text, Thinking, ToolKind,
-    ToolResult, ToolUse,
+use crate::{
+    dialects::search_result,
+    ir::{
+        Block, Citation, Content, Loss, Losses, Media, Message, Request, Role, Source, Text, Thinking,
+        ToolKind, ToolResult, ToolUse,
+    },
 };
 
 /// The longest id that ties a result to its call (OpenAI API description, schema `FunctionCallOutputItemParam`).
@@ -177,7 +180,8 @@ impl Writer<'_> {
             self.lose(format!("{path}.cache"), NO_CACHE_MARK);
         }
         if !home {
-            foreign_members(&format!("{path}."), &block.extra, self.origin, self.losses, None);
+            search_result::unsaid(block)
+                .for_each(|(key, _)| self.lose(format!("{path}.{key}"), Loss::CLIENTS_OWN));
         }
         let close = |o: &mut Object<'_>| {
             if home && block.cache.is_some() {
@@ -298,7 +302,7 @@ impl Writer<'_> {
         close: impl FnOnce(&mut Object<'_>),
     ) {
         let home = self.is_home();
-        if media.context.is_some() {
+        if media.context.is_some() && !matches!(media.source, Source::Blocks(_)) {
             self.lose(format!("{path}.context"), "no such field");
         }
         if media.cite == Some(true) {
@@ -322,6 +326,12 @@ impl Writer<'_> {
             Source::File(id) if home => file("file_id", id, name, media, array, close),
             Source::File(_) => self.lose(path, "a file kept by another provider"),
             Source::Blocks(blocks) => {
+                for line in media.heading() {
+                    array.object(|o| {
+                        o.put("type", "input_text");
+                        o.put("text", line);
+                    });
+                }
                 for (n, block) in blocks.iter().enumerate() {
                     self.part(&format!("{path}.content[{n}]"), block, Role::User, false, array);
                 }

@@ -173,6 +173,29 @@ fn citation() -> Citation<'static> {
 }
 
 #[test]
+fn what_stands_before_a_document_is_said() {
+    let document = |source| {
+        Block::from(Content::Document(Media {
+            source,
+            name: Some("title".into()),
+            context: Some("https://a/".into()),
+            ..Media::default()
+        }))
+    };
+    let mut found = document(Source::Blocks(vec![Content::text("inner").into()]));
+    found.extra = vec![("type".into(), raw("search_result")), ("source".into(), raw("https://a/"))];
+    let blocks = vec![found, document(Source::Text("words".into())), document(Source::File("f".into()))];
+    let request =
+        Request { origin: "other", messages: vec![Message::new(Role::User, blocks)], ..Request::default() };
+    let encoded = codec().encode_request(&request, target(&request)).unwrap();
+    let expect = "title\n\nhttps://a/\n\ninner\n\ntitle\n\nhttps://a/\n\nwords";
+    assert_eq!(super::json(&encoded.body)["messages"][0]["content"], expect);
+    let lost: Vec<&str> = encoded.losses.iter().map(|loss| &*loss.path).collect();
+    let file = "messages[0].content[2]";
+    assert_eq!(lost, [format!("{file}.name"), format!("{file}.context"), file.to_owned()]);
+}
+
+#[test]
 fn a_request_of_another_dialect() {
     let request = everything();
     let encoded = codec()

@@ -227,6 +227,29 @@ fn there_is_always_some_input() {
 }
 
 #[test]
+fn what_stands_before_a_document_of_blocks_is_said() {
+    let found = Block {
+        extra: vec![("type".into(), raw("search_result")), ("source".into(), raw("https://a/"))],
+        ..Content::Document(Media {
+            name: Some("title".into()),
+            context: Some("https://a/".into()),
+            ..media(Source::Blocks(vec![Content::text("inner").into()]), "")
+        })
+        .into()
+    };
+    let messages = vec![
+        Message::new(Role::Assistant, vec![call("c1", "find", "{}").into()]),
+        Message::new(Role::User, vec![result("c1", vec![found], None)]),
+    ];
+    let request = Request { origin: "other", messages, ..Request::default() };
+    let encoded = codec().encode_request(&request, target("gpt-4.1")).unwrap();
+    let text = |text: &str| value!({"type": "input_text", "text": text});
+    let expect = value!([text("title"), text("https://a/"), text("inner")]);
+    assert_eq!(json(&encoded.body)["input"][1]["output"], expect);
+    assert_eq!(encoded.losses.iter().count(), 0);
+}
+
+#[test]
 fn little_is_asked_of_a_provider_that_the_client_did_not_ask() {
     let mut request = codec().decode_request(head(), br#"{"model":"m","input":"hi"}"#).unwrap();
     request.origin = "other";

@@ -5,7 +5,7 @@ use super::{
     Place, is_in_store,
     write::Writer,
 };
-use crate::ir::{Block, Content, Media, Members, Source, Text, ToolResult};
+use crate::ir::{Block, Content, Media, Members, Source, ToolResult};
 
 /// Media types of files that are known by their address only.
 const TYPES: &[(&str, &str)] = &[
@@ -41,11 +41,6 @@ pub(super) fn goes_inside(media: &Media<'_>) -> bool {
 /// True for a document that is said as text.
 pub(super) fn is_text(media: &Media<'_>) -> bool {
     matches!(media.source, Source::Text(_) | Source::Blocks(_))
-}
-
-/// What stands before a document that is said as text: its title, and what the client says about it.
-pub(super) fn heading<'m, 'a>(media: &'m Media<'a>) -> impl Iterator<Item = &'m Text<'a>> {
-    [&media.name, &media.context].into_iter().flatten()
 }
 
 pub(super) fn media_of<'b>(block: &'b Block<'b>) -> Option<&'b Media<'b>> {
@@ -94,11 +89,11 @@ impl<'w> Writer<'w> {
                 ("fileData", mime.or_else(|| type_of(uri)), "fileUri", uri)
             }
             Source::Text(text) => {
-                let lines: Vec<&str> = heading(media).chain([text]).map(|line| &**line).collect();
+                let lines: Vec<&str> = media.heading().chain([text]).map(|line| &**line).collect();
                 return parts.object(|part| part.text("text", &lines.join("\n\n")));
             }
             Source::Blocks(blocks) => {
-                heading(media).for_each(|line| parts.object(|part| part.text("text", line)));
+                media.heading().for_each(|line| parts.object(|part| part.text("text", line)));
                 return blocks.iter().for_each(|block| self.block(block, place, parts));
             }
         };

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::{
     super::{NAME, proof, write},
     MADE_UP, Place,
-    media::{Beside, goes_inside, heading, is_text, media_of},
+    media::{Beside, goes_inside, is_text, media_of},
 };
 use crate::{
     dialects::{leftover, search_result},
@@ -321,7 +321,7 @@ impl<'w> Writer<'w> {
             Content::Text { text: said, .. } => add_line(text, said),
             Content::Document(document) if is_text(document) => {
                 self.lose_beside(document, place);
-                heading(document).for_each(|line| add_line(text, line));
+                document.heading().for_each(|line| add_line(text, line));
                 match &document.source {
                     Source::Text(said) => add_line(text, said),
                     Source::Blocks(blocks) => {

@@ -5,10 +5,13 @@ use serde_json::value::RawValue;
 use super::{FUNCTION, GENERATE_ONLY, OPTIONS};
 use crate::{
     codec::{Encoded, Target},
-    dialects::ollama::{
-        NAME, ids,
-        say::{self, Call, Member, NO_PLACE, Said},
-        write::{List, Object},
+    dialects::{
+        ollama::{
+            NAME, ids,
+            say::{self, Call, Member, NO_PLACE, Said},
+            write::{List, Object},
+        },
+        search_result,
     },
     ir::{
         Block, Content, Effort, Loss, Losses, Message, OutputFormat, Reasoning, Request, Role, Text, Tool,
@@ -212,7 +215,8 @@ impl<'r> Encoder<'r> {
             if block.cache.is_some() {
                 self.losses.add(format!("{path}.cache"), "ollama caches prompts by itself");
             }
-            say::foreign(&block.extra, &path, &mut self.losses);
+            search_result::unsaid(block)
+                .for_each(|(key, _)| self.losses.add(format!("{path}.{key}"), Loss::CLIENTS_OWN));
         }
     }
 
