@@ -51,8 +51,7 @@ pub(super) fn write(error: &mut write::Object<'_>, fault: &Fault) {
     error.array("details", |details| {
         details.object(|info| {
             info.text("@type", "type.googleapis.com/google.rpc.ErrorInfo");
-            let code = complaint.and_then(|complaint| complaint.code.as_deref());
-            let reason = code.and_then(reason).or_else(|| reason(fault.kind.name()));
+            let reason = complaint.and_then(code).and_then(reason).or_else(|| reason(fault.kind.name()));
             info.text("reason", reason.as_deref().unwrap_or(UNKNOWN));
             info.text("domain", "lockgate");
         });
@@ -69,6 +68,12 @@ pub(super) fn write(error: &mut write::Object<'_>, fault: &Fault) {
             });
         }
     });
+}
+
+/// The provider's code, unless it only repeats the class of the error.
+fn code(complaint: &Complaint) -> Option<&str> {
+    let is_class = |code: &str| complaint.kind.as_deref() == Some(code) || code.ends_with("_error");
+    complaint.code.as_deref().filter(|code| !is_class(code))
 }
 
 /// A code as Google spells reasons, `[A-Z][A-Z0-9_]+[A-Z0-9]` of at most 63 letters (`google.rpc.ErrorInfo`); `None` for
@@ -138,6 +143,22 @@ mod tests {
         let mut fault = Fault::new(FaultKind::RateLimited, "m");
         fault.complaint = Some(Box::new(Complaint { code: Some("429".into()), ..Complaint::default() }));
         assert!(String::from_utf8_lossy(&body(&fault)).contains(r#""reason":"RATE_LIMIT_EXCEEDED""#));
+    }
+
+    #[test]
+    fn a_class_is_no_reason() {
+        let check = |kind: &str, code: &str, expect: &str| {
+            let mut fault = Fault::new(FaultKind::ContextLength, "m");
+            let (kind, code) = (Some(kind.to_owned()), Some(code.to_owned()));
+            fault.complaint = Some(Box::new(Complaint { kind, code, ..Complaint::default() }));
+            let body = body(&fault);
+            let said = serde_json::from_slice::<serde_json::Value>(&body).unwrap();
+            assert_eq!(said["error"]["details"][0]["reason"], expect);
+        };
+        check("invalid_request_error", "invalid_request_error", "CONTEXT_LENGTH_EXCEEDED");
+        check("", "invalid_request_error", "CONTEXT_LENGTH_EXCEEDED");
+        check("too_big", "too_big", "CONTEXT_LENGTH_EXCEEDED");
+        check("invalid_request_error", "string_above_max_length", "STRING_ABOVE_MAX_LENGTH");
     }
 
     #[test]
