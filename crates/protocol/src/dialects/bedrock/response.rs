@@ -192,7 +192,10 @@ pub(super) fn stop_word<'s>(stop: &'s Stop<'_>, own: bool, losses: &mut Losses) 
     if let Some((word, _)) = STOPS.iter().find(|(_, reason)| *reason == stop.reason) {
         return word;
     }
-    losses.add("choices[0].stop_reason", format!("Converse has no stop reason `{:?}`", stop.reason));
+    // A refusal is often known by what was said, under a word that means no more than an end.
+    let word = if stop.reason == StopReason::Refusal { Some("refusal") } else { stop.word.as_deref() };
+    let word: String = word.unwrap_or("other").chars().filter(char::is_ascii_graphic).take(40).collect();
+    losses.add("choices[0].stop_reason", format!("Converse has no stop reason `{word}`"));
     match stop.reason {
         StopReason::Refusal => "content_filtered",
         _ => "end_turn",
