@@ -108,6 +108,12 @@ pub trait Codec: Sync {
     /// Starts to read a provider's stream.
     fn decoder(&self) -> Box<dyn StreamDecoder>;
 
+    /// Whether providers of this dialect can be relied on to say what an answer cost; else it is estimated where they
+    /// do not.
+    fn reports_usage(&self) -> bool {
+        true
+    }
+
     /// Starts to write a stream for a client.
     fn encoder(&self, reply: Reply<'_>) -> Box<dyn StreamEncoder>;
 
@@ -160,6 +166,12 @@ pub trait StreamDecoder: Send {
     /// Takes the end of the bytes: hands over what is left (`Event::End` included) and says `End` if the answer was
     /// complete, `Garbled` if it was cut.
     fn finish(&mut self, sink: Sink<'_>) -> Step;
+
+    /// Takes the breaking off of the connection in place of the end. The answer may be complete all the same, where the
+    /// dialect has a way to say so before its bytes end; where it has none, the end alone says it.
+    fn broken(&mut self, sink: Sink<'_>) -> Step {
+        self.finish(sink)
+    }
 }
 
 /// Writes one client's stream.

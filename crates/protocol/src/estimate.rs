@@ -5,11 +5,14 @@
 //! out is an estimate, and has to be called one.
 
 mod family;
+mod meter;
 mod picture;
 mod vocabulary;
 
 use crate::ir::{Block, Content, Media, OutputFormat, Request, Source, Tool};
 use family::Family;
+
+pub use meter::Meter;
 
 /// What a document costs about that has to be fetched first, in tokens: a page or so.
 const ELSEWHERE: u64 = 1000;

@@ -12,6 +12,7 @@ pub mod dialects;
 pub mod embedding;
 pub mod envelope;
 pub mod estimate;
+pub mod fold;
 pub mod forms;
 pub mod framing;
 pub mod ir;

@@ -14,8 +14,10 @@ use crate::{
     cloak::{Mask, Unmask},
     codec::{Codec, Encoded, Reply, Step, StreamDecoder, StreamEncoder, Target},
     counting::Counting,
+    estimate::Meter,
+    fold::{Folded, fold},
     framing::Framer,
-    ir::{Event, Fault, Loss, Losses, Request, Response, Tool, ToolChoice},
+    ir::{Event, Fault, FaultKind, Loss, Losses, Request, Response, Tool, ToolChoice},
 };
 
 /// The dialect of a client, and another one that its provider speaks.
@@ -84,13 +86,44 @@ impl Pair {
         mask: Option<&Mask>,
     ) -> Result<(Response<'b>, Encoded), Fault> {
         let mut response = self.upstream.decode_response(body)?;
+        let encoded = self.told(&mut response, reply, mask);
+        Ok((response, encoded))
+    }
+
+    /// Reads all of a stream of the provider, whose dialect is called `origin`, and writes it for a client that does not
+    /// stream. `mask` turns back what a cloak has covered; `meter` says what it cost where the provider does not. Fails
+    /// with `Garbled` if it is no answer or not all of one.
+    pub fn answer_of_stream(
+        &self,
+        origin: &'static str,
+        bytes: &Bytes,
+        reply: Reply<'_>,
+        mask: Option<&Mask>,
+        mut meter: Option<Meter>,
+    ) -> Result<Streamed, Fault> {
+        let mut response = match fold(origin, self.upstream, bytes, meter.as_mut()) {
+            Folded::Whole(response) => response,
+            Folded::Failed(body) => return Ok(Streamed::Failed(body)),
+            Folded::Garbled(why) => {
+                return Err(
+                    Fault::new(FaultKind::Garbled, "the provider's answer is not whole").with_detail(why)
+                );
+            }
+        };
+        let mut encoded = self.told(&mut response, reply, mask);
+        encoded.losses.append(meter.map(|meter| meter.losses()).unwrap_or_default());
+        Ok(Streamed::Whole(response, encoded))
+    }
+
+    /// What an answer is for the client, which then is as the client may see it.
+    fn told(&self, response: &mut Response<'_>, reply: Reply<'_>, mask: Option<&Mask>) -> Encoded {
         if let Some(mask) = mask {
-            mask.response(&mut response);
+            mask.response(response);
         }
-        let mut losses = custom::Calls::of(reply.request).unwrap_all(&mut response);
-        let encoded = self.client.encode_response(&response, reply);
+        let mut losses = custom::Calls::of(reply.request).unwrap_all(response);
+        let encoded = self.client.encode_response(response, reply);
         losses.append(encoded.losses);
-        Ok((response, Encoded { body: encoded.body, losses }))
+        Encoded { body: encoded.body, losses }
     }
 
     /// Starts to translate a stream of the provider for the client. `mask` turns back what a cloak has covered.
@@ -99,6 +132,7 @@ impl Pair {
             framer: Framer::new(self.upstream.framing()),
             pipe: Pipe {
                 decoder: self.upstream.decoder(),
+                meter: None,
                 unmask: mask.map(Unmask::new),
                 calls: custom::Calls::of(reply.request),
                 encoder: self.client.encoder(reply),
@@ -119,6 +153,15 @@ fn name_unchosen(request: &Request<'_>, losses: &mut Losses) {
     }
 }
 
+/// What a stream comes to that was read to its end.
+#[derive(Debug)]
+pub enum Streamed {
+    /// An answer: what was read, and what was written.
+    Whole(Box<Response<'static>>, Encoded),
+    /// The provider failed; the bytes are its error body.
+    Failed(Bytes),
+}
+
 /// One stream on its way from a provider to a client.
 pub struct Stream {
     framer: Framer,
@@ -127,6 +170,7 @@ pub struct Stream {
 
 struct Pipe {
     decoder: Box<dyn StreamDecoder>,
+    meter: Option<Meter>,
     unmask: Option<Unmask>,
     calls: custom::Calls,
     encoder: Box<dyn StreamEncoder>,
@@ -136,6 +180,13 @@ struct Pipe {
 pub type Seen<'s> = &'s mut dyn FnMut(&Event<'_>);
 
 impl Stream {
+    /// The same with what its answer cost said by `meter`, where the provider does not say it.
+    #[must_use]
+    pub fn metered(mut self, meter: Option<Meter>) -> Self {
+        self.pipe.meter = meter;
+        self
+    }
+
     /// Takes the next bytes, and appends to `out` what they are for the client.
     pub fn push(&mut self, bytes: &Bytes, seen: Seen<'_>, out: &mut Vec<u8>) -> Step {
         let Ok(batch) = self.framer.push(bytes) else {
@@ -153,13 +204,27 @@ impl Stream {
 
     /// Takes the end of the bytes: `End` if the answer was complete, `Garbled` if it was cut.
     pub fn finish(&mut self, seen: Seen<'_>, out: &mut Vec<u8>) -> Step {
+        self.stop(seen, out, |decoder, sink| decoder.finish(sink))
+    }
+
+    /// Takes the breaking off of the connection in place of the end: `End` if the answer was complete all the same.
+    pub fn broken(&mut self, seen: Seen<'_>, out: &mut Vec<u8>) -> Step {
+        self.stop(seen, out, |decoder, sink| decoder.broken(sink))
+    }
+
+    fn stop(
+        &mut self,
+        seen: Seen<'_>,
+        out: &mut Vec<u8>,
+        take: impl FnOnce(&mut dyn StreamDecoder, &mut dyn FnMut(Event<'_>)) -> Step,
+    ) -> Step {
         let mut step = Step::Go;
         if let Some(last) = self.framer.finish() {
             step = self.pipe.step(seen, out, |decoder, sink| decoder.event(&last, sink));
         }
         // Half an event is no event: the decoder's own end says whether something is missing.
         match step {
-            Step::Go | Step::Garbled(_) => self.pipe.step(seen, out, |decoder, sink| decoder.finish(sink)),
+            Step::Go | Step::Garbled(_) => self.pipe.step(seen, out, take),
             step => step,
         }
     }
@@ -180,6 +245,7 @@ impl Stream {
     pub fn losses(&self) -> Losses {
         let mut losses = self.pipe.calls.losses().clone();
         losses.append(self.pipe.encoder.losses().clone());
+        losses.append(self.pipe.meter.as_ref().map(Meter::losses).unwrap_or_default());
         losses
     }
 }
@@ -191,16 +257,20 @@ impl Pipe {
         out: &mut Vec<u8>,
         take: impl FnOnce(&mut dyn StreamDecoder, &mut dyn FnMut(Event<'_>)) -> Step,
     ) -> Step {
-        let Self { decoder, unmask, calls, encoder } = self;
-        let mut pass = |event: Event<'_>| {
+        let Self { decoder, meter, unmask, calls, encoder } = self;
+        let mut write = |event: Event<'_>| {
             calls.pass(event, &mut |event| {
                 seen(&event);
                 encoder.event(&event, out);
             });
         };
-        match unmask {
-            None => take(decoder.as_mut(), &mut pass),
-            Some(unmask) => take(decoder.as_mut(), &mut |event| unmask.event(event, &mut pass)),
+        let mut turn_back = |event: Event<'_>| match unmask {
+            None => write(event),
+            Some(unmask) => unmask.event(event, &mut write),
+        };
+        match meter {
+            None => take(decoder.as_mut(), &mut turn_back),
+            Some(meter) => take(decoder.as_mut(), &mut |event| meter.pass(event, &mut turn_back)),
         }
     }
 }

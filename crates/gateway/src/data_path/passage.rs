@@ -36,6 +36,11 @@ pub(crate) trait Passage: Send {
     /// Takes the end of the bytes.
     fn end(&mut self, out: &mut VecDeque<Bytes>) -> Progress;
 
+    /// Takes the breaking off of the connection in place of the end: what came before may have been all there was.
+    fn broken(&mut self, out: &mut VecDeque<Bytes>) -> Progress {
+        self.end(out)
+    }
+
     /// True once something of the answer itself has passed, not only what opens it.
     fn has_output(&self) -> bool;
 

@@ -162,7 +162,7 @@ impl EventRelay {
                         Ok(Some(chunk)) => self.passage.chunk(&chunk, &mut self.ready),
                         Ok(None) => self.end(),
                         // What came before the fault may have been all there was to say.
-                        Err(fault) => match self.end() {
+                        Err(fault) => match self.passage.broken(&mut self.ready) {
                             Progress::Complete => Progress::Complete,
                             _ => {
                                 self.fail(fault);

@@ -18,7 +18,7 @@ use crate::{
     data_path::{
         attempt::{Attempt, Begun},
         passage::{Dressed, Passage, Progress},
-        way::Way,
+        way::{Said, Way},
     },
     fleet::Provider,
     headers, upstream,
@@ -65,6 +65,9 @@ pub(crate) async fn judge(
         return Err(refused(attempt, head.status, &head.headers, body).await);
     }
     let content = match Kind::of(&head.headers, attempt.asked.operation)? {
+        Kind::Events if way.is_to_fold() && form.stream().is_none() => {
+            whole(attempt, way, form, Way::folded, &head.headers, body).await?
+        }
         Kind::Events => {
             let passage = way.passage().ok_or_else(unexpected)?;
             events(attempt, dressed(form, passage), &head.headers, body).await?
@@ -72,7 +75,7 @@ pub(crate) async fn judge(
         // A host that wraps its streams wraps each item of such a list, which is read whole.
         Kind::Json => match way.array_passage().filter(|_| form.stream().is_none()) {
             Some(passage) => events(attempt, passage, &head.headers, body).await?,
-            None => json(attempt, way, form, &head.headers, body).await?,
+            None => whole(attempt, way, form, Way::answer, &head.headers, body).await?,
         },
         Kind::Opaque => opaque(attempt, body).await?,
     };
@@ -107,11 +110,12 @@ pub(crate) fn classified(provider: &Provider, status: u16, headers: &HeaderMap, 
     provider.site.classify(&Reply { status, headers, body, now: clock::wall() })
 }
 
-/// A JSON answer is read whole: a cut one must not reach the client as an answer.
-async fn json(
+/// An answer that is read whole, then by `read`: a cut one must not reach the client as an answer.
+async fn whole<'w>(
     attempt: &mut Attempt<'_>,
-    way: &mut Way<'_>,
+    way: &mut Way<'w>,
     form: &dyn Form,
+    read: fn(&mut Way<'w>, Bytes) -> Result<Said, Fault>,
     headers: &HeaderMap,
     body: Incoming,
 ) -> Result<Content, Fault> {
@@ -119,12 +123,12 @@ async fn json(
     let collected = tokio::time::timeout(left, collect(body, MAX_ANSWER));
     let body = attempt.call.wait(collected).await.unwrap_or_else(|_| Err(silent(left)))?;
     let body = form.undress(body);
-    match way.answer(body.clone())? {
-        Some(answer) => {
+    match read(way, body)? {
+        Said::Answer(answer) => {
             attempt.call.usage = answer.usage;
             Ok(Content::Whole(answer.body))
         }
-        None => Err(classified(&attempt.deployment.provider, 200, headers, &body)),
+        Said::Failed(body) => Err(classified(&attempt.deployment.provider, 200, headers, &body)),
     }
 }
 

@@ -73,13 +73,13 @@ impl<'a> Vectors<'a> {
         })
     }
 
-    /// The provider's answer as the client's; `Ok(None)` if it is an error in spite of its status.
-    pub(crate) fn answer(&mut self, body: &Bytes) -> Result<Option<WholeAnswer>, Fault> {
+    /// The provider's answer as the client's.
+    pub(crate) fn answer(&mut self, body: &Bytes) -> Result<WholeAnswer, Fault> {
         let answer = self.upstream.decode_answer(body)?;
         embedding::check(&answer, &self.request)?;
         let encoded = self.client.encode_answer(&answer, &self.request, self.path)?;
         self.losses.append(encoded.losses);
         let usage = answer.tokens.map(|input| Usage { input, ..Usage::default() });
-        Ok(Some(WholeAnswer { body: encoded.body.into(), usage }))
+        Ok(WholeAnswer { body: encoded.body.into(), usage })
     }
 }

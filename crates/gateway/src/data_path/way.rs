@@ -6,14 +6,15 @@ use bytes::Bytes;
 use http::Method;
 use lockgate_protocol::{
     cloak::Mask,
-    codec::{Reply, RequestHead, Target},
+    codec::{Encoded, Reply, RequestHead, Target},
     counting::{self, Counting},
     dialect::{Answer, Dialect, Operation},
+    estimate::Meter,
     forms::Form,
     framing::Framing,
-    ir::{Fault, FaultKind, Losses, Request, Text, Usage},
+    ir::{Fault, FaultKind, Losses, Request, Response, Text, Usage},
     splice::Edits,
-    translate::Pair,
+    translate::{Pair, Streamed},
 };
 use lockgate_provider::{StreamUsage, Talk};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -55,6 +56,8 @@ pub(crate) struct Across<'a> {
     pair: Pair,
     /// The provider's dialect.
     dialect: &'static dyn Dialect,
+    /// The model as the provider knows it.
+    model: &'a str,
     /// How the provider is asked, if it shall count the request and not answer it.
     counting: Option<&'static dyn Counting>,
     request: Request<'a>,
@@ -88,13 +91,21 @@ pub(crate) struct WholeAnswer {
     pub(crate) usage: Option<Usage>,
 }
 
+/// What an answer that was read whole says.
+pub(crate) enum Said {
+    /// An answer.
+    Answer(WholeAnswer),
+    /// An error in spite of its status: its body.
+    Failed(Bytes),
+}
+
 impl<'a> Way<'a> {
     /// Finds the way to `deployment`, under `cloak` if there is one. `proofs` are what the client could not carry; `seed`
     /// and `now` are for what the
     /// answer needs and the provider may not give.
     pub(crate) fn to(
         asked: &'a Asked,
-        deployment: &Deployment,
+        deployment: &'a Deployment,
         cloak: Option<&'a Cloak>,
         proofs: OwnProofs,
         seed: &'a str,
@@ -137,6 +148,7 @@ impl<'a> Way<'a> {
         Ok(Self::Across(Box::new(Across {
             pair: Pair::new(client, upstream),
             dialect,
+            model: &deployment.model,
             counting,
             request,
             proofs,
@@ -175,19 +187,32 @@ impl<'a> Way<'a> {
         }
     }
 
-    /// A whole JSON answer of the provider as the client's; `Ok(None)` if it is an error in spite of its status.
-    pub(crate) fn answer(&mut self, body: Bytes) -> Result<Option<WholeAnswer>, Fault> {
+    /// A whole JSON answer of the provider as the client's.
+    pub(crate) fn answer(&mut self, body: Bytes) -> Result<Said, Fault> {
         match self {
             Self::Same(Same { asked, mask, .. }) => match asked.dialect.read_answer(asked.operation, &body) {
                 Answer::Whole(usage) => {
                     let restored = mask.as_ref().and_then(|mask| mask.json_answer(&body));
-                    Ok(Some(WholeAnswer { body: restored.map_or(body, Bytes::from), usage }))
+                    Ok(Said::Answer(WholeAnswer { body: restored.map_or(body, Bytes::from), usage }))
                 }
-                Answer::Failed => Ok(None),
+                Answer::Failed => Ok(Said::Failed(body)),
                 Answer::Garbled(why) => Err(not_whole().with_detail(why)),
             },
             Self::Across(across) => across.answer(&body),
-            Self::Vectors(vectors) => vectors.answer(&body),
+            Self::Vectors(vectors) => vectors.answer(&body).map(Said::Answer),
+        }
+    }
+
+    /// Whether the client wants its answer whole where the provider streams it.
+    pub(crate) fn is_to_fold(&self) -> bool {
+        matches!(self, Self::Across(across) if across.counting.is_none() && !across.request.stream)
+    }
+
+    /// A whole stream of the provider as the client's answer.
+    pub(crate) fn folded(&mut self, body: Bytes) -> Result<Said, Fault> {
+        match self {
+            Self::Across(across) => across.folded(&body),
+            Self::Same(_) | Self::Vectors(_) => self.answer(body),
         }
     }
 
@@ -201,7 +226,7 @@ impl<'a> Way<'a> {
             }
             Self::Across(across) if across.counting.is_none() => {
                 let collector = OwnProofs::collector(across.pair.client(), &across.request);
-                let stream = across.pair.stream(across.reply(), across.mask.clone());
+                let stream = across.pair.stream(across.reply(), across.mask.clone()).metered(across.meter());
                 Some(Box::new(Translated::new(stream, collector, across.proofs.clone())))
             }
             Self::Across(_) | Self::Vectors(_) => None,
@@ -353,22 +378,40 @@ impl<'a> Across<'a> {
         })
     }
 
-    fn answer(&mut self, body: &Bytes) -> Result<Option<WholeAnswer>, Fault> {
+    fn answer(&mut self, body: &Bytes) -> Result<Said, Fault> {
         if self.pair.upstream().decode_error(body).is_some() {
-            return Ok(None);
+            return Ok(Said::Failed(body.clone()));
         }
         if let Some(counting) = self.counting {
             let body = self.pair.client().encode_count(counting.decode(body)?);
-            return Ok(Some(WholeAnswer { body, usage: None }));
+            return Ok(Said::Answer(WholeAnswer { body, usage: None }));
         }
-        let (response, mut encoded) = self.pair.answer(body, self.reply(), self.mask.as_deref())?;
+        let (response, encoded) = self.pair.answer(body, self.reply(), self.mask.as_deref())?;
+        Ok(Said::Answer(self.kept(&response, encoded)))
+    }
+
+    fn folded(&mut self, body: &Bytes) -> Result<Said, Fault> {
+        let (origin, mask) = (self.dialect.name(), self.mask.as_deref());
+        match self.pair.answer_of_stream(origin, body, self.reply(), mask, self.meter())? {
+            Streamed::Whole(response, encoded) => Ok(Said::Answer(self.kept(&response, encoded))),
+            Streamed::Failed(body) => Ok(Said::Failed(body)),
+        }
+    }
+
+    /// What counts for a provider that may not say what an answer cost.
+    fn meter(&self) -> Option<Meter> {
+        (!self.pair.upstream().reports_usage()).then(|| Meter::new(&self.request, self.model))
+    }
+
+    /// The answer for the client, once its proofs are kept and what could not be said is named.
+    fn kept(&mut self, response: &Response<'_>, mut encoded: Encoded) -> WholeAnswer {
         let mut collector = OwnProofs::collector(self.pair.client(), &self.request);
-        collector.response(&response);
+        collector.response(response);
         if self.proofs.keep(collector.finish()) {
             encoded.losses.forget_proofs();
         }
         self.losses.append(encoded.losses);
-        Ok(Some(WholeAnswer { body: encoded.body.into(), usage: response.usage }))
+        WholeAnswer { body: encoded.body.into(), usage: response.usage }
     }
 
     fn reply(&self) -> Reply<'_> {
@@ -382,5 +425,5 @@ fn not_streamed() -> Fault {
 }
 
 fn not_whole() -> Fault {
-    Fault::new(FaultKind::Garbled, "the provider's answer is not whole JSON")
+    Fault::new(FaultKind::Garbled, "the provider's answer is not whole")
 }

@@ -33,6 +33,43 @@ impl Vocabulary {
     }
 }
 
+/// Counts a text that comes in parts, and keeps no more of it than a slice.
+#[derive(Debug)]
+pub(super) struct Tally {
+    vocabulary: Vocabulary,
+    tokens: u64,
+    /// What comes next may go on with its last word.
+    rest: String,
+}
+
+impl Tally {
+    pub(super) fn new(vocabulary: Vocabulary) -> Self {
+        Self { vocabulary, tokens: 0, rest: String::new() }
+    }
+
+    /// Takes the next part.
+    pub(super) fn add(&mut self, part: &str) {
+        self.rest.push_str(part);
+        if self.rest.len() <= SLICE {
+            return;
+        }
+        let mut done = 0;
+        for slice in slices(&self.rest) {
+            if self.rest.len() - done <= SLICE {
+                break;
+            }
+            self.tokens += self.vocabulary.count(slice);
+            done += slice.len();
+        }
+        self.rest.drain(..done);
+    }
+
+    /// What all of it comes to so far: as many as [`Vocabulary::count`] finds in the whole.
+    pub(super) fn tokens(&self) -> u64 {
+        self.tokens + self.vocabulary.count(&self.rest)
+    }
+}
+
 /// `text` in slices, cut in front of a blank if there is one in the slice's second half: words begin with their blank.
 fn slices(mut text: &str) -> impl Iterator<Item = &str> {
     std::iter::from_fn(move || {
@@ -73,6 +110,22 @@ mod tests {
         assert!(slices(&text).all(|slice| slice.len() <= SLICE));
         assert!(slices(&text).skip(1).all(|slice| slice.starts_with(' ')));
         check(Vocabulary::O200k, &text, 20_002);
+    }
+
+    #[test]
+    fn a_text_in_parts_is_counted_as_the_whole() {
+        let text = "lorem ipsum \u{6c34}\u{95f8} ".repeat(3_000);
+        for size in [1, 7, SLICE, 3 * SLICE + 1] {
+            let mut tally = Tally::new(Vocabulary::O200k);
+            let mut rest = text.as_str();
+            while !rest.is_empty() {
+                let (part, more) = rest.split_at(rest.ceil_char_boundary(size.min(rest.len())));
+                tally.add(part);
+                assert!(tally.rest.len() <= SLICE);
+                rest = more;
+            }
+            assert_eq!(tally.tokens(), Vocabulary::O200k.count(&text), "{size}");
+        }
     }
 
     /// Uncut, the first of these panics inside the tokenizer.

@@ -31,6 +31,9 @@ impl Loss {
     pub const PROVIDERS_OWN: &'static str = "only the provider's own dialect has it";
     /// Why a member of a request is lost that no other dialect knows.
     pub const CLIENTS_OWN: &'static str = "only the client's own dialect has it";
+    /// What is said of an answer's usage where the provider says none.
+    pub const ESTIMATED: &'static str =
+        "estimated, because the model's provider does not say what an answer cost";
     /// Why a tool is lost that the model may not choose.
     pub const NOT_CHOSEN: &'static str = "left out, because the choice is among others";
 }

@@ -6,7 +6,7 @@ use lockgate_protocol::{
     dialect::Dialect,
     dialects::DIALECTS,
     ir::{Block, Choice, Content, Event, Request, Response, Stop, StopReason, ToolChoice, ToolKind, ToolUse},
-    translate::Pair,
+    translate::{Pair, Streamed},
 };
 use serde_json::{Value, json};
 
@@ -229,5 +229,23 @@ fn what_comes_with_the_text_is_a_loss() {
         let body = pair.upstream().encode_response(&answer(r#"{"input":"x","why":"so"}"#), reply(request));
         let (_, encoded) = pair.answer(&body.body, reply(request), None).unwrap();
         assert!(encoded.losses.iter().any(|loss| loss.path == "input"), "{}", encoded.losses);
+    });
+}
+
+#[test]
+fn a_folded_stream_calls_them_with_plain_text() {
+    check(|pair, request| {
+        let streaming = Request { stream: true, ..request.clone() };
+        let input = json!({"input": PATCH}).to_string();
+        let bytes = Bytes::from(streamed(pair.upstream(), &streaming, &answer(&input)));
+        match pair.answer_of_stream("upstream", &bytes, reply(request), None, None).unwrap() {
+            Streamed::Whole(_, encoded) => {
+                let response = pair.client().decode_response(&encoded.body).unwrap();
+                assert_eq!(calls(response.choices[0].blocks.iter()), expected());
+            }
+            Streamed::Failed(body) => panic!("{body:?}"),
+        }
+        let half = bytes.slice(..bytes.len() / 2);
+        assert!(pair.answer_of_stream("upstream", &half, reply(request), None, None).is_err());
     });
 }

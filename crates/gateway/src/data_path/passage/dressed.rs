@@ -49,6 +49,14 @@ impl Passage for Dressed {
         }
     }
 
+    fn broken(&mut self, out: &mut VecDeque<Bytes>) -> Progress {
+        let undressed = self.undress.finish();
+        match self.pass(&undressed, out) {
+            Progress::Open => self.passage.broken(out),
+            progress => progress,
+        }
+    }
+
     fn has_output(&self) -> bool {
         self.passage.has_output()
     }

@@ -59,6 +59,12 @@ impl Passage for Noted {
         self.passed(progress, before, out)
     }
 
+    fn broken(&mut self, out: &mut VecDeque<Bytes>) -> Progress {
+        let before = out.len();
+        let progress = self.passage.broken(out);
+        self.passed(progress, before, out)
+    }
+
     fn has_output(&self) -> bool {
         self.passage.has_output()
     }

@@ -99,6 +99,13 @@ impl Passage for Translated {
         }
     }
 
+    fn broken(&mut self, out: &mut VecDeque<Bytes>) -> Progress {
+        match self.step(out, |stream, seen, written| stream.broken(seen, written)) {
+            Progress::Open | Progress::Broken(..) => cut(),
+            progress => progress,
+        }
+    }
+
     fn has_output(&self) -> bool {
         self.told.has_output
     }
