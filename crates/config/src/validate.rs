@@ -8,7 +8,7 @@ mod rules;
 
 use std::collections::HashMap;
 
-use lockgate_protocol::dialects::DIALECTS;
+use lockgate_protocol::dialects::{DIALECTS, UPSTREAM_ONLY};
 
 use crate::check::shown_key;
 use crate::finding::Findings;
@@ -398,7 +398,7 @@ impl<'a> Validator<'a> {
 
     /// Reports names that are no dialect's.
     fn dialects(&mut self, names: &[String], node: Option<&Node>, path: &str) {
-        let known = || DIALECTS.iter().map(|dialect| dialect.name());
+        let known = || DIALECTS.iter().chain(UPSTREAM_ONLY).map(|dialect| dialect.name());
         for (index, name) in names.iter().enumerate().filter(|(_, name)| !known().any(|known| known == *name))
         {
             let hint = match self.findings.nearest(name, known()) {

@@ -7,6 +7,7 @@ mod entra;
 mod google;
 mod host;
 mod kept;
+mod kiro;
 pub(crate) mod oauth;
 pub(crate) mod qwen;
 
@@ -77,6 +78,7 @@ const GRANTS: &[Row] = &[
     Row { kinds: &["vertex"], make: google::cloud, region: |_, _| None },
     Row { kinds: &["gemini"], make: google::sign_in, region: |_, _| None },
     Row { kinds: &["qwen"], make: qwen::make, region: |_, _| None },
+    Row { kinds: &["kiro"], make: kiro::make, region: |_, _| None },
 ];
 
 /// The grant that is meant, if any.

@@ -10,6 +10,7 @@ mod aws;
 mod bedrock;
 mod gemini;
 pub(crate) mod google;
+mod kiro;
 mod ollama;
 mod openai;
 mod sign_ins;
@@ -21,6 +22,7 @@ const DIALECTS: &[&dyn Dialect] = &[
     &google::Vertex,
     &google::CodeAssist,
     &sign_ins::SignIns,
+    &kiro::Kiro,
     &anthropic::Anthropic,
     &bedrock::Bedrock,
     &gemini::Gemini,

@@ -4,6 +4,7 @@ mod anthropic;
 mod bedrock;
 mod gemini;
 mod gpt;
+mod kiro;
 mod leftover;
 mod ollama;
 mod openai_chat;
@@ -27,6 +28,9 @@ pub const DIALECTS: &[&dyn Dialect] = &[
     &bedrock::Bedrock,
 ];
 
+/// What only providers speak: found by name, and translated to from all of the others.
+pub const UPSTREAM_ONLY: &[&dyn Dialect] = &[&kiro::Kiro];
+
 /// OpenAI's two APIs, by the words that other tools' configs have for them.
 pub const WIRE_APIS: [(&str, &dyn Dialect); 2] = [("chat", DIALECTS[0]), ("responses", DIALECTS[1])];
 
@@ -35,5 +39,5 @@ pub const DEFAULT: &dyn Dialect = DIALECTS[0];
 
 /// The dialect of that name.
 pub fn find(name: &str) -> Option<&'static dyn Dialect> {
-    DIALECTS.iter().copied().find(|dialect| dialect.name() == name)
+    DIALECTS.iter().chain(UPSTREAM_ONLY).copied().find(|dialect| dialect.name() == name)
 }

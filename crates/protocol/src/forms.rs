@@ -5,6 +5,7 @@
 
 mod code_assist;
 mod invoke_model;
+mod profiled;
 mod raw_predict;
 
 use std::fmt;
@@ -117,9 +118,11 @@ pub const CODE_ASSIST: &dyn Form = &code_assist::CodeAssist;
 pub const INVOKE_MODEL: &dyn Form = &invoke_model::InvokeModel;
 /// The model in the path, the version in the body.
 pub const RAW_PREDICT: &dyn Form = &raw_predict::RawPredict;
+/// The conversation's id and the account's profile in the body.
+pub const PROFILED: &dyn Form = &profiled::Profiled;
 
 /// Every form, the usual one first.
-pub const FORMS: &[&dyn Form] = &[PLAIN, CODE_ASSIST, INVOKE_MODEL, RAW_PREDICT];
+pub const FORMS: &[&dyn Form] = &[PLAIN, CODE_ASSIST, INVOKE_MODEL, RAW_PREDICT, PROFILED];
 
 /// The body in one piece; only several pieces are copied.
 fn joined(mut pieces: Vec<Bytes>) -> Bytes {

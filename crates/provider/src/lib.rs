@@ -33,6 +33,7 @@ pub use place::{Place, Wish};
 pub use preset::{Key, Preset, StreamUsage};
 pub use provider::Provider;
 pub use providers::anthropic::betas::{Host, screen as screen_betas};
+pub use providers::bedrock::is_region as is_aws_region;
 pub use providers::openai_compatible::presets::presets;
 pub use providers::{PROVIDERS, environment, find, kinds};
 pub use redact::redact;

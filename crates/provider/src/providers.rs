@@ -4,6 +4,7 @@ pub(crate) mod anthropic;
 pub(crate) mod azure;
 pub(crate) mod bedrock;
 pub(crate) mod gemini;
+pub(crate) mod kiro;
 pub(crate) mod ollama;
 pub(crate) mod openai;
 pub(crate) mod openai_compatible;
@@ -15,6 +16,7 @@ use anthropic::Anthropic;
 use azure::Azure;
 use bedrock::Bedrock;
 use gemini::Gemini;
+use kiro::Kiro;
 use ollama::Ollama;
 use openai::OpenAi;
 use openai_compatible::{OpenAiCompatible, presets};
@@ -24,7 +26,7 @@ use vertex::Vertex;
 /// Every provider, in the order of the documentation: the ones with paths of their own before the one that stands
 /// for all the others.
 pub const PROVIDERS: &[&dyn Provider] =
-    &[&OpenAi, &Azure, &Anthropic, &Gemini, &Vertex, &Bedrock, &Qwen, &Ollama, &OpenAiCompatible];
+    &[&OpenAi, &Azure, &Anthropic, &Gemini, &Vertex, &Bedrock, &Qwen, &Kiro, &Ollama, &OpenAiCompatible];
 
 /// The kind of that name: a provider of its own or a preset.
 pub fn find(kind: &str) -> Option<Kind> {

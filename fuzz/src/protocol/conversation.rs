@@ -3,7 +3,7 @@
 use lockgate_protocol::{
     codec::{Reply, RequestHead, Target},
     dialect::{Dialect, Operation},
-    dialects::DIALECTS,
+    dialects::{DIALECTS, UPSTREAM_ONLY},
     ir::{Fault, FaultKind, Request},
     translate::Pair,
 };
@@ -25,7 +25,7 @@ pub(super) fn request(dialect: &dyn Dialect, input: &[u8]) {
             path: endpoint.path,
         };
         if let Ok(request) = dialect.codec().decode_request(head, input) {
-            DIALECTS.iter().for_each(|to| write_request(dialect, *to, &request));
+            DIALECTS.iter().chain(UPSTREAM_ONLY).for_each(|to| write_request(dialect, *to, &request));
         }
     }
 }

@@ -7,7 +7,11 @@ mod conversation;
 mod scan;
 mod stream;
 
-use lockgate_protocol::{dialect::Dialect, dialects::DIALECTS, framing::Framing};
+use lockgate_protocol::{
+    dialect::Dialect,
+    dialects::{DIALECTS, UPSTREAM_ONLY},
+    framing::Framing,
+};
 
 /// What a target does with an input.
 pub(crate) type Run = Box<dyn Fn(&[u8])>;
@@ -39,6 +43,13 @@ pub(crate) fn targets() -> Vec<Target> {
     for dialect in DIALECTS {
         for (what, run) in of_dialect {
             let name = format!("{}_{what}", dialect.name().replace('-', "_"));
+            targets.push(Target { name, run: Box::new(move |input| run(*dialect, input)) });
+        }
+    }
+    // What only providers speak is only read from them.
+    for dialect in UPSTREAM_ONLY {
+        for (what, run) in of_dialect.into_iter().filter(|(what, _)| matches!(*what, "stream" | "error")) {
+            let name = format!("{}_{what}", dialect.name());
             targets.push(Target { name, run: Box::new(move |input| run(*dialect, input)) });
         }
     }

@@ -1,6 +1,7 @@
 //! Accounts and sign-ins: tokens are come by once for all, written back, and a refused one costs no answer.
 
 mod entra;
+mod kiro;
 mod qwen;
 
 use std::{
@@ -70,10 +71,21 @@ fn sign_in(mock: &Mock, file: &Path, path: &str) -> String {
 
 #[tokio::test]
 async fn words_of_other_accounts_are_refused() {
-    let text = "providers: { a: { kind: qwen, auth: { client_secret: s } } }\n";
-    let config = lockgate_config::parse("test.yaml", text, &|_| None).unwrap();
-    let error = lockgate_gateway::check(&config).unwrap_err().to_string();
-    let expected =
-        "`auth.client_secret` is not for kind `qwen`, which takes `file`, `client_id`, `endpoints`";
-    assert!(error.contains(expected), "{error}");
+    for (kind, word, expected) in [
+        (
+            "qwen",
+            "client_secret: s",
+            "`auth.client_secret` is not for kind `qwen`, which takes `file`, `client_id`, `endpoints`",
+        ),
+        (
+            "kiro",
+            "tenant_id: t",
+            "`auth.tenant_id` is not for kind `kiro`, which takes `file`, `project`, `endpoints`",
+        ),
+    ] {
+        let text = format!("providers: {{ a: {{ kind: {kind}, auth: {{ {word} }} }} }}\n");
+        let config = lockgate_config::parse("test.yaml", &text, &|_| None).unwrap();
+        let error = lockgate_gateway::check(&config).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
 }

@@ -8,6 +8,7 @@ mod corpus;
 mod custom_tools;
 mod forms;
 mod gemini;
+mod kiro;
 mod matrix;
 mod ollama;
 mod openai_chat;

@@ -159,6 +159,30 @@ fn a_sign_in_may_be_for_code_assist() {
 }
 
 #[test]
+fn an_account_is_asked_in_its_own_region_and_nothing_but_to_answer() {
+    let asked = |wish: Wish<'_>, terms: &Terms, tail: &str| {
+        let site = Site::new("kiro", wish, &[]).expect("a site");
+        let pass = site.pass(&token(), terms, &[]).expect("a pass");
+        let ask = Ask { method: &Method::POST, tail, query: None, model: "m", stream: true, pass: &pass };
+        let talk = Talk { dialect: "kiro", operation: Operation::Generate, model: "m" };
+        assert_eq!(site.form(&pass, &talk).name(), forms::PROFILED.name());
+        site.prepare(&ask).map(|prepared| prepared.uri.to_string()).map_err(|fault| fault.to_string())
+    };
+    let tail = "/generateAssistantResponse";
+    let usual = asked(Wish::default(), &Terms::default(), tail).expect("prepared");
+    assert_eq!(usual, format!("https://q.us-east-1.amazonaws.com{tail}"));
+    let wish = Wish { region: Some("eu-central-1"), ..Wish::default() };
+    let regional = asked(wish, &Terms::default(), tail).expect("prepared");
+    assert_eq!(regional, format!("https://q.eu-central-1.amazonaws.com{tail}"));
+    let terms = Terms { base_url: Some("https://q.ap-south-1.amazonaws.com".to_owned()), ..Terms::default() };
+    let accounts = asked(Wish::default(), &terms, tail).expect("prepared");
+    assert_eq!(accounts, format!("https://q.ap-south-1.amazonaws.com{tail}"));
+    assert!(asked(Wish::default(), &terms, "/chat/completions").is_err());
+    let region = Some("evil.example/");
+    assert!(Site::new("kiro", Wish { region, ..Wish::default() }, &[]).is_err());
+}
+
+#[test]
 fn qwen_is_where_its_sign_in_says() {
     let site = Site::new("qwen", Wish::default(), &[]).expect("a site");
     for (base_url, expected) in [

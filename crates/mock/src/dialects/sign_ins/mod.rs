@@ -1,6 +1,7 @@
-//! Where tokens come from that are asked for with a form: Entra and Qwen, at the paths they have there.
+//! Where tokens come from that are asked for with a form or a JSON: Entra, Qwen and Kiro, at the paths they have there.
 
 mod entra;
+mod kiro;
 mod qwen;
 
 use std::collections::HashMap;
@@ -34,6 +35,8 @@ const ENDPOINTS: &[(&str, Answers)] = &[
     ("/oauth2/token", entra::token),
     ("/api/v1/oauth2/token", qwen::token),
     ("/api/v1/oauth2/device/code", qwen::device),
+    ("/refreshToken", kiro::social),
+    ("/oidc/token", kiro::idc),
 ];
 
 fn endpoint(path: &str) -> Option<Answers> {

@@ -142,8 +142,8 @@ fn region_of(host: &str) -> Option<&str> {
     labels.nth(1).filter(|label| is_region(label))
 }
 
-/// `eu-central-1`, `us-gov-west-1`.
-fn is_region(text: &str) -> bool {
+/// Whether it is written as AWS writes its regions: `eu-central-1`, `us-gov-west-1`.
+pub fn is_region(text: &str) -> bool {
     let is_part =
         |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     text.split('-').count() >= 3 && text.split('-').all(is_part)
