@@ -32,6 +32,9 @@ enum Kind {
     Call { kind: ToolKind },
 }
 
+/// The members of the last event but one that are its own.
+const DELTA: &[&str] = &["type", "delta", "usage"];
+
 /// Writes one stream.
 pub(super) struct Encoder {
     id: Text<'static>,
@@ -274,9 +277,11 @@ impl Encoder {
             rest_into(&mut usage, &self.usage, counted);
             tier_into(&mut usage, self.tier.as_deref(), !extra.is_empty(), &mut self.losses);
             drop(usage);
+            // A member of the answer may be named as one of the event that carries it.
+            let is_written = |name: &str| DELTA.contains(&name);
             extra
                 .iter()
-                .filter(|member| !is_usage(member))
+                .filter(|(name, _)| !is_written(name))
                 .for_each(|(name, raw)| into.json(name, raw.get()));
         });
         event(out, "message_stop", |_| {});
