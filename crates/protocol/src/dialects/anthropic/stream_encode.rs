@@ -32,8 +32,8 @@ enum Kind {
     Call { kind: ToolKind },
 }
 
-/// The members of the last event but one that are its own.
-const DELTA: &[&str] = &["type", "delta", "usage"];
+/// Members that events of this dialect have themselves: readers would take one of the answer's for the event's.
+const EVENTS_OWN: &[&str] = &["type", "message", "index", "content_block", "delta", "usage", "error"];
 
 /// Writes one stream.
 pub(super) struct Encoder {
@@ -278,7 +278,7 @@ impl Encoder {
             tier_into(&mut usage, self.tier.as_deref(), !extra.is_empty(), &mut self.losses);
             drop(usage);
             // A member of the answer may be named as one of the event that carries it.
-            let is_written = |name: &str| DELTA.contains(&name);
+            let is_written = |name: &str| EVENTS_OWN.contains(&name);
             extra
                 .iter()
                 .filter(|(name, _)| !is_written(name))
