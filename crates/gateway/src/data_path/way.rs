@@ -101,8 +101,7 @@ pub(crate) enum Said {
 
 impl<'a> Way<'a> {
     /// Finds the way to `deployment`, under `cloak` if there is one. `proofs` are what the client could not carry; `seed`
-    /// and `now` are for what the
-    /// answer needs and the provider may not give.
+    /// and `now` are for what the answer needs and the provider may not give.
     pub(crate) fn to(
         asked: &'a Asked,
         deployment: &'a Deployment,
