@@ -19,7 +19,7 @@ pub use content::{
     ToolUse,
 };
 pub use event::{BlockKind, Delta, Event, Extras, Place};
-pub use fault::{Blame, Complaint, Fault, FaultKind, Remedy};
+pub use fault::{Blame, Complaint, Fault, FaultKind, Remedy, Scope};
 pub use loss::{Loss, Losses};
 pub use request::{Audio, Effort, OutputFormat, Reasoning, Request, Sampling};
 pub use response::{Choice, Response, Stop, StopReason};

@@ -26,6 +26,17 @@ pub enum Remedy {
     Elsewhere,
 }
 
+/// What a failure says something about, and what therefore has to rest after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Only this request.
+    Request,
+    /// The target with this credential: the provider's model may answer others, and the credential other models.
+    Deployment,
+    /// The credential, whatever model it is used for.
+    Credential,
+}
+
 /// Every way in which a call can fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FaultKind {
@@ -146,6 +157,24 @@ impl FaultKind {
     pub const fn remedy(self) -> Remedy {
         self.facts().3
     }
+
+    /// What a failure of this kind says something about, unless the provider says more.
+    pub const fn scope(self) -> Scope {
+        match self {
+            Self::KeyRefused | Self::QuotaExhausted => Scope::Credential,
+            Self::Connect
+            | Self::Untrusted
+            | Self::Reset
+            | Self::Timeout
+            | Self::Cut
+            | Self::Garbled
+            | Self::RateLimited
+            | Self::Overloaded
+            | Self::UpstreamFailed
+            | Self::UpstreamNotFound => Scope::Deployment,
+            _ => Scope::Request,
+        }
+    }
 }
 
 /// What a provider said in its error body, in its own words.
@@ -179,6 +208,8 @@ pub struct Fault {
     pub body: Option<Bytes>,
     /// How long the provider asked to wait.
     pub retry_after: Option<Duration>,
+    /// What has to rest after it.
+    pub scope: Scope,
 }
 
 impl Fault {
@@ -192,6 +223,7 @@ impl Fault {
             complaint: None,
             body: None,
             retry_after: None,
+            scope: kind.scope(),
         }
     }
 
