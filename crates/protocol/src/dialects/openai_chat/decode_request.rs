@@ -100,12 +100,14 @@ fn request<'a>(head: RequestHead<'_>, wire: RequestWire<'a>) -> Result<Request<'
     for (place, raw) in wire.tools.into_iter().flatten().enumerate() {
         tools.push(tool(raw).map_err(|error| format!("`tools`: item {place}: {error}"))?);
     }
+    // The older form has no place for tools of other kinds than functions: where both are mixed, the newer says it all.
+    let has_tools = !tools.is_empty();
     let has_functions = wire.functions.is_some() || wire.function_call.is_some();
     for (place, wire) in wire.functions.into_iter().flat_map(|list| list.0).enumerate() {
         let tool = function(wire, Members::new(), None);
         tools.push(tool.map_err(|error| format!("`functions`: item {place}: {error}"))?);
     }
-    if has_functions || conversation.is_legacy {
+    if !has_tools && (has_functions || conversation.is_legacy) {
         spelling.push(Spelling::FUNCTIONS);
     }
 
