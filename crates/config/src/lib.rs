@@ -37,9 +37,10 @@ pub use quote::Quote;
 pub use secret::Secret;
 pub use target::Target;
 pub use types::{
-    Access, Auth, ClientKey, Cloak, CloakMode, CloakPlace, CloakSystem, CloakUser, Config, Credential,
-    FilterRule, Log, LogFormat, LogLevel, Match, Model, OnLoss, Provider, Retry, RetryOverride, Rules,
-    Served, Server, SetRule, Strategy, Timeouts, Tls, WireApi,
+    Access, Auth, CheckMethod, ClientKey, Cloak, CloakMode, CloakPlace, CloakSystem, CloakUser, Commit,
+    Config, Credential, FilterRule, Health, HealthOverride, Log, LogFormat, LogLevel, Match, Model, OnLoss,
+    Price, Provider, Retry, RetryOverride, Rules, Served, Server, SetRule, Strategy, Timeouts, Tls, Usd,
+    WireApi,
 };
 
 use finding::Findings;

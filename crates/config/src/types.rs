@@ -2,7 +2,11 @@
 
 mod auth;
 mod cloak;
+mod health;
+mod model;
+mod price;
 mod provider;
+mod retry;
 mod rules;
 mod served;
 mod tls;
@@ -16,12 +20,15 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::Secret;
-use crate::target::Target;
 use crate::units;
 
 pub use auth::Auth;
 pub use cloak::{Cloak, CloakMode, CloakPlace, CloakSystem, CloakUser};
+pub use health::{CheckMethod, Health, HealthOverride};
+pub use model::{Commit, Model, OnLoss, Strategy};
+pub use price::{Price, Usd};
 pub use provider::{Credential, Provider, Timeouts, WireApi};
+pub use retry::{Retry, RetryOverride};
 pub use rules::{FilterRule, Match, Rules, SetRule};
 pub use served::Served;
 pub use tls::Tls;
@@ -38,8 +45,15 @@ pub struct Config {
     pub providers: IndexMap<String, Provider>,
     /// The names that clients ask for, and what answers them.
     pub models: IndexMap<String, Model>,
+    /// How requests are spread over the targets of every model that does not say it itself.
+    #[schemars(extend("default" = "round_robin"))]
+    pub strategy: Strategy,
     /// How often and how long an answer is tried for; a model can override each value.
     pub retry: Retry,
+    /// When a deployment is left alone, and for how long; a model can override each value.
+    pub health: Health,
+    /// What models cost, by `provider/upstream-model`; `*` and `?` work, and the first that fits counts.
+    pub prices: IndexMap<String, Price>,
     /// The proxy to every provider that names no other: `http://`, `https://`, `socks5://` or `socks5h://`, with
     /// `user:password@` where it wants one; `direct` is none. Without it `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and
     /// `NO_PROXY` of the environment count, though never for loopback addresses.
@@ -67,12 +81,21 @@ pub struct Server {
     #[serde(deserialize_with = "units::duration")]
     #[schemars(with = "units::Time", extend("default" = "600s"))]
     pub drain: Duration,
+    /// How often the client of a streamed answer is sent a sign of life while there is nothing else to send: a comment,
+    /// in the dialects whose SDKs skip those. Once one was sent before the answer began, a failure is told inside the
+    /// stream, since the status has left. `off` is never.
+    #[serde(deserialize_with = "units::duration_or_off")]
+    #[schemars(with = "units::TimeOrOff", extend("default" = "15s"))]
+    pub keep_alive: Duration,
 }
 
 /// Who may call the gateway.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Access {
+    /// The key for the admin API, at least 16 characters. Without one the API answers only callers on this machine, and
+    /// only where no `keys` are configured.
+    pub admin_key: Option<Secret>,
     /// Whether callers without a key are welcome on an address that others can reach.
     #[schemars(extend("default" = false))]
     pub open: bool,
@@ -92,96 +115,6 @@ pub struct ClientKey {
     #[serde(default = "any_model")]
     #[schemars(extend("default" = ["*"]))]
     pub models: Vec<String>,
-}
-
-/// What answers a model name.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Model {
-    /// How requests are spread over the targets.
-    #[schemars(extend("default" = "round_robin"))]
-    pub strategy: Strategy,
-    /// The pool that answers.
-    pub targets: Vec<Target>,
-    /// What is asked, in this order, when the whole pool has failed.
-    pub fallback: Vec<Target>,
-    /// Other names for the same model.
-    pub aliases: Vec<String>,
-    /// Whether a request that its target cannot be told everything of is translated all the same or refused.
-    #[schemars(extend("default" = "allow"))]
-    pub on_loss: OnLoss,
-    /// What this model does differently from the top-level `retry`.
-    pub retry: Option<RetryOverride>,
-}
-
-/// What becomes of a request that loses something in translation.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum OnLoss {
-    /// It is translated; the answer names what was lost.
-    #[default]
-    Allow,
-    /// It is refused with what would be lost.
-    Reject,
-}
-
-/// How requests are spread over the targets of a pool.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Strategy {
-    /// In turn, by weight.
-    #[default]
-    RoundRobin,
-}
-
-/// How often and how long an answer is tried for.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Retry {
-    /// How many deployments one request may be tried on, the first included.
-    #[schemars(range(min = 1, max = 10), extend("default" = 3))]
-    pub attempts: u32,
-    /// The longest a whole call may take, all attempts and the answer included.
-    #[serde(deserialize_with = "units::duration")]
-    #[schemars(with = "units::Time", extend("default" = "10m"))]
-    pub timeout: Duration,
-    /// The longest one connection to a provider may take to open.
-    #[serde(deserialize_with = "units::duration")]
-    #[schemars(with = "units::Time", extend("default" = "5s"))]
-    pub connect: Duration,
-    /// The longest a streamed answer may take until its headers and first bytes are there.
-    #[serde(deserialize_with = "units::duration")]
-    #[schemars(with = "units::Time", extend("default" = "30s"))]
-    pub first_byte: Duration,
-    /// The longest a streamed answer may be silent once it has begun.
-    #[serde(deserialize_with = "units::duration")]
-    #[schemars(with = "units::Time", extend("default" = "60s"))]
-    pub stall: Duration,
-}
-
-/// What one model does differently from the top-level `retry`.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct RetryOverride {
-    /// How many deployments one request may be tried on, the first included.
-    #[schemars(range(min = 1, max = 10))]
-    pub attempts: Option<u32>,
-    /// The longest a whole call may take, all attempts and the answer included.
-    #[serde(deserialize_with = "units::optional_duration")]
-    #[schemars(with = "Option<units::Time>")]
-    pub timeout: Option<Duration>,
-    /// The longest one connection to a provider may take to open.
-    #[serde(deserialize_with = "units::optional_duration")]
-    #[schemars(with = "Option<units::Time>")]
-    pub connect: Option<Duration>,
-    /// The longest a streamed answer may take until its headers and first bytes are there.
-    #[serde(deserialize_with = "units::optional_duration")]
-    #[schemars(with = "Option<units::Time>")]
-    pub first_byte: Option<Duration>,
-    /// The longest a streamed answer may be silent once it has begun.
-    #[serde(deserialize_with = "units::optional_duration")]
-    #[schemars(with = "Option<units::Time>")]
-    pub stall: Option<Duration>,
 }
 
 /// What the gateway writes about itself.
@@ -232,35 +165,7 @@ impl Default for Server {
             listen: SocketAddr::from(([127, 0, 0, 1], 8317)),
             max_body: ByteSize::mib(64),
             drain: Duration::from_secs(600),
-        }
-    }
-}
-
-// === impl Retry ===
-
-impl Default for Retry {
-    fn default() -> Self {
-        Self {
-            attempts: 3,
-            timeout: Duration::from_secs(600),
-            connect: Duration::from_secs(5),
-            first_byte: Duration::from_secs(30),
-            stall: Duration::from_secs(60),
-        }
-    }
-}
-
-// === impl RetryOverride ===
-
-impl RetryOverride {
-    /// The values that hold for this model: its own where it has one, else those of `base`.
-    pub fn over(&self, base: &Retry) -> Retry {
-        Retry {
-            attempts: self.attempts.unwrap_or(base.attempts),
-            timeout: self.timeout.unwrap_or(base.timeout),
-            connect: self.connect.unwrap_or(base.connect),
-            first_byte: self.first_byte.unwrap_or(base.first_byte),
-            stall: self.stall.unwrap_or(base.stall),
+            keep_alive: Duration::from_secs(15),
         }
     }
 }

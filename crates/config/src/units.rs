@@ -29,6 +29,11 @@ pub(crate) enum Verdict {
     BadBecause(String),
 }
 
+/// How a limit that there shall not be is written.
+const OFF: &str = "off";
+/// Most digits behind an amount's point: amounts are kept in millionths.
+const MOST_DECIMALS: usize = 6;
+
 /// Every format of the schema. A format that is not here is refused by a test.
 pub(crate) const FORMATS: &[Format] = &[
     Format {
@@ -36,6 +41,12 @@ pub(crate) const FORMATS: &[Format] = &[
         expected: "a duration with a unit, such as `30s` or `10m`",
         judge: time,
     },
+    Format {
+        name: "human-duration-or-off",
+        expected: "a duration with a unit, such as `15s`, or `off`",
+        judge: |text| if text == OFF { Verdict::Good } else { time(text) },
+    },
+    Format { name: "us-dollars", expected: "an amount of dollars, such as `0.15`", judge: dollars },
     Format { name: "byte-size", expected: "a size with a unit, such as `64MiB`", judge: bytes },
     Format {
         name: "socket-address",
@@ -60,6 +71,17 @@ fn time(text: &str) -> Verdict {
             Verdict::BadBecause(format!("give it a unit: `{text}s`, `{text}m` or `{text}h`"))
         }
         Err(_) => Verdict::Bad,
+    }
+}
+
+fn dollars(text: &str) -> Verdict {
+    match micros(text) {
+        Some(_) => Verdict::Good,
+        None if text.starts_with('$') => Verdict::BadBecause("leave the `$` out".to_owned()),
+        None if text.split_once('.').is_some_and(|(_, decimals)| decimals.len() > MOST_DECIMALS) => {
+            Verdict::BadBecause(format!("at most {MOST_DECIMALS} digits count behind the point"))
+        }
+        None => Verdict::Bad,
     }
 }
 
@@ -125,6 +147,11 @@ macro_rules! text_schema {
 text_schema! {
     /// The schema of a duration.
     Time: "human-duration", r"^\s*[0-9]+(\.[0-9]+)?\s*[a-zµ]+(\s*[0-9]+(\.[0-9]+)?\s*[a-zµ]+)*\s*$";
+    /// The schema of a duration that may be off.
+    TimeOrOff: "human-duration-or-off",
+        r"^\s*(off|[0-9]+(\.[0-9]+)?\s*[a-zµ]+(\s*[0-9]+(\.[0-9]+)?\s*[a-zµ]+)*)\s*$";
+    /// The schema of an amount of money.
+    Dollars: "us-dollars", r"^[0-9]+(\.[0-9]{1,6})?$";
     /// The schema of a size.
     Size: "byte-size", r"^\s*[0-9]+(\.[0-9]+)?\s*[A-Za-z]+\s*$";
     /// The schema of an address to listen on.
@@ -152,6 +179,30 @@ pub(crate) fn optional_duration<'de, D: Deserializer<'de>>(
     Option::<String>::deserialize(deserializer)?
         .map(|text| humantime::parse_duration(&text).map_err(D::Error::custom))
         .transpose()
+}
+
+/// Reads a duration, or `off`: then it is the longest there is.
+pub(crate) fn duration_or_off<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    optional_duration_or_off(deserializer).map(|duration| duration.unwrap_or(Duration::MAX))
+}
+
+/// Reads a duration, `off` as the longest there is, or nothing.
+pub(crate) fn optional_duration_or_off<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Duration>, D::Error> {
+    let read = |text: String| match text.as_str() {
+        OFF => Ok(Duration::MAX),
+        text => humantime::parse_duration(text).map_err(D::Error::custom),
+    };
+    Option::<String>::deserialize(deserializer)?.map(read).transpose()
+}
+
+/// The millionths of an amount such as `0.15`; `None` if it is none.
+pub(crate) fn micros(text: &str) -> Option<u64> {
+    let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
+    let is_number = is_number(whole) && is_number(decimals) && decimals.len() <= MOST_DECIMALS;
+    let micros = || format!("{decimals:0<MOST_DECIMALS$}").parse::<u64>().ok();
+    is_number.then_some(whole.parse::<u64>().ok()?.checked_mul(1_000_000)?.checked_add(micros()?)).flatten()
 }
 
 /// Reads a size such as `64MiB`.

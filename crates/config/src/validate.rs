@@ -3,7 +3,9 @@
 //! It runs on the parts whose shape is right. Whether something is there at all is asked of the tree,
 //! so that a part that was left out for another error is not reported as missing.
 
+mod access;
 mod cloak;
+mod models;
 mod rules;
 
 use std::collections::HashMap;
@@ -15,7 +17,7 @@ use crate::finding::Findings;
 use crate::span::Span;
 use crate::text;
 use crate::tree::{Entry, Kind, Node, quotable};
-use crate::{Auth, Config, Credential, Provider, Route, Secret, Served, Target, Tls, WireApi};
+use crate::{Auth, Config, Credential, Provider, Route, Secret, Served, Tls, WireApi};
 
 /// Whether providers of a kind have no URL of their own and the config must give one.
 pub(crate) fn needs_base_url(kind: &str) -> bool {
@@ -55,44 +57,6 @@ struct Validator<'a> {
 }
 
 impl<'a> Validator<'a> {
-    fn access(&mut self, config: &Config) {
-        let access = self.root.get("access");
-        let keys = access.and_then(|access| access.get("keys"));
-        let has_keys = keys.is_some_and(|keys| !keys.is_empty());
-        if !config.server.listen.ip().is_loopback() && !has_keys && !config.access.open {
-            let listen = self.root.get("server").and_then(|server| server.get("listen"));
-            self.report(
-                listen,
-                "server.listen",
-                "`server.listen` is an address that others can reach, and `access.keys` is empty",
-                Some(
-                    "add a key under `access.keys`, listen on 127.0.0.1, or write `access.open: true`"
-                        .to_owned(),
-                ),
-            );
-        }
-        let mut owners: HashMap<&str, String> = HashMap::new();
-        for (index, key) in config.access.keys.iter().enumerate() {
-            let node = item(keys, index);
-            let path = format!("access.keys[{index}]");
-            if key.name.is_empty() {
-                self.report(
-                    field(node, "name"),
-                    &format!("{path}.name"),
-                    &format!("`{path}.name` is empty"),
-                    None,
-                );
-            }
-            self.secret(&key.key, field(node, "key"), &format!("{path}.key"));
-            let first = owners.entry(key.key.expose()).or_insert_with(|| path.clone());
-            if *first != path && !key.key.expose().is_empty() {
-                let message = format!("`{path}.key` is the same key as `{first}.key`");
-                self.report(field(node, "key"), &format!("{path}.key"), &message, None);
-            }
-            self.globs(&key.models, field(node, "models"), &format!("{path}.models"));
-        }
-    }
-
     fn provider(&mut self, name: &str, provider: &Provider) {
         let Some(entry) = self.providers.get(name).copied() else { return };
         let path = format!("providers.{}", quotable(name));
@@ -262,77 +226,6 @@ impl<'a> Validator<'a> {
                 self.report(field(node, "force_prefix"), &path, message, None);
             }
             _ => {}
-        }
-    }
-
-    fn models(&mut self, config: &Config) {
-        // Whoever is first has the name; models come before aliases, because they are looked up first.
-        let mut owners: HashMap<&str, String> =
-            config.models.keys().map(|name| (name.as_str(), "the name of a model".to_owned())).collect();
-        for (name, model) in &config.models {
-            let Some(entry) = self.models.get(name.as_str()).copied() else { continue };
-            let node = &entry.value;
-            let path = format!("models.{}", quotable(name));
-            if let Some(fault) = text::model_name_fault(name) {
-                let message = format!("model name `{}` {fault}", quotable(name));
-                self.findings.report(entry.key_span, &path, message, None);
-            }
-            let targets = node.get("targets");
-            // A list that is there and did not come through has its own report.
-            if model.targets.is_empty() && targets.is_none_or(Node::is_empty) {
-                let message = format!("model `{}` has no `targets`", quotable(name));
-                let hint = "name at least one `provider/upstream-model`".to_owned();
-                self.findings.report(
-                    targets.map_or(entry.key_span, |node| node.span),
-                    &path,
-                    message,
-                    Some(hint),
-                );
-            }
-            for (list, key) in [(&model.targets, "targets"), (&model.fallback, "fallback")] {
-                for (index, target) in list.iter().enumerate() {
-                    self.target(target, item(node.get(key), index), &format!("{path}.{key}[{index}]"));
-                }
-            }
-            for (index, alias) in model.aliases.iter().enumerate() {
-                let at = item(node.get("aliases"), index);
-                let path = format!("{path}.aliases[{index}]");
-                if let Some(fault) = text::model_name_fault(alias) {
-                    self.report(at, &path, &format!("`{path}` {fault}"), None);
-                }
-                let owner = format!("an alias of model `{}`", quotable(name));
-                match owners.get(alias.as_str()) {
-                    Some(first) if !alias.is_empty() => {
-                        let message = format!("alias {} is already {first}", shown(at, alias));
-                        self.report(at, &path, &message, None);
-                    }
-                    _ => {
-                        owners.insert(alias, owner);
-                    }
-                }
-            }
-        }
-    }
-
-    fn target(&mut self, target: &Target, node: Option<&Node>, path: &str) {
-        let at = field(node, "target").or(node);
-        if !self.providers.contains_key(target.provider.as_str()) {
-            let providers = self.root.get("providers").map_or(&[][..], Node::entries);
-            let names = || providers.iter().map(|entry| entry.key.as_str());
-            let near = self.findings.nearest(&target.provider, names()).filter(|_| !is_interpolated(at));
-            let hint = match near {
-                Some(name) => format!("did you mean `{}/{}`?", quotable(name), quotable(&target.model)),
-                None if providers.is_empty() => "there are no `providers` yet".to_owned(),
-                None => format!(
-                    "the providers are {}",
-                    quotable(&names().take(20).collect::<Vec<_>>().join(", "))
-                ),
-            };
-            let message = format!("unknown provider {} in a target", shown(at, &target.provider));
-            self.report(at, path, &message, Some(hint));
-        }
-        if let Some(fault) = text::model_name_fault(&target.model) {
-            self.report(at, path, &format!("upstream model {} {fault}", shown(at, &target.model)), None);
         }
     }
 

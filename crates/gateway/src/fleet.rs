@@ -25,7 +25,7 @@ use crate::upstream::Exits;
 use cloak::Cloaks;
 use credential::{NamedCredential, Setting};
 use offer::Offer;
-use pool::{Ranked, by_priority, strategy};
+use pool::{Ranked, by_priority};
 
 pub(crate) use cloak::Cloak;
 pub(crate) use deployment::Deployment;
@@ -72,6 +72,8 @@ pub(crate) struct Fleet {
     /// The names a client may ask for, in the order of the config.
     names: Vec<String>,
     limits: Arc<Limits>,
+    /// Of the models that do not name one.
+    strategy: config::Strategy,
     /// Whether names are left to the providers' own lists: where somebody wrote down the models, these are the models.
     discovers: bool,
 }
@@ -95,6 +97,7 @@ impl Fleet {
             models: HashMap::new(),
             names: Vec::new(),
             limits,
+            strategy: config.strategy,
             discovers: config.models.is_empty(),
         };
         for (name, model) in &config.models {
@@ -137,7 +140,7 @@ impl Fleet {
                 priority: credential.priority,
                 member: Member { deployment, weight: credential.weight },
             });
-            let pool = Pool::new(strategy(config::Strategy::default()), by_priority(ranked.collect()));
+            let pool = Pool::new(self.strategy.row(), by_priority(ranked.collect()));
             let deployments = members.into_iter().map(|(deployment, _)| deployment).collect();
             let model = Model { deployments, pool, limits: Arc::clone(&self.limits) };
             self.names.push(name.clone());
@@ -182,7 +185,11 @@ impl Fleet {
             }
             tiers.extend(by_priority(ranked));
         }
-        Ok(Model { pool: Pool::new(strategy(model.strategy), tiers), deployments, limits })
+        Ok(Model {
+            pool: Pool::new(model.strategy.unwrap_or(self.strategy).row(), tiers),
+            deployments,
+            limits,
+        })
     }
 
     fn provider(&self, name: &str) -> Option<&Arc<Provider>> {

@@ -23,8 +23,17 @@ const UNDERSTOOD: &[&str] = &[
     "x-also",
 ];
 const FOR_READERS: &[&str] = &["$schema", "default", "description", "pattern", "title"];
-const FORMATS: &[&str] =
-    &["any-json", "byte-size", "human-duration", "int32", "socket-address", "target", "uint32"];
+const FORMATS: &[&str] = &[
+    "any-json",
+    "byte-size",
+    "human-duration",
+    "human-duration-or-off",
+    "int32",
+    "socket-address",
+    "target",
+    "uint32",
+    "us-dollars",
+];
 
 /// Calls `visit` with every schema inside a schema, and its path.
 fn walk(schema: &Value, path: &str, visit: &mut dyn FnMut(&Value, &str)) {

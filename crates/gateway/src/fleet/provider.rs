@@ -13,7 +13,7 @@ use lockgate_routing::{Member, Pool};
 use super::{
     ProviderError,
     credential::{NamedCredential, Setting, named_dialects, pairs},
-    pool::{Ranked, by_priority, strategy},
+    pool::{Ranked, by_priority},
 };
 use crate::{
     discovery::{Discovery, Source},
@@ -77,7 +77,7 @@ impl Provider {
         });
         Ok(Self {
             name: name.to_owned(),
-            pool: Pool::new(strategy(config::Strategy::default()), by_priority(ranked.collect())),
+            pool: Pool::new(config::Strategy::default().row(), by_priority(ranked.collect())),
             discovery: Discovery::new(speaks.first().and_then(|dialect| list_tail(*dialect)), setting.tasks),
             speaks,
             is_written: !provider.speaks.is_empty() || provider.wire_api.is_some(),
