@@ -4,6 +4,7 @@ mod admit;
 mod attempt;
 mod call;
 mod chain;
+mod company;
 mod count;
 mod identify;
 mod idle;
@@ -13,6 +14,7 @@ mod reply;
 mod settle;
 mod vectors;
 mod way;
+mod work;
 
 use std::sync::Arc;
 
@@ -20,31 +22,42 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use lockgate_protocol::{dialect::Operation, ir::Fault};
 
-use crate::{Gateway, body::AnswerBody, data_path::call::Call, local, route::Route};
+use crate::{
+    Gateway,
+    body::AnswerBody,
+    data_path::{call::Call, work::Work},
+    local,
+    route::Route,
+};
 
 /// Answers one request, whatever becomes of it. Dropped by the server when the client goes away: with it goes what is
 /// under way upstream, and the call is settled as abandoned.
 pub(crate) async fn answer(gateway: &Arc<Gateway>, request: Request<Incoming>) -> Response<AnswerBody> {
     let mut call = Call::begin(gateway, &request);
-    match live(gateway, &mut call, request).await {
-        Ok(Outcome::Local(response)) => settle::local(&call, response),
-        Ok(Outcome::Committed(committed)) => relay::relay(call, committed),
+    match prepare(gateway, &mut call, request).await {
+        Ok(Prepared::Local(response)) => settle::local(&call, response),
+        // attempt, commit, relay and settle: see there; the answer's last byte leaves after the call is on record.
+        Ok(Prepared::Work(work)) => company::answered(call, *work).await,
         Err(fault) => settle::refuse(call, &fault),
     }
 }
 
-/// What a request comes to before the first byte of its answer.
-enum Outcome {
+/// What a request comes to before any deployment is asked.
+enum Prepared {
     /// The gateway answers itself.
     Local(Response<AnswerBody>),
-    /// A deployment has begun to answer.
-    Committed(attempt::Committed),
+    /// Deployments are to be asked.
+    Work(Box<Work>),
 }
 
 /// Most of a body that is read for a client that was refused before anything of it was.
 const MAX_SWALLOWED: usize = 256 << 10;
 
-async fn live(gateway: &Arc<Gateway>, call: &mut Call, request: Request<Incoming>) -> Result<Outcome, Fault> {
+async fn prepare(
+    gateway: &Arc<Gateway>,
+    call: &mut Call,
+    request: Request<Incoming>,
+) -> Result<Prepared, Fault> {
     let (head, mut body) = request.into_parts();
 
     // identify: what is asked and who asks come from the head alone; nobody unknown gets a body looked at.
@@ -57,17 +70,17 @@ async fn live(gateway: &Arc<Gateway>, call: &mut Call, request: Request<Incoming
     };
     let called = match route {
         Route::Local(local) => {
-            return local::answer(gateway, local, call.caller.as_deref()).await.map(Outcome::Local);
+            return local::answer(gateway, local, call.caller.as_deref()).await.map(Prepared::Local);
         }
         Route::Call(called) => called,
     };
     if called.operation == Operation::Kept {
-        return chain::kept(gateway, call, &head, called).await;
+        return chain::kept(gateway, call, &head, called);
     }
     let mut asked = identify::read(gateway, call, &head, called, body).await?;
     if asked.operation == Operation::GetModel {
         let described = local::model(gateway, asked.dialect, &asked.model, call.caller.as_deref()).await;
-        return described.map(Outcome::Local);
+        return described.map(Prepared::Local);
     }
 
     // admit: may this key use this model.
@@ -85,28 +98,13 @@ async fn live(gateway: &Arc<Gateway>, call: &mut Call, request: Request<Incoming
 
     let fallback = count::Fallback::of(&asked, &plan);
     if let Some(fallback) = fallback.as_ref().filter(|fallback| fallback.is_at_once()) {
-        return count::estimated(call, &asked, fallback).await.map(Outcome::Local);
+        return count::estimated(call, &asked, fallback).await.map(Prepared::Local);
     }
 
     // A request that asks the model for nothing is no call, unless the provider has such requests too.
     let plan = match idle::take(call, &asked, plan) {
-        idle::Taken::Answered(response) => return Ok(Outcome::Local(response)),
+        idle::Taken::Answered(response) => return Ok(Prepared::Local(response)),
         idle::Taken::Left(plan) => plan,
     };
-
-    // attempt: one deployment after the other, until one has begun to answer. The commit is the return.
-    let committed = match attempt::until_commit(gateway, call, &head, &asked, plan).await {
-        Ok(committed) => committed,
-        Err(fault) => match fallback.filter(|fallback| fallback.is_after(&fault)) {
-            Some(fallback) => return count::estimated(call, &asked, &fallback).await.map(Outcome::Local),
-            None => return Err(fault),
-        },
-    };
-    let committed = match chain {
-        Some(chain) => chain.note(&asked, &head.headers, committed),
-        None => committed,
-    };
-
-    // relay and settle: see there; the answer's last byte leaves after the call is on record.
-    Ok(Outcome::Committed(committed))
+    Ok(Prepared::Work(Box::new(Work::new(gateway, head, asked, chain, plan, fallback))))
 }

@@ -16,7 +16,7 @@ use std::{
 };
 
 use indexmap::{IndexMap, IndexSet};
-use lockgate_config::{self as config, Config};
+use lockgate_config::{self as config, Commit, Config};
 use lockgate_protocol::ir::{Fault, FaultKind};
 use lockgate_routing::{Member, Policy, Pool};
 use tokio_util::task::TaskTracker;
@@ -43,10 +43,18 @@ pub(crate) struct Limits {
     pub(crate) timeout: Duration,
     /// Until a streamed answer's head.
     pub(crate) first_byte: Duration,
+    /// Until a streamed answer says something; absent where the operator left that to the gateway.
+    pub(crate) first_token: Option<Duration>,
+    /// Until an answer that is not streamed, or until a slow model says something.
+    pub(crate) answer: Duration,
     /// Between two pieces of a streamed answer.
     pub(crate) stall: Duration,
     /// Whether a request that would lose something in translation is refused.
     pub(crate) rejects_loss: bool,
+    /// When a streamed answer begins to leave.
+    pub(crate) commit: Commit,
+    /// Whether the model may be silent for minutes, where the operator says so.
+    pub(crate) is_slow: Option<bool>,
 }
 
 /// One configured model.
@@ -106,7 +114,8 @@ impl Fleet {
                 None => config.retry.clone(),
             };
             let rejects_loss = model.on_loss == config::OnLoss::Reject;
-            let limits = Arc::new(Limits { rejects_loss, ..Limits::new(&retry) });
+            let (commit, is_slow) = (model.commit, model.slow);
+            let limits = Arc::new(Limits { rejects_loss, commit, is_slow, ..Limits::new(&retry) });
             let model = Arc::new(fleet.model(model, limits, retry.connect, &mut exits)?);
             for name in std::iter::once(name).chain(&config.models[name].aliases) {
                 fleet.names.push(name.clone());
@@ -333,8 +342,12 @@ impl Limits {
             policy: Policy { attempts: retry.attempts, ..Policy::default() },
             timeout: retry.timeout,
             first_byte: retry.first_byte,
+            first_token: retry.first_token,
+            answer: retry.answer,
             stall: retry.stall,
             rejects_loss: false,
+            commit: Commit::default(),
+            is_slow: None,
         }
     }
 }

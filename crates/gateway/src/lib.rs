@@ -50,6 +50,8 @@ pub(crate) struct Gateway {
     pub(crate) answers: Arc<answers::Answers>,
     pub(crate) max_body: usize,
     pub(crate) drain: Duration,
+    /// How often waiting clients are told so.
+    pub(crate) keep_alive: Duration,
     pub(crate) draining: std::sync::atomic::AtomicBool,
 }
 
@@ -78,6 +80,7 @@ pub async fn start(config: &Config, journal: Arc<dyn Journal>) -> Result<Serving
         answers: Arc::new(answers::Answers::new()),
         max_body: usize::try_from(config.server.max_body.as_u64()).unwrap_or(usize::MAX),
         drain: config.server.drain,
+        keep_alive: config.server.keep_alive,
         draining: false.into(),
     };
     let address: SocketAddr = config.server.listen;

@@ -115,6 +115,8 @@ pub enum Answer {
 pub enum Meaning {
     /// Opens or accompanies the answer but carries nothing of it: may be held back until something does.
     Lifecycle,
+    /// Carries thinking, which is of the answer but not yet the answer.
+    Thinking,
     /// Carries something of the answer.
     Output,
     /// Is only there because the gateway asked for it: not for this client.
@@ -194,6 +196,12 @@ pub trait Dialect: Sync + fmt::Debug {
     /// Headers of an error answer, in dialects that say the kind of error there; names in lower case.
     fn error_headers(&self, _fault: &Fault) -> Vec<(&'static str, String)> {
         Vec::new()
+    }
+
+    /// What may stand between two events of a stream to say that there will be more: nothing to the dialect's SDKs. `None`
+    /// where they would trip over it.
+    fn sign_of_life(&self, _operation: Operation) -> Option<&'static str> {
+        None
     }
 
     /// Whether a request without a word about it asks for a stream.

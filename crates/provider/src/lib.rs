@@ -22,6 +22,7 @@ mod provider;
 mod providers;
 mod redact;
 mod site;
+mod slow;
 
 pub use address::SiteError;
 pub use environment::Environment;
@@ -38,3 +39,4 @@ pub use providers::openai_compatible::presets::presets;
 pub use providers::{PROVIDERS, environment, find, kinds};
 pub use redact::redact;
 pub use site::Site;
+pub use slow::thinks_long;

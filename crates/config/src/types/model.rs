@@ -46,7 +46,7 @@ pub struct Model {
     #[schemars(with = "Option<units::Time>")]
     pub hedge_after: Option<Duration>,
     /// Whether it may think for minutes before it says anything, so that `retry.first_byte` and `retry.first_token` do
-    /// not count for it. Without a word on it the names of known models and what the request asks for decide.
+    /// not count for it. Without a word on it the names of known models decide.
     pub slow: Option<bool>,
     /// What it costs, in place of what `prices` says.
     pub price: Option<Price>,
@@ -63,6 +63,8 @@ pub enum Commit {
     /// With the first of its output.
     #[default]
     FirstOutput,
+    /// With the first of its output that is no thinking.
+    AfterThinking,
     /// When all of it is there: nothing that goes wrong on the way is seen, and nothing comes before the end.
     Whole,
 }

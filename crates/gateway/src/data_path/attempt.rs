@@ -1,6 +1,9 @@
 //! attempt: one deployment after the other is asked, until one has begun to answer.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use http::{HeaderMap, Request, Response, StatusCode, request::Parts};
 use hyper::body::Incoming;
@@ -16,7 +19,7 @@ use crate::{
     body::RequestBody,
     clock,
     data_path::{
-        call::Call,
+        call::{Call, Notes},
         identify::Asked,
         reply::{self, Content},
         way::Way,
@@ -26,6 +29,9 @@ use crate::{
     rules::Subject,
     upstream::signed,
 };
+
+/// How long a stream may take to say something where nothing else is written and somebody else can be asked.
+const FIRST_TOKEN: Duration = Duration::from_secs(15);
 
 /// The deployments whose credentials may be asked now; a fault that says how long to wait if there are none.
 fn open(plan: &Plan) -> Result<Vec<usize>, Fault> {
@@ -70,8 +76,20 @@ pub(crate) async fn until_commit(
     loop {
         let deployment = &plan.deployments[place];
         let since = clock::now();
-        let attempt = Attempt { gateway, call, head, asked, deployment, limits: &plan.limits };
-        let fault = match attempt.run().await {
+        let attempt = Attempt {
+            gateway,
+            call,
+            head,
+            asked,
+            deployment,
+            limits: &plan.limits,
+            since,
+            has_next: places.len() > 1,
+            notes: Notes::default(),
+        };
+        let (notes, result) = attempt.run().await;
+        call.take(notes);
+        let fault = match result {
             Ok((answer, pass)) => {
                 call.attempted(deployment, since, None);
                 return Ok(Committed {
@@ -110,15 +128,25 @@ fn full(wait: Duration) -> Fault {
 /// One try at one deployment.
 pub(crate) struct Attempt<'a> {
     pub(crate) gateway: &'a Gateway,
-    pub(crate) call: &'a mut Call,
+    pub(crate) call: &'a Call,
     pub(crate) head: &'a Parts,
     pub(crate) asked: &'a Asked,
     pub(crate) deployment: &'a Deployment,
     pub(crate) limits: &'a Limits,
+    /// When it began.
+    since: Instant,
+    /// Whether there is somebody else to ask.
+    has_next: bool,
+    pub(crate) notes: Notes,
 }
 
 impl Attempt<'_> {
-    async fn run(mut self) -> Result<(Begun, Arc<Pass>), Fault> {
+    async fn run(mut self) -> (Notes, Result<(Begun, Arc<Pass>), Fault>) {
+        let result = self.asked().await;
+        (self.notes, result)
+    }
+
+    async fn asked(&mut self) -> Result<(Begun, Arc<Pass>), Fault> {
         let seed = self.call.id.clone();
         let proofs = self.gateway.proofs.of(self.call.caller.as_deref());
         let cloak = self.deployment.cloak_for(&self.head.headers);
@@ -126,17 +154,17 @@ impl Attempt<'_> {
         let mut is_renewed = false;
         loop {
             let credential = self.deployment.credential();
-            self.call.permit =
+            self.notes.permit =
                 credential.gauge.enter(self.asked.about_tokens(), clock::now()).map_err(full)?;
             let passes = &credential.passes;
-            let pass = self.call.wait(passes.get()).await?;
+            let pass = self.notes.wait(passes.get()).await?;
             let form = self.deployment.provider.site.form(&pass, &way.talk(self.deployment));
             let request = self.request(&mut way, &pass, form)?;
             self.allow(&way)?;
             let answer = self.send(request).await?;
-            match reply::judge(&mut self, &mut way, form, answer).await {
+            match reply::judge(self, &mut way, form, answer).await {
                 Ok(begun) => {
-                    self.call.losses = way.losses().clone();
+                    self.notes.losses = way.losses().clone();
                     return Ok((begun, pass));
                 }
                 // A token may be revoked before its time; a request that was refused for it did nothing yet.
@@ -225,16 +253,43 @@ impl Attempt<'_> {
         Err(Fault::new(FaultKind::Lossy, text))
     }
 
-    /// Sends it and waits for the answer's head: a stream has to begin soon, another answer may take the call's time.
+    /// Sends it and waits for the answer's head: a stream has to begin soon, another answer may take its time.
     async fn send(&mut self, request: Request<RequestBody>) -> Result<Response<Incoming>, Fault> {
-        let left = self.left();
-        let patience = if self.call.stream { left.min(self.deployment.first_byte) } else { left };
+        let patience = match self.call.stream && !self.is_slow() {
+            true => self.patience(false).min(self.deployment.first_byte),
+            false => self.answer_limit(),
+        };
         let sent = tokio::time::timeout(patience, self.deployment.upstream.send(request));
-        self.call.wait(sent).await.unwrap_or_else(|_| Err(reply::silent(patience)))
+        self.notes.wait(sent).await.unwrap_or_else(|_| Err(reply::silent(patience)))
+    }
+
+    /// How long the next piece of a streamed answer may take, which `has_output` already or not.
+    pub(crate) fn patience(&self, has_output: bool) -> Duration {
+        if has_output {
+            return self.deployment.stall.min(self.left());
+        }
+        let limit = match self.limits.first_token {
+            _ if self.is_slow() => self.limits.answer,
+            Some(limit) => limit,
+            // Who is the only one is worth waiting for.
+            None if self.has_next => FIRST_TOKEN,
+            None => self.limits.answer,
+        };
+        limit.saturating_sub(clock::now() - self.since).min(self.left())
+    }
+
+    /// How long an answer that comes whole may take.
+    pub(crate) fn answer_limit(&self) -> Duration {
+        self.limits.answer.saturating_sub(clock::now() - self.since).min(self.left())
+    }
+
+    /// Whether it may be silent for minutes.
+    fn is_slow(&self) -> bool {
+        self.limits.is_slow.unwrap_or(self.deployment.is_slow)
     }
 
     /// The time the call still has.
-    pub(crate) fn left(&self) -> Duration {
+    fn left(&self) -> Duration {
         self.limits.timeout.saturating_sub(self.call.elapsed())
     }
 }

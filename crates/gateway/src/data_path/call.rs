@@ -14,7 +14,7 @@ use lockgate_protocol::{
 };
 use lockgate_store::{AttemptRecord, CallRecord, Ended, Tokens};
 
-use crate::{Gateway, access::Caller, clock, fleet::Deployment, gauge::Permit};
+use crate::{Gateway, access::Caller, clock, data_path::company::Company, fleet::Deployment, gauge::Permit};
 
 /// Status in the record of a call whose client went away: nobody got it, so it is nginx's word for that.
 const CLIENT_GONE: u16 = 499;
@@ -33,6 +33,8 @@ pub(crate) struct Call {
     pub(crate) losses: Losses,
     /// Its place among what its credential is asked for.
     pub(crate) permit: Option<Permit>,
+    /// How its client is told that it is still waited for.
+    pub(crate) company: Option<Company>,
     path: String,
     started: Instant,
     started_ms: u64,
@@ -55,6 +57,7 @@ impl Call {
             usage: None,
             losses: Losses::default(),
             permit: None,
+            company: None,
             path: request.uri().path().to_owned(),
             started: clock::now(),
             started_ms: clock::wall_ms(),
@@ -68,6 +71,14 @@ impl Call {
     pub(crate) fn is_for(&mut self, dialect: &'static dyn Dialect) {
         self.dialect = dialect;
         self.has_record = true;
+    }
+
+    /// Takes over what one attempt has come to.
+    pub(crate) fn take(&mut self, notes: Notes) {
+        self.waited += notes.waited;
+        self.usage = notes.usage;
+        self.losses = notes.losses;
+        self.permit = notes.permit;
     }
 
     /// Runs `work`, whose time is somebody else's.
@@ -154,6 +165,25 @@ impl Call {
             "call settled"
         );
         self.gateway.journal.append(record);
+    }
+}
+
+/// What one attempt notes for its call: attempts may run beside each other.
+#[derive(Default)]
+pub(crate) struct Notes {
+    pub(crate) usage: Option<Usage>,
+    pub(crate) losses: Losses,
+    pub(crate) permit: Option<Permit>,
+    waited: Duration,
+}
+
+impl Notes {
+    /// Runs `work`, whose time is somebody else's.
+    pub(crate) async fn wait<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let start = clock::now();
+        let done = work.await;
+        self.waited += clock::now() - start;
+        done
     }
 }
 

@@ -16,12 +16,13 @@ use crate::{
     answers::{Kept, Note, NotePlace, OwnAnswers, views},
     body::AnswerBody,
     data_path::{
-        Outcome,
-        attempt::{self, Committed},
+        Prepared,
+        attempt::Committed,
         call::Call,
         identify::Asked,
         passage::{Noted, Progress},
         reply::{Content, Events},
+        work::Work,
     },
     fleet::{Deployment, Plan},
     route::{Called, decoded},
@@ -168,12 +169,12 @@ fn keeps_itself(asked: &Asked, headers: &HeaderMap, deployment: &Deployment) -> 
 }
 
 /// Shows, forgets or gives up an answer: here, or at the provider that gave it.
-pub(crate) async fn kept(
-    gateway: &Gateway,
+pub(crate) fn kept(
+    gateway: &Arc<Gateway>,
     call: &mut Call,
     head: &Parts,
     called: Called<'_>,
-) -> Result<Outcome, Fault> {
+) -> Result<Prepared, Fault> {
     let Some(conversations) = called.dialect.conversations() else {
         return Err(Fault::new(FaultKind::NoRoute, "this dialect keeps no answers"));
     };
@@ -196,18 +197,16 @@ pub(crate) async fn kept(
                 Part::Cancel if head.method == Method::POST => return Err(conversations.not_under_way()),
                 Part::Input | Part::Cancel | Part::Other => return Err(conversations.unknown(&id)),
             };
-            Ok(Outcome::Local(json(body)))
+            Ok(Prepared::Local(json(body)))
         }
         Some(Kept::At(deployment)) => {
             call.is_for(called.dialect);
             let asked = asked(head, called, &deployment)?;
             call.model = Some(asked.model.clone());
             let plan = gateway.fleet.only(deployment);
-            let committed = attempt::until_commit(gateway, call, head, &asked, plan).await?;
-            if forgets {
-                answers.forget(&id);
-            }
-            Ok(Outcome::Committed(committed))
+            let work = Work::new(gateway, head.clone(), asked, None, plan, None);
+            let work = if forgets { work.forgetting(answers, id) } else { work };
+            Ok(Prepared::Work(Box::new(work)))
         }
         None => Err(conversations.unknown(&id)),
     }

@@ -44,6 +44,9 @@ pub(crate) trait Passage: Send {
     /// True once something of the answer itself has passed, not only what opens it.
     fn has_output(&self) -> bool;
 
+    /// True once something of it has passed that is more than thinking.
+    fn has_answer(&self) -> bool;
+
     /// Turns back what a cloak has covered of the request that the provider quotes in its failure.
     fn turn_back(&self, _fault: &mut Fault) {}
 

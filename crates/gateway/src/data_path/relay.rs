@@ -22,6 +22,7 @@ use crate::{
     data_path::{
         attempt::{Begun, Committed},
         call::Call,
+        company::Company,
         passage::{Passage, Progress},
         reply::{Content, Events, classified, next, silent},
         settle,
@@ -45,7 +46,7 @@ pub(crate) fn relay(call: Call, committed: Committed) -> Response<AnswerBody> {
                 first: Some(first),
                 rest,
                 left: length,
-                patience: Patience::new(deployment.stall, limits.timeout),
+                patience: Patience::new(deployment.stall, limits.timeout, None),
                 status,
             };
             (Box::pin(stream::unfold(relay, ByteRelay::next)), length)
@@ -67,36 +68,59 @@ pub(crate) fn relay(call: Call, committed: Committed) -> Response<AnswerBody> {
 struct Patience {
     stall: Duration,
     timeout: Duration,
-    last: Instant,
+    /// How often the client is told that there will be more.
+    every: Duration,
+    /// Since when the next piece is waited for; the time that the client took for the one before is not the provider's.
+    since: Option<Instant>,
+    told: Instant,
     timer: Pin<Box<Sleep>>,
 }
 
+/// What waiting for a piece came to.
+enum Waited {
+    /// The next piece; `None` at the end.
+    For(Option<Bytes>),
+    /// Nothing yet, for so long that the client should hear something.
+    InVain,
+}
+
 impl Patience {
-    fn new(stall: Duration, timeout: Duration) -> Self {
-        Self { stall, timeout, last: clock::now(), timer: Box::pin(tokio::time::sleep(stall)) }
+    fn new(stall: Duration, timeout: Duration, company: Option<Company>) -> Self {
+        let every = company.map_or(Duration::MAX, |company| company.every);
+        let timer = Box::pin(tokio::time::sleep(stall.min(every)));
+        Self { stall, timeout, every, since: None, told: clock::now(), timer }
     }
 
     /// The next piece of `body`, or the fault that it did not come.
-    async fn next(&mut self, call: &mut Call, body: &mut Incoming) -> Result<Option<Bytes>, Fault> {
+    async fn next(&mut self, call: &mut Call, body: &mut Incoming) -> Result<Waited, Fault> {
         let waiting = clock::now();
+        let since = *self.since.get_or_insert(waiting);
         let mut frame = std::pin::pin!(next(body));
         let piece = loop {
             tokio::select! {
                 biased;
-                piece = &mut frame => break piece,
+                piece = &mut frame => break piece.map(Waited::For),
                 () = self.timer.as_mut() => {
                     let now = clock::now();
-                    let quiet = now - self.last.max(waiting);
+                    let quiet = now - since;
                     let over = call.elapsed() >= self.timeout;
                     if quiet >= self.stall || over {
                         break Err(if over { overdue(self.timeout) } else { silent(quiet) });
                     }
+                    let untold = now - self.told.max(since);
+                    let is_due = untold >= self.every;
                     let left = (self.stall - quiet).min(self.timeout - call.elapsed());
+                    let left = left.min(if is_due { self.every } else { self.every - untold });
                     self.timer.as_mut().reset((now + left).into());
+                    if is_due {
+                        self.told = now;
+                        call.waited_since(waiting);
+                        return Ok(Waited::InVain);
+                    }
                 }
             }
         };
-        self.last = clock::now();
+        self.since = None;
         call.waited_since(waiting);
         piece
     }
@@ -144,7 +168,7 @@ impl EventRelay {
         timeout: Duration,
     ) -> Self {
         let Events { passage, ready, progress, rest } = events;
-        let patience = Patience::new(deployment.stall, timeout);
+        let patience = Patience::new(deployment.stall, timeout, call.company);
         let stage = Stage::Open;
         let mut relay = Self { call, deployment, pass, status, passage, rest, patience, ready, stage };
         relay.take(progress);
@@ -159,8 +183,15 @@ impl EventRelay {
             match self.stage {
                 Stage::Open => {
                     let progress = match self.patience.next(&mut self.call, &mut self.rest).await {
-                        Ok(Some(chunk)) => self.passage.chunk(&chunk, &mut self.ready),
-                        Ok(None) => self.end(),
+                        Ok(Waited::For(Some(chunk))) => self.passage.chunk(&chunk, &mut self.ready),
+                        Ok(Waited::For(None)) => self.end(),
+                        Ok(Waited::InVain) => {
+                            // Only whole events leave, so this stands between two.
+                            let sign =
+                                self.call.company.map(|company| Bytes::from_static(company.sign.as_bytes()));
+                            self.ready.extend(sign);
+                            continue;
+                        }
                         // What came before the fault may have been all there was to say.
                         Err(fault) => match self.passage.broken(&mut self.ready) {
                             Progress::Complete => Progress::Complete,
@@ -238,7 +269,11 @@ impl ByteRelay {
     async fn next(mut self) -> Option<(Result<Bytes, Broken>, Self)> {
         let piece = match self.first.take().filter(|first| !first.is_empty()) {
             Some(first) => Ok(Some(first)),
-            None => self.patience.next(&mut self.call, &mut self.rest).await,
+            None => match self.patience.next(&mut self.call, &mut self.rest).await {
+                Ok(Waited::For(piece)) => Ok(piece),
+                Ok(Waited::InVain) => Ok(Some(Bytes::new())),
+                Err(fault) => Err(fault),
+            },
         };
         match piece {
             Ok(Some(piece)) => {

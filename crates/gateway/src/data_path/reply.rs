@@ -6,6 +6,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
+use lockgate_config::Commit;
 use lockgate_protocol::{
     dialect::Operation,
     forms::Form,
@@ -32,6 +33,8 @@ const ERROR_PATIENCE: Duration = Duration::from_secs(5);
 const MAX_ANSWER: usize = 256 << 20;
 /// Most of a stream that is held back while nothing of the answer has come.
 const MAX_HELD: usize = 256 << 10;
+/// Most of an answer that is held back because its model says so; what is longer leaves from there on as it comes.
+const MAX_HELD_WHOLE: usize = 16 << 20;
 
 /// What there is of the answer at the commit.
 pub(crate) enum Content {
@@ -101,7 +104,7 @@ async fn refused(
 ) -> Fault {
     let collected = tokio::time::timeout(ERROR_PATIENCE, collect(body, MAX_ERROR));
     // An error whose text does not come is still that error.
-    let body = attempt.call.wait(collected).await.ok().and_then(Result::ok).unwrap_or_default();
+    let body = attempt.notes.wait(collected).await.ok().and_then(Result::ok).unwrap_or_default();
     classified(&attempt.deployment.provider, status.as_u16(), headers, &body)
 }
 
@@ -119,13 +122,13 @@ async fn whole<'w>(
     headers: &HeaderMap,
     body: Incoming,
 ) -> Result<Content, Fault> {
-    let left = attempt.left();
+    let left = attempt.answer_limit();
     let collected = tokio::time::timeout(left, collect(body, MAX_ANSWER));
-    let body = attempt.call.wait(collected).await.unwrap_or_else(|_| Err(silent(left)))?;
+    let body = attempt.notes.wait(collected).await.unwrap_or_else(|_| Err(silent(left)))?;
     let body = form.undress(body);
     match read(way, body)? {
         Said::Answer(answer) => {
-            attempt.call.usage = answer.usage;
+            attempt.notes.usage = answer.usage;
             Ok(Content::Whole(answer.body))
         }
         Said::Failed(body) => Err(classified(&attempt.deployment.provider, 200, headers, &body)),
@@ -135,9 +138,9 @@ async fn whole<'w>(
 /// The first piece decides: until it is there, another deployment can answer instead.
 async fn opaque(attempt: &mut Attempt<'_>, mut body: Incoming) -> Result<Content, Fault> {
     let length = body.size_hint().exact();
-    let left = attempt.left();
+    let left = attempt.answer_limit();
     let first = tokio::time::timeout(left, next(&mut body));
-    let first = attempt.call.wait(first).await.unwrap_or_else(|_| Err(silent(left)))?;
+    let first = attempt.notes.wait(first).await.unwrap_or_else(|_| Err(silent(left)))?;
     Ok(match first {
         Some(first) => Content::Bytes { first, rest: body, length },
         None => Content::Whole(Bytes::new()),
@@ -157,7 +160,7 @@ fn dressed(form: &dyn Form, passage: Box<dyn Passage>) -> Box<dyn Passage> {
     }
 }
 
-/// Holds a stream back until something of the answer is there.
+/// Holds a stream back until the model's `commit` says that it may leave.
 async fn events(
     attempt: &mut Attempt<'_>,
     mut passage: Box<dyn Passage>,
@@ -166,17 +169,23 @@ async fn events(
 ) -> Result<Content, Fault> {
     let mut ready = VecDeque::new();
     loop {
-        let patience = attempt.deployment.stall.min(attempt.left());
+        let patience = attempt.patience(passage.has_output());
         let piece = tokio::time::timeout(patience, next(&mut rest));
-        let piece = attempt.call.wait(piece).await.unwrap_or_else(|_| Err(silent(patience)))?;
+        let piece = attempt.notes.wait(piece).await.unwrap_or_else(|_| Err(silent(patience)))?;
         let progress = match &piece {
             Some(piece) => passage.chunk(piece, &mut ready),
             None => passage.end(&mut ready),
         };
         // Nothing has left yet, so a failure is like any other failure, whatever came before it.
         let progress = progress.fault(|body| classified(&attempt.deployment.provider, 200, headers, body))?;
-        let said = passage.has_output() || progress == Progress::Complete;
-        if said || ready.iter().map(Bytes::len).sum::<usize>() > MAX_HELD {
+        let held = || ready.iter().map(Bytes::len).sum::<usize>();
+        let may_leave = progress == Progress::Complete
+            || match attempt.limits.commit {
+                Commit::FirstOutput => passage.has_output() || held() > MAX_HELD,
+                Commit::AfterThinking => passage.has_answer() || held() > MAX_HELD_WHOLE,
+                Commit::Whole => held() > MAX_HELD_WHOLE,
+            };
+        if may_leave {
             return Ok(Content::Events(Events { passage, ready, progress, rest }));
         }
     }

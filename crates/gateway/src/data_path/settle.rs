@@ -15,11 +15,16 @@ const LOSS: HeaderName = HeaderName::from_static("x-lockgate-loss");
 /// Read by the OpenAI and Anthropic SDKs, which would otherwise multiply the gateway's retries by their own.
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
-/// The headers that every answer to a call carries.
-pub(crate) fn mark(call: &Call, deployment: Option<&Deployment>, headers: &mut HeaderMap) {
-    if let Ok(id) = HeaderValue::from_str(&call.id) {
+/// The header that names the call.
+pub(crate) fn mark_id(id: &str, headers: &mut HeaderMap) {
+    if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID, id);
     }
+}
+
+/// The headers that every answer to a call carries.
+pub(crate) fn mark(call: &Call, deployment: Option<&Deployment>, headers: &mut HeaderMap) {
+    mark_id(&call.id, headers);
     headers.insert(ATTEMPTS, HeaderValue::from(call.attempts()));
     headers
         .insert(OVERHEAD, HeaderValue::from(u64::try_from(call.overhead().as_micros()).unwrap_or(u64::MAX)));
@@ -75,8 +80,6 @@ pub(crate) fn whole(
 
 /// An answer of the gateway's own, which is no call of a model.
 pub(crate) fn local(call: &Call, mut response: Response<AnswerBody>) -> Response<AnswerBody> {
-    if let Ok(id) = HeaderValue::from_str(&call.id) {
-        response.headers_mut().insert(REQUEST_ID, id);
-    }
+    mark_id(&call.id, response.headers_mut());
     response
 }

@@ -24,6 +24,8 @@ pub(crate) struct Deployment {
     pub(crate) first_byte: Duration,
     /// How long a streamed answer may be silent.
     pub(crate) stall: Duration,
+    /// Whether its model is known to think for minutes in silence.
+    pub(crate) is_slow: bool,
 }
 
 impl Deployment {
@@ -45,6 +47,7 @@ impl Deployment {
             upstream,
             first_byte: row.timeouts.first_byte.unwrap_or(limits.first_byte),
             stall: row.timeouts.stall.unwrap_or(limits.stall),
+            is_slow: lockgate_provider::thinks_long(model),
         }
     }
 

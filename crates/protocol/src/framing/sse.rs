@@ -8,6 +8,9 @@ use memchr::memchr2;
 /// Longest event that is accepted, in bytes: images and tool arguments of ten megabytes were met in one line.
 pub const MAX_EVENT: usize = 32 * 1024 * 1024;
 
+/// A comment, which no reader hands on.
+pub const SIGN_OF_LIFE: &str = ": still waiting\n\n";
+
 /// An event grew beyond [`MAX_EVENT`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooLong;

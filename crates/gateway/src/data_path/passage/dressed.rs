@@ -61,6 +61,10 @@ impl Passage for Dressed {
         self.passage.has_output()
     }
 
+    fn has_answer(&self) -> bool {
+        self.passage.has_answer()
+    }
+
     fn fail(&mut self, fault: &Fault) -> Bytes {
         self.passage.fail(fault)
     }

@@ -69,6 +69,10 @@ impl Passage for Noted {
         self.passage.has_output()
     }
 
+    fn has_answer(&self) -> bool {
+        self.passage.has_answer()
+    }
+
     fn turn_back(&self, fault: &mut Fault) {
         self.passage.turn_back(fault);
     }

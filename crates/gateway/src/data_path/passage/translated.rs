@@ -6,7 +6,7 @@ use bytes::Bytes;
 use lockgate_protocol::{
     codec::Step,
     continuity::Collector,
-    ir::{Event, Fault, FaultKind, Losses, Usage},
+    ir::{BlockKind, Event, Fault, FaultKind, Losses, Usage},
     translate::{Seen, Stream},
 };
 
@@ -27,6 +27,9 @@ pub(crate) struct Translated {
 #[derive(Default)]
 struct Told {
     has_output: bool,
+    has_answer: bool,
+    /// Whether the block under way is thinking.
+    thinks: bool,
     usage: Option<Usage>,
 }
 
@@ -34,10 +37,17 @@ impl Told {
     fn note(&mut self, event: &Event<'_>) {
         match event {
             // A block that merely begins may still be all there is of a failing answer.
-            Event::Delta { .. } | Event::Stop { .. } | Event::End => self.has_output = true,
+            Event::BlockStart { kind, .. } => self.thinks = matches!(kind, BlockKind::Thinking { .. }),
+            Event::Delta { .. } => {
+                self.has_output = true;
+                self.has_answer |= !self.thinks;
+            }
+            Event::Stop { .. } | Event::End => {
+                self.has_output = true;
+                self.has_answer = true;
+            }
             Event::Usage(usage) => self.usage = Some(*usage),
             Event::Start { .. }
-            | Event::BlockStart { .. }
             | Event::BlockStop { .. }
             | Event::Logprobs { .. }
             | Event::ServiceTier(_)
@@ -108,6 +118,10 @@ impl Passage for Translated {
 
     fn has_output(&self) -> bool {
         self.told.has_output
+    }
+
+    fn has_answer(&self) -> bool {
+        self.told.has_answer
     }
 
     fn turn_back(&self, fault: &mut Fault) {

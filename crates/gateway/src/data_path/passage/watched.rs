@@ -17,23 +17,33 @@ pub(crate) struct Watched {
     framer: Framer,
     watch: Box<dyn Watch>,
     has_output: bool,
+    has_answer: bool,
 }
 
 impl Watched {
     pub(crate) fn new(framing: Framing, watch: Box<dyn Watch>) -> Self {
-        Self { framing, framer: Framer::new(framing), watch, has_output: false }
+        Self { framing, framer: Framer::new(framing), watch, has_output: false, has_answer: false }
+    }
+
+    fn spoke(&mut self) {
+        self.has_output = true;
+        self.has_answer = true;
     }
 
     /// What one event comes to; `None` if the stream just goes on with it.
     fn judge(&mut self, event: &[u8], meaning: Meaning) -> Option<Progress> {
         match meaning {
             Meaning::Lifecycle | Meaning::Withheld => None,
-            Meaning::Output => {
+            Meaning::Thinking => {
                 self.has_output = true;
                 None
             }
+            Meaning::Output => {
+                self.spoke();
+                None
+            }
             Meaning::End => {
-                self.has_output = true;
+                self.spoke();
                 Some(Progress::Complete)
             }
             Meaning::Empty if self.has_output => Some(Progress::Complete),
@@ -89,7 +99,7 @@ impl Passage for Watched {
         }
         match self.watch.finish() {
             Ending::Whole(closing) => {
-                self.has_output = true;
+                self.spoke();
                 out.extend((!closing.is_empty()).then_some(closing));
                 Progress::Complete
             }
@@ -99,6 +109,10 @@ impl Passage for Watched {
 
     fn has_output(&self) -> bool {
         self.has_output
+    }
+
+    fn has_answer(&self) -> bool {
+        self.has_answer
     }
 
     fn fail(&mut self, fault: &Fault) -> Bytes {

@@ -141,6 +141,11 @@ impl Dialect for Anthropic {
         Box::new(watch::MessageWatch::default())
     }
 
+    fn sign_of_life(&self, operation: Operation) -> Option<&'static str> {
+        matches!(operation, Operation::Generate | Operation::Complete)
+            .then_some(crate::framing::sse::SIGN_OF_LIFE)
+    }
+
     fn error_body(&self, fault: &Fault) -> Bytes {
         error::body(fault)
     }

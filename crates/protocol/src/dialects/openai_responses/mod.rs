@@ -137,6 +137,11 @@ impl Dialect for OpenAiResponses {
         Box::new(stream::ResponseWatch::default())
     }
 
+    fn sign_of_life(&self, operation: Operation) -> Option<&'static str> {
+        matches!(operation, Operation::Generate | Operation::Complete)
+            .then_some(crate::framing::sse::SIGN_OF_LIFE)
+    }
+
     fn error_body(&self, fault: &Fault) -> Bytes {
         openai_chat::error_body(fault)
     }

@@ -1,0 +1,87 @@
+//! The work of one call: what is asked for and of whom, until a deployment has begun to answer.
+
+use std::sync::Arc;
+
+use http::{Response, request::Parts};
+use lockgate_protocol::ir::Fault;
+
+use crate::{
+    Gateway,
+    answers::OwnAnswers,
+    body::AnswerBody,
+    data_path::{
+        attempt::{self, Committed},
+        call::Call,
+        chain::Chain,
+        count::{self, Fallback},
+        identify::Asked,
+    },
+    fleet::Plan,
+};
+
+/// All that the asking takes, so that it can go on behind an answer that has begun.
+pub(crate) struct Work {
+    gateway: Arc<Gateway>,
+    head: Parts,
+    asked: Asked,
+    chain: Option<Chain>,
+    plan: Plan,
+    fallback: Option<Fallback>,
+    /// The kept answer that is given up once its provider has forgotten it.
+    forget: Option<(OwnAnswers, String)>,
+}
+
+/// What a request comes to before the first byte of its answer.
+pub(crate) enum Outcome {
+    /// The gateway answers itself.
+    Local(Response<AnswerBody>),
+    /// A deployment has begun to answer.
+    Committed(Box<Committed>),
+}
+
+impl Work {
+    pub(crate) fn new(
+        gateway: &Arc<Gateway>,
+        head: Parts,
+        asked: Asked,
+        chain: Option<Chain>,
+        plan: Plan,
+        fallback: Option<Fallback>,
+    ) -> Self {
+        Self { gateway: Arc::clone(gateway), head, asked, chain, plan, fallback, forget: None }
+    }
+
+    /// The same work, after which an answer is no longer kept.
+    pub(crate) fn forgetting(self, answers: OwnAnswers, id: String) -> Self {
+        Self { forget: Some((answers, id)), ..self }
+    }
+
+    pub(crate) fn asked(&self) -> &Asked {
+        &self.asked
+    }
+
+    /// How often the client is to be told that it is still waited for.
+    pub(crate) fn keep_alive(&self) -> std::time::Duration {
+        self.gateway.keep_alive
+    }
+
+    /// attempt: one deployment after the other, until one has begun to answer. The commit is the return.
+    pub(crate) async fn run(self, call: &mut Call) -> Result<Outcome, Fault> {
+        let Self { gateway, head, asked, chain, plan, fallback, forget } = self;
+        let committed = match attempt::until_commit(&gateway, call, &head, &asked, plan).await {
+            Ok(committed) => committed,
+            Err(fault) => match fallback.filter(|fallback| fallback.is_after(&fault)) {
+                Some(fallback) => return count::estimated(call, &asked, &fallback).await.map(Outcome::Local),
+                None => return Err(fault),
+            },
+        };
+        if let Some((answers, id)) = forget {
+            answers.forget(&id);
+        }
+        let committed = match chain {
+            Some(chain) => chain.note(&asked, &head.headers, committed),
+            None => committed,
+        };
+        Ok(Outcome::Committed(Box::new(committed)))
+    }
+}
