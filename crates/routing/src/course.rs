@@ -1,8 +1,17 @@
 //! The course of one call over its deployments: after each fault, whom to ask next, when, or that it is over.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lockgate_protocol::ir::{Fault, FaultKind, Remedy};
+
+use crate::{
+    budget::Budget,
+    pool::{self, Order},
+    span::stretched,
+};
+
+/// How often a call comes back to one deployment that had no room for it.
+const MOST_PASSES: u32 = 4;
 
 /// How persistent a call is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +25,8 @@ pub struct Policy {
     pub max_backoff: Duration,
     /// Longest wait that a provider may ask for; a longer one strikes the deployment from this call.
     pub max_wait: Duration,
+    /// An attempt that reached a provider and failed later than this ends the call: nobody is asked again.
+    pub within: Option<Duration>,
 }
 
 impl Default for Policy {
@@ -25,6 +36,7 @@ impl Default for Policy {
             backoff: Duration::from_millis(200),
             max_backoff: Duration::from_secs(5),
             max_wait: Duration::from_secs(60),
+            within: None,
         }
     }
 }
@@ -43,6 +55,19 @@ pub enum Next {
     Stop,
 }
 
+/// When and by what dice a course is decided.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment<'a> {
+    /// The time.
+    pub now: Instant,
+    /// The time that the call still has.
+    pub left: Duration,
+    /// Uniform in `0.0..1.0`.
+    pub dice: f64,
+    /// What all calls together may try again.
+    pub budget: &'a Budget,
+}
+
 /// The state of one call.
 #[derive(Debug)]
 pub struct Course {
@@ -51,22 +76,52 @@ pub struct Course {
     policy: Policy,
     /// Attempts that reached a provider.
     reached: u32,
+    /// The budget has been asked for the attempt that comes next.
+    is_paid: bool,
+    /// Each of the legs is asked once: by the last resort or by a list for refused calls.
+    is_once: bool,
+    is_last: bool,
+    /// For which refusal the legs are there, if not for all calls.
+    aside: Option<FaultKind>,
+    on_context_length: Vec<pool::Leg>,
+    on_content_filter: Vec<pool::Leg>,
 }
 
 #[derive(Debug)]
 struct Leg {
     deployment: usize,
     faults: u32,
+    /// How often it had no room when its turn came.
+    passes: u32,
     struck: bool,
-    /// What the provider asked to wait at its last fault.
+    /// How long to wait for it: what the provider asked for at its last fault, or until there is room.
     hint: Option<Duration>,
 }
 
+impl Leg {
+    fn new(deployment: usize) -> Self {
+        Self { deployment, faults: 0, passes: 0, struck: false, hint: None }
+    }
+}
+
 impl Course {
-    /// A course over `order`, the best deployment first.
-    pub fn new(order: &[usize], policy: Policy) -> Self {
-        let leg = |deployment: &usize| Leg { deployment: *deployment, faults: 0, struck: false, hint: None };
-        Self { legs: order.iter().map(leg).collect(), current: 0, policy, reached: 0 }
+    /// The course by `order`.
+    pub fn new(order: &Order, policy: Policy) -> Self {
+        let is_last = order.legs.is_empty();
+        let last = order.last.filter(|_| is_last);
+        let deployments = order.legs.iter().map(|leg| leg.deployment).chain(last);
+        Self {
+            legs: deployments.map(Leg::new).collect(),
+            current: 0,
+            policy,
+            reached: 0,
+            is_paid: false,
+            is_once: is_last,
+            is_last,
+            aside: None,
+            on_context_length: order.on_context_length.clone(),
+            on_content_filter: order.on_content_filter.clone(),
+        }
     }
 
     /// The first deployment to ask, if there is any.
@@ -74,43 +129,102 @@ impl Course {
         self.legs.first().map(|leg| leg.deployment)
     }
 
-    /// Decides after `fault` of the deployment asked last. `left` is the time the call still has; `dice` is uniform in
-    /// `0.0..1.0`.
-    pub fn after(&mut self, fault: &Fault, left: Duration, dice: f64) -> Next {
+    /// Whether the deployment to ask is the last resort of its pool, to be begun by [`crate::Health::begin_last`].
+    pub fn is_last(&self) -> bool {
+        self.is_last
+    }
+
+    /// Decides after `fault` of the deployment asked last, which took that long.
+    pub fn after(&mut self, fault: &Fault, took: Duration, moment: &Moment<'_>) -> Next {
+        let has_reached = !matches!(fault.kind, FaultKind::Connect | FaultKind::Untrusted);
+        let max_wait = self.policy.max_wait;
         if let Some(leg) = self.legs.get_mut(self.current) {
             leg.faults += 1;
             leg.hint = fault.retry_after;
-            leg.struck = fault.kind.remedy() == Remedy::Elsewhere
-                || leg.hint.is_some_and(|wait| wait > self.policy.max_wait);
+            leg.struck = self.is_once
+                || fault.kind.remedy() == Remedy::Elsewhere
+                || leg.hint.is_some_and(|wait| wait > max_wait);
         }
-        self.reached += u32::from(!matches!(fault.kind, FaultKind::Connect | FaultKind::Untrusted));
-        if fault.kind.remedy() == Remedy::Stop || self.reached >= self.policy.attempts {
+        self.reached += u32::from(has_reached);
+        self.is_paid = false;
+        let is_late = has_reached && self.policy.within.is_some_and(|within| took > within);
+        if is_late || self.reached >= self.policy.attempts {
             return Next::Stop;
         }
-        // Whoever was not asked yet comes first and at once; then whoever failed least, after a pause.
+        match fault.kind {
+            FaultKind::ContextLength | FaultKind::ContentFilter if self.step_aside(fault.kind) => {
+                // The provider is well and refused what another is there to take: no retry that an outage could cause.
+                self.is_paid = true;
+            }
+            kind if kind.remedy() == Remedy::Stop => return Next::Stop,
+            _ => {}
+        }
+        self.next(moment)
+    }
+
+    /// Decides after the deployment whose turn it was could not be begun: it rests, or has no room by the operator's
+    /// limits. `wait` is how long until it may, where waiting is of use.
+    pub fn passed(&mut self, wait: Option<Duration>, moment: &Moment<'_>) -> Next {
+        let max_wait = self.policy.max_wait;
+        if let Some(leg) = self.legs.get_mut(self.current) {
+            leg.passes += 1;
+            leg.hint = wait.filter(|wait| !wait.is_zero());
+            leg.struck = self.is_once || leg.passes > MOST_PASSES || wait.is_none_or(|wait| wait > max_wait);
+        }
+        self.next(moment)
+    }
+
+    /// Whoever was not asked yet comes first and at once; then whoever failed least, after a pause.
+    fn next(&mut self, moment: &Moment<'_>) -> Next {
         let open = self.legs.iter().enumerate().filter(|(_, leg)| !leg.struck);
-        let Some((place, leg)) = open.min_by_key(|(_, leg)| leg.faults) else { return Next::Stop };
-        let after = self.pause(leg, dice);
-        if after >= left {
+        let Some((place, leg)) = open.min_by_key(|(_, leg)| (leg.faults + leg.passes, leg.passes)) else {
+            return Next::Stop;
+        };
+        let after = self.pause(leg, moment.dice);
+        if after >= moment.left {
+            return Next::Stop;
+        }
+        let deployment = leg.deployment;
+        self.is_paid = self.is_paid || self.reached == 0 || moment.budget.retry(moment.now);
+        if !self.is_paid {
             return Next::Stop;
         }
         self.current = place;
-        Next::Ask { deployment: leg.deployment, after }
+        Next::Ask { deployment, after }
     }
 
-    /// None before the first ask; the provider's own hint where it gave one; else full jitter under a doubling ceiling,
-    /// never quite nothing, so that a failing provider is not hammered.
+    /// Goes on with the deployments for calls that are refused for that reason; whether there are any left.
+    fn step_aside(&mut self, kind: FaultKind) -> bool {
+        let list = match kind {
+            FaultKind::ContextLength => std::mem::take(&mut self.on_context_length),
+            _ => std::mem::take(&mut self.on_content_filter),
+        };
+        if list.is_empty() {
+            return self.aside == Some(kind);
+        }
+        let refused = self.legs.get(self.current).map(|leg| leg.deployment);
+        let others = list.iter().map(|leg| leg.deployment).filter(|other| Some(*other) != refused);
+        self.legs = others.map(Leg::new).collect();
+        self.aside = Some(kind);
+        self.is_once = true;
+        self.is_last = false;
+        true
+    }
+
+    /// None before the first ask; the wait that is known; else full jitter under a doubling ceiling, never quite
+    /// nothing, so that a failing provider is not hammered.
     fn pause(&self, leg: &Leg, dice: f64) -> Duration {
-        if leg.faults == 0 {
+        let before = leg.faults + leg.passes;
+        if before == 0 {
             return Duration::ZERO;
         }
         // A little jitter on the hint too: everybody got the same one.
         if let Some(hint) = leg.hint {
-            return hint + self.policy.backoff.mul_f64(dice);
+            return hint.saturating_add(stretched(self.policy.backoff, dice));
         }
         let ceiling =
-            self.policy.backoff.saturating_mul(1 << (leg.faults - 1).min(16)).min(self.policy.max_backoff);
-        ceiling.mul_f64(0.1 + 0.9 * dice)
+            self.policy.backoff.saturating_mul(1 << (before - 1).min(16)).min(self.policy.max_backoff);
+        stretched(ceiling, 0.1 + 0.9 * dice)
     }
 }
 
@@ -122,12 +236,17 @@ mod tests {
 
     /// Runs a course over `order` against faults; writes each step as `deployment@milliseconds`.
     fn run(order: &[usize], attempts: u32, left: Duration, faults: &[(FaultKind, Option<u64>)]) -> String {
-        let mut course = Course::new(order, Policy { attempts, ..Policy::default() });
+        let leg = |deployment: &usize| pool::Leg { deployment: *deployment, tier: 0 };
+        let order = Order { legs: order.iter().map(leg).collect(), ..Order::default() };
+        let mut course = Course::new(&order, Policy { attempts, ..Policy::default() });
+        let budget = Budget::default();
+        #[expect(clippy::disallowed_methods, reason = "a test needs some time to begin with")]
+        let moment = Moment { now: Instant::now(), left, dice: 0.5, budget: &budget };
         let mut steps = vec![course.first().map_or_else(|| "none".to_owned(), |first| first.to_string())];
         for (kind, hint) in faults {
             let mut fault = Fault::new(*kind, "");
             fault.retry_after = hint.map(Duration::from_secs);
-            steps.push(match course.after(&fault, left, 0.5) {
+            steps.push(match course.after(&fault, Duration::ZERO, &moment) {
                 Next::Ask { deployment, after } => format!("{deployment}@{}", after.as_millis()),
                 Next::Stop => "stop".to_owned(),
             });

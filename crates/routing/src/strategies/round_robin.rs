@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::strategy::{Member, Strategy};
+use crate::strategy::{Call, Candidate, Member, Strategy};
 
 /// Longest precomputed sequence; larger sums of weights are scaled down to it.
 const MAX_SEQUENCE: u64 = 4096;
@@ -19,26 +19,34 @@ impl RoundRobin {
     pub(super) fn new(members: &[Member]) -> Self {
         Self { members: members.len(), sequence: sequence(members), turn: AtomicUsize::new(0) }
     }
+
+    /// Where in the sequence this call begins. While some members rest, the others' turns are counted among
+    /// themselves: whoever comes after one that rests would get its turns besides its own.
+    fn start(&self, open: &[Candidate]) -> usize {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        if open.len() == self.members {
+            return turn % self.sequence.len();
+        }
+        let is_open = |place: &u16| open.iter().any(|candidate| candidate.place == usize::from(*place));
+        let turns = self.sequence.iter().filter(|place| is_open(place)).count().max(1);
+        let mut starts = (0..self.sequence.len()).filter(|at| is_open(&self.sequence[*at]));
+        starts.nth(turn % turns).unwrap_or(0)
+    }
 }
 
 impl Strategy for RoundRobin {
-    fn order(&self) -> Vec<usize> {
-        if self.members == 1 {
-            return vec![0];
-        }
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed) % self.sequence.len();
-        let mut order = Vec::with_capacity(self.members);
-        for place in
-            self.sequence[turn..].iter().chain(&self.sequence[..turn]).map(|place| usize::from(*place))
-        {
-            if !order.contains(&place) {
-                order.push(place);
-                if order.len() == self.members {
-                    break;
-                }
+    fn order(&self, _: &[Member], open: &mut [Candidate], _: &mut Call) {
+        let start = self.start(open);
+        let mut rest = open;
+        for place in self.sequence[start..].iter().chain(&self.sequence[..start]) {
+            if rest.is_empty() {
+                break;
+            }
+            if let Some(at) = rest.iter().position(|candidate| candidate.place == usize::from(*place)) {
+                rest.swap(0, at);
+                rest = &mut rest[1..];
             }
         }
-        order
     }
 }
 
@@ -73,48 +81,81 @@ fn gcd(a: u64, b: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::{sync::Arc, time::Instant};
+
     use proptest::{
         collection::vec,
         prelude::{prop_assert, prop_assert_eq, proptest},
     };
 
     use super::*;
+    use crate::{draw::Draw, health::Health};
 
     fn members(weights: &[u32]) -> Vec<Member> {
-        weights
-            .iter()
-            .enumerate()
-            .map(|(deployment, weight)| Member { deployment, weight: *weight })
-            .collect()
+        let member = |(deployment, weight): (usize, &u32)| Member {
+            deployment,
+            identity: deployment as u64,
+            weight: *weight,
+            cost: None,
+            health: Arc::new(Health::new(Arc::default())),
+        };
+        weights.iter().enumerate().map(member).collect()
     }
 
+    /// One call's order over the members at these places.
+    fn order(strategy: &RoundRobin, members: &[Member], open: &[usize]) -> Vec<usize> {
+        let mut open: Vec<Candidate> =
+            open.iter().map(|place| Candidate { place: *place, key: 0.0, tie: 0.0 }).collect();
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the time of a call, which this strategy does not heed"
+        )]
+        let mut call = Call { now: Instant::now(), affinity: None, draw: Draw::new(0) };
+        strategy.order(members, &mut open, &mut call);
+        open.iter().map(|candidate| candidate.place).collect()
+    }
+
+    /// Writes whom each call asks first while the members of these letters are open.
     #[track_caller]
-    fn check(weights: &[u32], expect: &str) {
-        let strategy = RoundRobin::new(&members(weights));
+    fn check(weights: &[u32], open: &str, expect: &str) {
+        let members = members(weights);
+        let strategy = RoundRobin::new(&members);
+        let open: Vec<usize> = open.bytes().map(|letter| usize::from(letter - b'a')).collect();
+        let letter = |place: usize| char::from(b'a' + u8::try_from(place).unwrap());
         let firsts: String =
-            (0..expect.len()).map(|_| char::from(b'a' + strategy.order()[0] as u8)).collect();
+            (0..expect.len()).map(|_| letter(order(&strategy, &members, &open)[0])).collect();
         assert_eq!(firsts, expect);
     }
 
     #[test]
     fn turns_are_smooth() {
-        check(&[1, 1, 1], "abcabc");
-        check(&[5, 1, 1], "aabacaaaabacaa");
-        check(&[20, 10], "abaaba");
-        check(&[1], "aaa");
+        check(&[1, 1, 1], "abc", "abcabc");
+        check(&[5, 1, 1], "abc", "aabacaaaabacaa");
+        check(&[20, 10], "ab", "abaaba");
+        check(&[1], "a", "aaa");
+    }
+
+    #[test]
+    fn the_turns_of_one_that_rests_are_shared_by_all() {
+        check(&[1, 1, 1], "bc", "bcbc");
+        check(&[1, 1, 1], "ac", "acac");
+        check(&[5, 1, 1], "bc", "bcbc");
+        check(&[1, 2, 5], "bc", "cbcccbc");
     }
 
     proptest! {
         #[test]
         fn shares_follow_the_weights(weights in vec(1u32..=1000, 1..12)) {
-            let strategy = RoundRobin::new(&members(&weights));
+            let members = members(&weights);
+            let strategy = RoundRobin::new(&members);
+            let all: Vec<usize> = (0..weights.len()).collect();
             let rounds = strategy.sequence.len().max(1);
             let mut count = vec![0usize; weights.len()];
             for _ in 0..rounds {
-                let order = strategy.order();
+                let order = order(&strategy, &members, &all);
                 let mut sorted = order.clone();
                 sorted.sort_unstable();
-                prop_assert_eq!(sorted, (0..weights.len()).collect::<Vec<_>>());
+                prop_assert_eq!(&sorted, &all);
                 count[order[0]] += 1;
             }
             let sum: u32 = weights.iter().sum();

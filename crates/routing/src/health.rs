@@ -1,0 +1,435 @@
+//! What is known of one deployment: whether it may be asked now, how busy, how fast and how close to its limits it is.
+//!
+//! One [`Health`] is shared by all models that name the deployment, one [`Account`] by all deployments of a credential.
+//! A request takes part by a [`Ticket`], and what became of it is what is learned.
+
+mod account;
+mod breaker;
+mod latency;
+mod quota;
+mod rest;
+mod status;
+mod ticket;
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use lockgate_protocol::ir::{Blame, Fault, FaultKind, Room, Scope};
+
+pub use self::{
+    account::Account,
+    status::{State, Status},
+    ticket::Ticket,
+};
+use self::{
+    breaker::Breaker,
+    latency::Latency,
+    quota::Quota,
+    rest::{Gate, Rests},
+    ticket::Slots,
+};
+
+/// When a deployment has to rest, and for how long at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    /// Faults in a row that open the breaker, one at least.
+    pub error_threshold: u32,
+    /// The time within which they happen.
+    pub error_window: Duration,
+    /// Longest rest, whatever the provider asks for.
+    pub max_cooldown: Duration,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            error_threshold: 5,
+            error_window: Duration::from_secs(300),
+            max_cooldown: Duration::from_secs(300),
+        }
+    }
+}
+
+/// Why a deployment may not be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// It failed too often in a row.
+    Open,
+    /// The provider asked for a pause.
+    Cooling(FaultKind),
+    /// The provider refused the credential.
+    KeyRefused,
+    /// The account behind the credential has nothing left.
+    Quota,
+    /// The operator took it out.
+    Drained,
+    /// It is asked as much as the operator allows.
+    Full,
+}
+
+impl Why {
+    pub(crate) fn cooling(kind: FaultKind) -> Self {
+        match kind {
+            FaultKind::KeyRefused => Self::KeyRefused,
+            FaultKind::QuotaExhausted => Self::Quota,
+            kind => Self::Cooling(kind),
+        }
+    }
+
+    /// Whether it is a matter of limits, for which a client is told to slow down.
+    pub fn is_limit(self) -> bool {
+        matches!(self, Self::Cooling(FaultKind::RateLimited) | Self::Quota | Self::Full)
+    }
+
+    /// The name in status and messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Cooling(kind) => kind.name(),
+            Self::KeyRefused => FaultKind::KeyRefused.name(),
+            Self::Quota => FaultKind::QuotaExhausted.name(),
+            Self::Drained => "drained",
+            Self::Full => "full",
+        }
+    }
+}
+
+/// That a deployment may not be asked now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Blocked {
+    /// The reason.
+    pub why: Why,
+    /// When it may be asked again, as far as that is known.
+    pub until: Option<Instant>,
+    /// Its rest is over, and the one request that tries it is under way.
+    pub is_tried: bool,
+}
+
+impl Blocked {
+    /// How long a call that has nobody else may wait for it; none where waiting is no use.
+    pub fn wait(&self, now: Instant) -> Option<Duration> {
+        let span = self.until.map(|until| until.saturating_duration_since(now));
+        span.or(self.is_tried.then_some(Duration::ZERO)).filter(|_| self.why.is_limit())
+    }
+}
+
+/// What an active check found out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Certainty {
+    /// It answers what clients ask.
+    Answers,
+    /// It can be reached and knows the credential.
+    Reachable,
+}
+
+/// What is known of one deployment. While it is well, a request costs a few atomics.
+#[derive(Debug)]
+pub struct Health {
+    account: Arc<Account>,
+    /// Nothing in `record` keeps a request from it or would be changed by an answer.
+    is_calm: AtomicBool,
+    is_scarce: AtomicBool,
+    in_flight: AtomicUsize,
+    requests: AtomicU64,
+    answered: AtomicU64,
+    record: Mutex<Record>,
+    latency: Mutex<Latency>,
+    quota: Mutex<Quota>,
+}
+
+/// What is remembered of faults.
+#[derive(Debug, Default)]
+struct Record {
+    breaker: Breaker,
+    rests: Rests,
+    is_drained: bool,
+    faults: Vec<(FaultKind, u64)>,
+    opened: u64,
+    probes: u64,
+}
+
+impl Record {
+    fn is_calm(&self) -> bool {
+        self.breaker.is_calm() && self.rests.is_calm() && !self.is_drained
+    }
+
+    fn answered(&mut self, is_probe: bool) {
+        self.breaker.answered();
+        self.rests.answered(is_probe);
+    }
+
+    fn count(&mut self, kind: FaultKind) {
+        match self.faults.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, count)) => *count += 1,
+            None => self.faults.push((kind, 1)),
+        }
+    }
+}
+
+/// What a fault teaches.
+enum Lesson {
+    /// Nothing: the provider was not asked, or the client went away.
+    Nothing,
+    /// The provider is at work: it refused this request in its own words.
+    Answers,
+    /// It has to be left alone for a time.
+    Cools,
+    /// It failed.
+    Counts,
+}
+
+fn lesson(fault: &Fault) -> Lesson {
+    use FaultKind::{ContentFilter, ContextLength, KeyRefused, QuotaExhausted, RateLimited, Refused};
+    match (fault.scope, fault.kind) {
+        (Scope::Request, ContentFilter | ContextLength | Refused) => Lesson::Answers,
+        (Scope::Request, kind) if kind.blame() == Blame::Upstream => Lesson::Answers,
+        (Scope::Request, _) => Lesson::Nothing,
+        (_, KeyRefused | QuotaExhausted | RateLimited) => Lesson::Cools,
+        _ => Lesson::Counts,
+    }
+}
+
+impl Health {
+    /// Of a deployment that nothing is known of yet, with what is known of its credential.
+    pub fn new(account: Arc<Account>) -> Self {
+        Self {
+            account,
+            is_calm: AtomicBool::new(true),
+            is_scarce: AtomicBool::new(false),
+            in_flight: AtomicUsize::new(0),
+            requests: AtomicU64::new(0),
+            answered: AtomicU64::new(0),
+            record: Mutex::default(),
+            latency: Mutex::default(),
+            quota: Mutex::default(),
+        }
+    }
+
+    /// A request takes part. None if it may not be asked now: it rests, it is drained, or the one request that tries it
+    /// after its rest is under way.
+    pub fn begin(self: &Arc<Self>, now: Instant) -> Option<Ticket> {
+        if self.is_well() {
+            return Some(self.ticket(Slots::default(), now));
+        }
+        self.begin_by(now, 0.5, Rests::gate)
+    }
+
+    /// The same for the last one of a pool: what no time was put to by the provider may be tried about once a second,
+    /// one request at a time, however long it would still rest.
+    pub fn begin_last(self: &Arc<Self>, now: Instant, dice: f64) -> Option<Ticket> {
+        self.begin_by(now, dice, Rests::last_gate)
+    }
+
+    fn begin_by(
+        self: &Arc<Self>,
+        now: Instant,
+        dice: f64,
+        gate: fn(&Rests, Instant) -> Gate,
+    ) -> Option<Ticket> {
+        let mut record = self.record();
+        let mut account = self.account.rests();
+        let (own, shared) = (gate(&record.rests, now), gate(&account, now));
+        if record.is_drained || own == Gate::Shut || shared == Gate::Shut {
+            return None;
+        }
+        let slots = Slots { own: own == Gate::Probe, shared: shared == Gate::Probe };
+        if slots.own {
+            record.rests.probe(now, dice);
+        }
+        if slots.shared {
+            account.probe(now, dice);
+        }
+        record.probes += u64::from(slots.any());
+        Some(self.ticket(slots, now))
+    }
+
+    fn ticket(self: &Arc<Self>, slots: Slots, now: Instant) -> Ticket {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        Ticket::new(Arc::clone(self), slots, now)
+    }
+
+    /// Why it may not be asked now; none if it may.
+    pub fn blocked(&self, now: Instant) -> Option<Blocked> {
+        if self.is_well() {
+            return None;
+        }
+        let record = self.record();
+        if record.is_drained {
+            return Some(Blocked { why: Why::Drained, until: None, is_tried: false });
+        }
+        let (own, shared) = (record.rests.blocked(now), self.account.rests().blocked(now));
+        // The longer one counts; one without an end only lasts as long as a request.
+        own.into_iter().chain(shared).max_by_key(|blocked| blocked.until)
+    }
+
+    /// When it would open, if it may be tried now as the last one of a pool.
+    pub(crate) fn last_chance(&self, now: Instant) -> Option<Instant> {
+        let record = self.record();
+        let account = self.account.rests();
+        if record.is_drained
+            || [&record.rests, &account].iter().any(|rests| rests.last_gate(now) == Gate::Shut)
+        {
+            return None;
+        }
+        let until = |rests: &Rests| rests.rest().map_or(now, |rest| rest.until);
+        Some(until(&record.rests).max(until(&account)))
+    }
+
+    /// Takes note of what the provider says is left.
+    pub fn noted(&self, room: &Room, now: Instant) {
+        if room.requests.is_some() || room.tokens.is_some() {
+            let is_scarce = lock(&self.quota).noted(room, now);
+            self.is_scarce.store(is_scarce, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes note of an active check. One that fails counts like a request that fails; while it rests, like its probe.
+    pub fn checked(&self, result: Result<Certainty, &Fault>, rules: &Rules, now: Instant, dice: f64) {
+        match result {
+            Ok(Certainty::Answers) => {
+                self.change(|record| record.answered(true));
+                self.account.change(|rests| rests.answered(true));
+            }
+            Ok(Certainty::Reachable) => {
+                self.change(|record| record.rests.reached(now));
+                self.account.change(|rests| rests.reached(now));
+            }
+            Err(fault) => {
+                let is_over = |rests: &Rests| rests.gate(now) == Gate::Probe;
+                let own = is_over(&self.record().rests);
+                self.failed(fault, Slots { own, shared: false }, now, rules, now, dice);
+            }
+        }
+    }
+
+    /// Forgets all that keeps requests from it and from its credential; an operator knows better.
+    pub fn reset(&self) {
+        self.change(|record| {
+            record.breaker = Breaker::default();
+            record.rests.forget();
+        });
+        self.account.change(Rests::forget);
+        *lock(&self.quota) = Quota::default();
+        self.is_scarce.store(false, Ordering::Relaxed);
+    }
+
+    /// Takes it out, or in again. What is under way is not touched.
+    pub fn drain(&self, on: bool) {
+        self.change(|record| record.is_drained = on);
+    }
+
+    /// Requests under way.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// Mean time to the first token in seconds, and whether that is long ago; none before the first.
+    pub(crate) fn first_token(&self, now: Instant) -> Option<(f64, bool)> {
+        let latency = lock(&self.latency);
+        latency.mean().map(|mean| (mean, latency.is_stale(now)))
+    }
+
+    /// The chance with which it steps behind the others of its tier, because little is left of its limits.
+    pub(crate) fn reluctance(&self, now: Instant) -> f64 {
+        match self.is_scarce.load(Ordering::Relaxed) {
+            true => lock(&self.quota).reluctance(now),
+            false => 0.0,
+        }
+    }
+
+    fn is_well(&self) -> bool {
+        self.is_calm.load(Ordering::Acquire) && self.account.is_calm()
+    }
+
+    fn record(&self) -> MutexGuard<'_, Record> {
+        lock(&self.record)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Record)) {
+        let mut record = self.record();
+        change(&mut record);
+        self.is_calm.store(record.is_calm(), Ordering::Release);
+    }
+
+    /// A request was answered; `slots` are the probes that it was.
+    fn answered(&self, slots: Slots) {
+        self.answered.fetch_add(1, Ordering::Relaxed);
+        if !self.is_well() {
+            self.change(|record| record.answered(slots.own));
+            self.account.change(|rests| rests.answered(slots.shared));
+        }
+    }
+
+    /// A probe has begun to answer: others may come in now.
+    fn began(&self, slots: Slots) {
+        if slots.own {
+            self.change(|record| {
+                record.breaker.began();
+                record.rests.answered(true);
+            });
+        }
+        if slots.shared {
+            self.account.change(|rests| rests.answered(true));
+        }
+    }
+
+    /// A request that began at `since` failed.
+    fn failed(&self, fault: &Fault, slots: Slots, since: Instant, rules: &Rules, now: Instant, dice: f64) {
+        let lesson = lesson(fault);
+        match (&lesson, fault.scope) {
+            (Lesson::Answers, _) => self.account.change(|rests| rests.answered(slots.shared)),
+            (Lesson::Cools, Scope::Credential) => {
+                self.account.change(|rests| rests.cool(fault, rules, now, dice));
+            }
+            _ => {}
+        }
+        self.change(|record| {
+            record.count(fault.kind);
+            match lesson {
+                Lesson::Answers => record.answered(slots.own),
+                Lesson::Cools if fault.scope == Scope::Deployment => {
+                    record.rests.cool(fault, rules, now, dice);
+                }
+                Lesson::Counts => record.failed(slots.own, since, rules, now, dice),
+                Lesson::Nothing | Lesson::Cools => {}
+            }
+        });
+    }
+
+    /// Gives back the probes that a request was.
+    fn give_back(&self, slots: Slots) {
+        if slots.own {
+            self.change(|record| record.rests.probed());
+        }
+        if slots.shared {
+            self.account.change(Rests::probed);
+        }
+    }
+}
+
+impl Record {
+    /// One more fault. What was under way when it was closed says nothing new: only a probe's fault keeps it closed.
+    fn failed(&mut self, is_probe: bool, since: Instant, rules: &Rules, now: Instant, dice: f64) {
+        let is_resting = self.rests.rest().is_some();
+        if is_resting && !is_probe {
+            return;
+        }
+        if is_resting || self.breaker.failed(rules, now) {
+            self.opened += u64::from(!is_resting);
+            let since = if is_probe { since } else { now };
+            let until = self.breaker.close(rules, since, now, dice);
+            self.rests.open(now, until, dice);
+        }
+    }
+}
+
+/// What a lock protects here is whole after every step, whatever became of the thread that held it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
