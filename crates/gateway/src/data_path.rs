@@ -1,6 +1,7 @@
 //! The life of a request, top to bottom, in the words of ARCHITECTURE.md.
 
 mod admit;
+mod asking;
 mod attempt;
 mod call;
 mod chain;
@@ -90,7 +91,7 @@ async fn prepare(
     let chain = chain::find(gateway, call, &mut asked)?;
 
     // plan: the deployments of the model, in the order of asking.
-    let plan = gateway.fleet.plan(&asked.model).await?;
+    let plan = gateway.fleet.model(&asked.model).await?.plan(call.wanted(None));
     let plan = match &chain {
         Some(chain) => chain.narrow(&asked, &head.headers, plan)?,
         None => plan,

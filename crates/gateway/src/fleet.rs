@@ -4,79 +4,56 @@ mod cloak;
 mod credential;
 mod deployment;
 mod error;
+mod impromptu;
+mod limits;
+mod model;
 mod offer;
+mod plan;
 mod pool;
+mod price;
 mod provider;
 
 use std::{
     borrow::Cow,
     collections::{BTreeMap, HashMap},
     sync::Arc,
-    time::Duration,
 };
 
 use indexmap::{IndexMap, IndexSet};
-use lockgate_config::{self as config, Commit, Config};
+use lockgate_config::{self as config, Config, Target};
 use lockgate_protocol::ir::{Fault, FaultKind};
-use lockgate_routing::{Member, Policy, Pool};
+use lockgate_routing::Member;
 use tokio_util::task::TaskTracker;
 
 use crate::upstream::Exits;
 use cloak::Cloaks;
-use credential::{NamedCredential, Setting};
+use credential::Setting;
+use impromptu::{Found, Impromptu};
 use offer::Offer;
-use pool::{Ranked, by_priority};
+use pool::{Healths, Ranked, Tiers, by_priority};
+use price::Prices;
 
 pub(crate) use cloak::Cloak;
 pub(crate) use deployment::Deployment;
 pub use error::{ProviderError, StartError};
+pub(crate) use limits::Limits;
+pub(crate) use model::{Model, Wanted};
+pub(crate) use plan::Plan;
 pub(crate) use provider::Provider;
 
 /// Most names offered as a hint for an unknown one.
 const HINTS: usize = 3;
-
-/// How long a call may take, step by step.
-#[derive(Debug, Clone)]
-pub(crate) struct Limits {
-    pub(crate) policy: Policy,
-    /// The whole call.
-    pub(crate) timeout: Duration,
-    /// Until a streamed answer's head.
-    pub(crate) first_byte: Duration,
-    /// Until a streamed answer says something; absent where the operator left that to the gateway.
-    pub(crate) first_token: Option<Duration>,
-    /// Until an answer that is not streamed, or until a slow model says something.
-    pub(crate) answer: Duration,
-    /// Between two pieces of a streamed answer.
-    pub(crate) stall: Duration,
-    /// Whether a request that would lose something in translation is refused.
-    pub(crate) rejects_loss: bool,
-    /// When a streamed answer begins to leave.
-    pub(crate) commit: Commit,
-    /// Whether the model may be silent for minutes, where the operator says so.
-    pub(crate) is_slow: Option<bool>,
-}
-
-/// One configured model.
-#[derive(Debug)]
-struct Model {
-    deployments: Vec<Arc<Deployment>>,
-    pool: Pool,
-    limits: Arc<Limits>,
-}
-
-/// The deployments of one call, in the order of asking, and how long it may take.
-#[derive(Debug)]
-pub(crate) struct Plan {
-    pub(crate) deployments: Vec<Arc<Deployment>>,
-    pub(crate) limits: Arc<Limits>,
-}
 
 /// All providers and models.
 #[derive(Debug)]
 pub(crate) struct Fleet {
     providers: Vec<Arc<Provider>>,
     models: HashMap<String, Arc<Model>>,
+    /// Those that nobody configured.
+    impromptu: Impromptu,
+    /// What is known of the deployments of those that somebody did.
+    healths: Healths,
+    prices: Prices,
     /// The names a client may ask for, in the order of the config.
     names: Vec<String>,
     limits: Arc<Limits>,
@@ -91,7 +68,6 @@ impl Fleet {
     pub(crate) fn new(config: &Config, tasks: &TaskTracker) -> Result<Self, StartError> {
         let mut exits = Exits::default();
         let mut cloaks = Cloaks::new(config.cloak.as_ref());
-        let limits = Arc::new(Limits::new(&config.retry));
         let mut providers = Vec::with_capacity(config.providers.len());
         for (name, provider) in &config.providers {
             let (connect, proxy) = (config.retry.connect, config.proxy.as_ref());
@@ -103,21 +79,26 @@ impl Fleet {
         let mut fleet = Self {
             providers,
             models: HashMap::new(),
+            impromptu: Impromptu::default(),
+            healths: Healths::default(),
+            prices: Prices::new(&config.prices),
             names: Vec::new(),
-            limits,
+            limits: Arc::new(Limits::usual(&config.retry, &config.health)),
             strategy: config.strategy,
             discovers: config.models.is_empty(),
         };
-        for (name, model) in &config.models {
-            let retry = match &model.retry {
+        for (name, written) in &config.models {
+            let retry = match &written.retry {
                 Some(over) => over.over(&config.retry),
                 None => config.retry.clone(),
             };
-            let rejects_loss = model.on_loss == config::OnLoss::Reject;
-            let (commit, is_slow) = (model.commit, model.slow);
-            let limits = Arc::new(Limits { rejects_loss, commit, is_slow, ..Limits::new(&retry) });
-            let model = Arc::new(fleet.model(model, limits, retry.connect, &mut exits)?);
-            for name in std::iter::once(name).chain(&config.models[name].aliases) {
+            let health = match &written.health {
+                Some(over) => over.over(&config.health),
+                None => config.health.clone(),
+            };
+            let limits = Arc::new(Limits::of(written, &retry, &health));
+            let model = Arc::new(fleet.pool(written, limits, retry.connect, &mut exits)?);
+            for name in std::iter::once(name).chain(&written.aliases) {
                 fleet.names.push(name.clone());
                 fleet.models.insert(name.clone(), Arc::clone(&model));
             }
@@ -128,49 +109,47 @@ impl Fleet {
 
     /// The models that only credentials name, each a pool of all that serve it.
     fn serve_aliases(&mut self) {
-        let mut members: IndexMap<String, Vec<(Arc<Deployment>, &NamedCredential)>> = IndexMap::new();
+        let mut pools: IndexMap<String, (Tiers, Vec<Ranked>)> = IndexMap::new();
         let providers = self.providers.clone();
         for provider in &providers {
             for (place, credential) in provider.credentials.iter().enumerate() {
                 for name in credential.offer.names() {
                     let Some(model) = credential.offer.bare(&name) else { continue };
                     let upstream = credential.upstream.clone();
-                    let deployment = Deployment::new(provider, model, place, upstream, &self.limits);
-                    members.entry(name.into_owned()).or_default().push((Arc::new(deployment), credential));
+                    let health = |name: &str, account: &_| self.healths.of(name, account);
+                    let made = Deployment::new(provider, model, place, upstream, &self.limits, health);
+                    let cost = self.prices.cost(&provider.name, model);
+                    let (tiers, ranked) = pools.entry(name.into_owned()).or_default();
+                    ranked.push(tiers.member(made, credential.weight, cost));
                 }
             }
         }
-        for (name, members) in members {
+        for (name, (mut tiers, ranked)) in pools {
             // What somebody configured as a model is that model.
             if self.models.contains_key(&name) {
                 continue;
             }
-            let ranked = members.iter().enumerate().map(|(deployment, (_, credential))| Ranked {
-                priority: credential.priority,
-                member: Member { deployment, weight: credential.weight },
-            });
-            let pool = Pool::new(self.strategy.row(), by_priority(ranked.collect()));
-            let deployments = members.into_iter().map(|(deployment, _)| deployment).collect();
-            let model = Model { deployments, pool, limits: Arc::clone(&self.limits) };
+            tiers.main.extend(by_priority(ranked));
+            let model = Model::new(self.strategy.row(), tiers, Arc::clone(&self.limits));
             self.names.push(name.clone());
             self.models.insert(name, Arc::new(model));
         }
     }
 
-    fn model(
-        &self,
+    fn pool(
+        &mut self,
         model: &config::Model,
         limits: Arc<Limits>,
-        connect: Duration,
+        connect: std::time::Duration,
         exits: &mut Exits,
     ) -> Result<Model, StartError> {
-        let mut deployments: Vec<Arc<Deployment>> = Vec::new();
-        let mut tiers = Vec::new();
-        let pool = std::iter::once(model.targets.as_slice());
-        for targets in pool.chain(model.fallback.iter().map(std::slice::from_ref)) {
+        let mut tiers = Tiers::default();
+        let price = model.price.as_ref().map(price::cost);
+        let mut members = |targets: &[Target], tiers: &mut Tiers| -> Result<Vec<Vec<Member>>, StartError> {
             let mut ranked = Vec::new();
             for target in targets {
-                let Some(provider) = self.provider(&target.provider) else { continue };
+                let named = self.providers.iter().find(|provider| provider.name == target.provider);
+                let Some(provider) = named else { continue };
                 for (place, credential) in provider.credentials.iter().enumerate() {
                     let Some(name) = credential.offer.direct(&target.model) else { continue };
                     let connect = credential.timeouts.connect.unwrap_or(connect);
@@ -179,46 +158,45 @@ impl Fleet {
                             provider: provider.name.clone(),
                             error: ProviderError::Exit(why),
                         })?;
-                    let made = Deployment::new(provider, name, place, upstream, &limits);
-                    let known = deployments.iter().position(|deployment| deployment.name == made.name);
-                    let deployment = known.unwrap_or(deployments.len());
-                    if known.is_none() {
-                        deployments.push(Arc::new(made));
-                    }
+                    let health = |name: &str, account: &_| self.healths.of(name, account);
+                    let made = Deployment::new(provider, name, place, upstream, &limits, health);
                     let weight = target.weight.saturating_mul(credential.weight);
-                    ranked.push(Ranked {
-                        priority: credential.priority,
-                        member: Member { deployment, weight },
-                    });
+                    let cost = price.or_else(|| self.prices.cost(&provider.name, name));
+                    ranked.push(tiers.member(made, weight, cost));
                 }
             }
-            tiers.extend(by_priority(ranked));
-        }
-        Ok(Model {
-            pool: Pool::new(model.strategy.unwrap_or(self.strategy).row(), tiers),
-            deployments,
-            limits,
-        })
+            Ok(by_priority(ranked).collect())
+        };
+        let mut one_after_the_other = |targets: &[Target], tiers: &mut Tiers| {
+            let each = targets.iter().map(|target| members(std::slice::from_ref(target), tiers));
+            Ok::<_, StartError>(each.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+        };
+        tiers.on_context_length = one_after_the_other(&model.on_context_length, &mut tiers)?;
+        tiers.on_content_filter = one_after_the_other(&model.on_content_filter, &mut tiers)?;
+        let fallback = one_after_the_other(&model.fallback, &mut tiers)?;
+        tiers.main = members(&model.targets, &mut tiers)?;
+        tiers.main.extend(fallback);
+        Ok(Model::new(model.strategy.unwrap_or(self.strategy).row(), tiers, limits))
     }
 
     fn provider(&self, name: &str) -> Option<&Arc<Provider>> {
         self.providers.iter().find(|provider| provider.name == name)
     }
 
-    /// The plan for a call that asks for `name`. Names resolve in this order: configured model or alias,
-    /// `provider/model`, a bare name that a provider serves.
-    pub(crate) async fn plan(&self, name: &str) -> Result<Plan, Fault> {
-        let plan = match self.known(name) {
-            Some(plan) => plan,
+    /// The model that answers to `name`. Names resolve in this order: configured model or alias, `provider/model`, a bare
+    /// name that a provider serves.
+    pub(crate) async fn model(&self, name: &str) -> Result<Arc<Model>, Fault> {
+        let model = match self.known(name) {
+            Some(model) => model,
             None => self.discovered(name).await.ok_or_else(|| self.unknown(name))?,
         };
-        if plan.deployments.is_empty() {
+        if model.deployments.is_empty() {
             let text = format!(
                 "no credential behind model `{name}` is to be asked for it: all are disabled or exclude it"
             );
             return Err(Fault::new(FaultKind::NoDeployment, text));
         }
-        Ok(plan)
+        Ok(model)
     }
 
     /// True if `name` resolves from the config alone, not counting providers that serve any name.
@@ -226,19 +204,19 @@ impl Fleet {
         self.models.contains_key(name) || self.direct(name).is_some()
     }
 
-    fn known(&self, name: &str) -> Option<Plan> {
+    /// The model that the config alone gives that name, or makes of it.
+    pub(crate) fn known(&self, name: &str) -> Option<Arc<Model>> {
         if let Some(model) = self.models.get(name) {
-            let order = model.pool.order();
-            let deployments = order.into_iter().map(|place| Arc::clone(&model.deployments[place])).collect();
-            return Some(Plan { deployments, limits: Arc::clone(&model.limits) });
+            return Some(Arc::clone(model));
         }
         if let Some((provider, model)) = self.direct(name) {
-            return Some(
-                self.at(|known, offer| if Arc::ptr_eq(known, provider) { offer.direct(model) } else { None }),
-            );
+            let of_provider = |known: &Arc<Provider>, offer| {
+                if Arc::ptr_eq(known, provider) { Offer::direct(offer, model) } else { None }
+            };
+            return Some(self.impromptu(name, of_provider));
         }
-        let plan = self.at(|_, offer| offer.bare(name));
-        (!plan.deployments.is_empty()).then_some(plan)
+        let model = self.impromptu(name, |_, offer| offer.bare(name));
+        (!model.deployments.is_empty()).then_some(model)
     }
 
     /// `provider/model`, where the provider is configured.
@@ -247,8 +225,8 @@ impl Fleet {
         Some((self.provider(provider)?, model)).filter(|_| !model.is_empty())
     }
 
-    /// The plan for a name that some provider lists itself.
-    async fn discovered(&self, name: &str) -> Option<Plan> {
+    /// The model of a name that some provider lists itself.
+    async fn discovered(&self, name: &str) -> Option<Arc<Model>> {
         if !self.discovers {
             return None;
         }
@@ -259,26 +237,38 @@ impl Fleet {
             }
         }
         let is_serving = |known: &Arc<Provider>| serving.iter().any(|provider| Arc::ptr_eq(provider, known));
-        let plan = self.at(|known, offer| if is_serving(known) { offer.direct(name) } else { None });
-        (!plan.deployments.is_empty()).then_some(plan)
+        let model =
+            self.impromptu(name, |known, offer| if is_serving(known) { offer.direct(name) } else { None });
+        (!model.deployments.is_empty()).then_some(model)
     }
 
-    /// All credentials for which `named` has the provider's name of a model, provider after provider, but whoever has a
-    /// higher priority first.
-    fn at<'n>(&'n self, named: impl Fn(&'n Arc<Provider>, &'n Offer) -> Option<&'n str>) -> Plan {
-        let mut found = Vec::new();
-        for provider in &self.providers {
-            for place in provider.pool.order() {
-                let credential = &provider.credentials[place];
-                let Some(model) = named(provider, &credential.offer) else { continue };
-                let upstream = credential.upstream.clone();
-                let made = Deployment::new(provider, model, place, upstream, &self.limits);
-                found.push((credential.priority, Arc::new(made)));
+    /// All credentials for which `named` has the provider's name of a model, whoever has a higher priority first.
+    fn impromptu<'n>(
+        &'n self,
+        name: &str,
+        named: impl Fn(&'n Arc<Provider>, &'n Offer) -> Option<&'n str>,
+    ) -> Arc<Model> {
+        let mut found: Found<'_> = Vec::new();
+        for (place, provider) in self.providers.iter().enumerate() {
+            for (row, credential) in provider.credentials.iter().enumerate() {
+                found.extend(named(provider, &credential.offer).map(|model| (place, row, model)));
             }
         }
-        found.sort_by_key(|(priority, _)| std::cmp::Reverse(*priority));
-        let deployments = found.into_iter().map(|(_, deployment)| deployment).collect();
-        Plan { deployments, limits: Arc::clone(&self.limits) }
+        self.impromptu.model(name, &found, || {
+            let mut tiers = Tiers::default();
+            let mut ranked = Vec::with_capacity(found.len());
+            for (place, row, model) in &found {
+                let provider = &self.providers[*place];
+                let credential = &provider.credentials[*row];
+                let upstream = credential.upstream.clone();
+                let health = |name: &str, account: &_| self.healths.known_or_new(name, account);
+                let made = Deployment::new(provider, model, *row, upstream, &self.limits, health);
+                let cost = self.prices.cost(&provider.name, model);
+                ranked.push(tiers.member(made, credential.weight, cost));
+            }
+            tiers.main.extend(by_priority(ranked));
+            Model::new(self.strategy.row(), tiers, Arc::clone(&self.limits))
+        })
     }
 
     /// Has the providers asked for their lists before somebody needs them.
@@ -291,8 +281,8 @@ impl Fleet {
     }
 
     /// The plan that asks `deployment` and no other.
-    pub(crate) fn only(&self, deployment: Arc<Deployment>) -> Plan {
-        Plan { deployments: vec![deployment], limits: Arc::clone(&self.limits) }
+    pub(crate) fn only(&self, deployment: Arc<Deployment>, wanted: Wanted) -> Plan {
+        Arc::new(Model::only(deployment, Arc::clone(&self.limits))).plan(wanted)
     }
 
     /// The names a client may ask for: the configured models, what credentials are said to serve, and where nothing is
@@ -333,21 +323,5 @@ impl Fleet {
     /// How many providers there are.
     pub(crate) fn providers(&self) -> usize {
         self.providers.len()
-    }
-}
-
-impl Limits {
-    fn new(retry: &config::Retry) -> Self {
-        Self {
-            policy: Policy { attempts: retry.attempts, ..Policy::default() },
-            timeout: retry.timeout,
-            first_byte: retry.first_byte,
-            first_token: retry.first_token,
-            answer: retry.answer,
-            stall: retry.stall,
-            rejects_loss: false,
-            commit: Commit::default(),
-            is_slow: None,
-        }
     }
 }

@@ -25,10 +25,14 @@ impl Ids {
         format!("req_{:016x}{:016x}", self.process, scramble(count))
     }
 
+    /// A number for dice; not for secrets.
+    pub(crate) fn seed(&self) -> u64 {
+        scramble(self.count.fetch_add(1, Ordering::Relaxed))
+    }
+
     /// A number in `0.0..1.0` for jitter; not for secrets.
     pub(crate) fn dice(&self) -> f64 {
-        let bits = scramble(self.count.fetch_add(1, Ordering::Relaxed)) >> 11;
-        bits as f64 / (1u64 << 53) as f64
+        (self.seed() >> 11) as f64 / (1u64 << 53) as f64
     }
 }
 

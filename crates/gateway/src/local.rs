@@ -72,7 +72,7 @@ pub(crate) async fn model(
     if !caller.is_none_or(|caller| caller.may_use(name)) {
         return Err(Fault::new(FaultKind::UnknownModel, format!("the model `{name}` does not exist here")));
     }
-    gateway.fleet.plan(name).await?;
+    gateway.fleet.model(name).await?;
     dialect.model(name).map(|body| json_answer(StatusCode::OK, body)).ok_or_else(nothing_to_say)
 }
 

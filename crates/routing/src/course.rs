@@ -102,6 +102,11 @@ impl Leg {
     fn new(deployment: usize) -> Self {
         Self { deployment, faults: 0, passes: 0, struck: false, hint: None }
     }
+
+    /// Not asked yet.
+    fn is_fresh(&self) -> bool {
+        self.faults + self.passes == 0 && !self.struck
+    }
 }
 
 impl Course {
@@ -134,18 +139,16 @@ impl Course {
         self.is_last
     }
 
+    /// Whether somebody else could be asked if the deployment asked now fails without having been of use to anybody.
+    pub fn has_other(&self) -> bool {
+        let others =
+            self.legs.iter().enumerate().filter(|(place, leg)| *place != self.current && !leg.struck);
+        self.reached + 1 < self.policy.attempts && others.count() > 0
+    }
+
     /// Decides after `fault` of the deployment asked last, which took that long.
     pub fn after(&mut self, fault: &Fault, took: Duration, moment: &Moment<'_>) -> Next {
-        let has_reached = !matches!(fault.kind, FaultKind::Connect | FaultKind::Untrusted);
-        let max_wait = self.policy.max_wait;
-        if let Some(leg) = self.legs.get_mut(self.current) {
-            leg.faults += 1;
-            leg.hint = fault.retry_after;
-            leg.struck = self.is_once
-                || fault.kind.remedy() == Remedy::Elsewhere
-                || leg.hint.is_some_and(|wait| wait > max_wait);
-        }
-        self.reached += u32::from(has_reached);
+        let has_reached = self.noted(fault);
         self.is_paid = false;
         let is_late = has_reached && self.policy.within.is_some_and(|within| took > within);
         if is_late || self.reached >= self.policy.attempts {
@@ -160,6 +163,47 @@ impl Course {
             _ => {}
         }
         self.next(moment)
+    }
+
+    /// Notes a fault of the deployment asked last; whether it reached a provider.
+    fn noted(&mut self, fault: &Fault) -> bool {
+        let has_reached = !matches!(fault.kind, FaultKind::Connect | FaultKind::Untrusted);
+        let max_wait = self.policy.max_wait;
+        if let Some(leg) = self.legs.get_mut(self.current) {
+            leg.faults += 1;
+            leg.hint = fault.retry_after;
+            leg.struck = self.is_once
+                || fault.kind.remedy() == Remedy::Elsewhere
+                || leg.hint.is_some_and(|wait| wait > max_wait);
+        }
+        self.reached += u32::from(has_reached);
+        has_reached
+    }
+
+    /// Somebody to ask beside the one that is asked now and is slow, if there is anybody who was not asked yet and the
+    /// budget allows it.
+    pub fn beside(&mut self, moment: &Moment<'_>) -> Option<usize> {
+        let current = self.current;
+        let mut fresh =
+            self.legs.iter_mut().enumerate().filter(|(place, leg)| *place != current && leg.is_fresh());
+        let (_, leg) = fresh.next().filter(|_| self.reached + 1 < self.policy.attempts)?;
+        if !moment.budget.retry(moment.now) {
+            return None;
+        }
+        leg.passes += 1;
+        Some(leg.deployment)
+    }
+
+    /// Notes the fault of one of two that were asked beside each other, while the other goes on: that one counts as asked
+    /// last from now on.
+    pub fn failed_beside(&mut self, fault: &Fault, failed: usize, other: usize) {
+        let at = |deployment: usize| self.legs.iter().position(|leg| leg.deployment == deployment);
+        let (failed, other) = (at(failed), at(other));
+        if let Some(place) = failed {
+            self.current = place;
+            self.noted(fault);
+        }
+        self.current = other.unwrap_or(self.current);
     }
 
     /// Decides after the deployment whose turn it was could not be begun: it rests, or has no room by the operator's

@@ -1,4 +1,4 @@
-//! attempt: one deployment after the other is asked, until one has begun to answer.
+//! One attempt: one deployment is asked, until it has begun to answer.
 
 use std::{
     sync::Arc,
@@ -12,7 +12,6 @@ use lockgate_protocol::{
     ir::{Fault, FaultKind},
 };
 use lockgate_provider::{Ask, Pass};
-use lockgate_routing::{Course, Next};
 
 use crate::{
     Gateway,
@@ -24,7 +23,7 @@ use crate::{
         reply::{self, Content},
         way::Way,
     },
-    fleet::{Deployment, Limits, Plan},
+    fleet::{Deployment, Limits},
     headers,
     rules::Subject,
     upstream::signed,
@@ -33,96 +32,12 @@ use crate::{
 /// How long a stream may take to say something where nothing else is written and somebody else can be asked.
 const FIRST_TOKEN: Duration = Duration::from_secs(15);
 
-/// The deployments whose credentials may be asked now; a fault that says how long to wait if there are none.
-fn open(plan: &Plan) -> Result<Vec<usize>, Fault> {
-    let now = clock::now();
-    let wait = |place: &usize| plan.deployments[*place].credential().gauge.wait(now);
-    let places: Vec<usize> = (0..plan.deployments.len()).collect();
-    let open: Vec<usize> = places.iter().copied().filter(|place| wait(place).is_none()).collect();
-    match places.iter().filter_map(wait).min() {
-        Some(least) if open.is_empty() => Err(full(least)),
-        _ => Ok(open),
-    }
-}
-
-/// A deployment has begun to answer: from here on there is no other.
-pub(crate) struct Committed {
-    pub(crate) deployment: Arc<Deployment>,
-    pub(crate) answer: Begun,
-    pub(crate) limits: Arc<Limits>,
-    /// What the request showed.
-    pub(crate) pass: Arc<Pass>,
-}
-
 /// An answer that has begun.
 pub(crate) struct Begun {
     pub(crate) status: StatusCode,
     /// The provider's headers that travel.
     pub(crate) headers: HeaderMap,
     pub(crate) content: Content,
-}
-
-/// Asks the plan's deployments until one begins to answer or nothing is left that could help.
-pub(crate) async fn until_commit(
-    gateway: &Gateway,
-    call: &mut Call,
-    head: &Parts,
-    asked: &Asked,
-    plan: Plan,
-) -> Result<Committed, Fault> {
-    let places = open(&plan)?;
-    let mut course = Course::new(&places, plan.limits.policy);
-    let mut place = course.first().unwrap_or_default();
-    loop {
-        let deployment = &plan.deployments[place];
-        let since = clock::now();
-        let attempt = Attempt {
-            gateway,
-            call,
-            head,
-            asked,
-            deployment,
-            limits: &plan.limits,
-            since,
-            has_next: places.len() > 1,
-            notes: Notes::default(),
-        };
-        let (notes, result) = attempt.run().await;
-        call.take(notes);
-        let fault = match result {
-            Ok((answer, pass)) => {
-                call.attempted(deployment, since, None);
-                return Ok(Committed {
-                    deployment: Arc::clone(deployment),
-                    answer,
-                    limits: plan.limits,
-                    pass,
-                });
-            }
-            Err(fault) => fault,
-        };
-        call.attempted(deployment, since, Some(&fault));
-        let left = plan.limits.timeout.saturating_sub(call.elapsed());
-        match course.after(&fault, left, gateway.ids.dice()) {
-            Next::Ask { deployment, after } => {
-                if !after.is_zero() {
-                    call.wait(tokio::time::sleep(after)).await;
-                }
-                place = deployment;
-            }
-            Next::Stop => return Err(fault),
-        }
-    }
-}
-
-/// The credential has been asked for as much as its operator allows.
-fn full(wait: Duration) -> Fault {
-    let mut fault = Fault::new(
-        FaultKind::RateLimited,
-        "the model's credentials are at the limits they are given here; try again later",
-    );
-    fault.retry_after = Some(wait);
-    fault
 }
 
 /// One try at one deployment.
@@ -134,29 +49,22 @@ pub(crate) struct Attempt<'a> {
     pub(crate) deployment: &'a Deployment,
     pub(crate) limits: &'a Limits,
     /// When it began.
-    since: Instant,
+    pub(crate) since: Instant,
     /// Whether there is somebody else to ask.
-    has_next: bool,
+    pub(crate) has_other: bool,
     pub(crate) notes: Notes,
 }
 
 impl Attempt<'_> {
-    async fn run(mut self) -> (Notes, Result<(Begun, Arc<Pass>), Fault>) {
-        let result = self.asked().await;
-        (self.notes, result)
-    }
-
-    async fn asked(&mut self) -> Result<(Begun, Arc<Pass>), Fault> {
+    /// Asks, until the answer has begun.
+    pub(crate) async fn run(&mut self) -> Result<(Begun, Arc<Pass>), Fault> {
         let seed = self.call.id.clone();
         let proofs = self.gateway.proofs.of(self.call.caller.as_deref());
         let cloak = self.deployment.cloak_for(&self.head.headers);
         let mut way = Way::to(self.asked, self.deployment, cloak, proofs, &seed, clock::wall_ms() / 1000)?;
         let mut is_renewed = false;
         loop {
-            let credential = self.deployment.credential();
-            self.notes.permit =
-                credential.gauge.enter(self.asked.about_tokens(), clock::now()).map_err(full)?;
-            let passes = &credential.passes;
+            let passes = &self.deployment.credential().passes;
             let pass = self.notes.wait(passes.get()).await?;
             let form = self.deployment.provider.site.form(&pass, &way.talk(self.deployment));
             let request = self.request(&mut way, &pass, form)?;
@@ -272,7 +180,7 @@ impl Attempt<'_> {
             _ if self.is_slow() => self.limits.answer,
             Some(limit) => limit,
             // Who is the only one is worth waiting for.
-            None if self.has_next => FIRST_TOKEN,
+            None if self.has_other => FIRST_TOKEN,
             None => self.limits.answer,
         };
         limit.saturating_sub(clock::now() - self.since).min(self.left())

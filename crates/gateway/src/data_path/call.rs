@@ -14,7 +14,14 @@ use lockgate_protocol::{
 };
 use lockgate_store::{AttemptRecord, CallRecord, Ended, Tokens};
 
-use crate::{Gateway, access::Caller, clock, data_path::company::Company, fleet::Deployment, gauge::Permit};
+use crate::{
+    Gateway,
+    access::Caller,
+    clock,
+    data_path::company::Company,
+    fleet::{Deployment, Wanted},
+    gauge::Permit,
+};
 
 /// Status in the record of a call whose client went away: nobody got it, so it is nginx's word for that.
 const CLIENT_GONE: u16 = 499;
@@ -94,6 +101,16 @@ impl Call {
         self.waited += clock::now() - start;
     }
 
+    /// What it brings to be planned; `affinity` is the same for all calls of one conversation.
+    pub(crate) fn wanted(&self, affinity: Option<u64>) -> Wanted {
+        Wanted { now: clock::now(), dice: self.gateway.ids.seed(), affinity }
+    }
+
+    /// A number in `0.0..1.0`.
+    pub(crate) fn dice(&self) -> f64 {
+        self.gateway.ids.dice()
+    }
+
     /// Notes the end of one attempt: an answer that has begun, or a fault.
     pub(crate) fn attempted(&mut self, deployment: &Deployment, since: Instant, fault: Option<&Fault>) {
         if let Some(fault) = fault {
@@ -102,6 +119,15 @@ impl Call {
         self.attempts.push(AttemptRecord {
             deployment: Arc::clone(&deployment.name),
             fault: fault.map(|fault| Cow::Owned(fault.to_string())),
+            micros: micros(clock::now() - since),
+        });
+    }
+
+    /// Notes an attempt that nobody waited for any longer, since another one had something to say first.
+    pub(crate) fn gave_up(&mut self, deployment: &Deployment, since: Instant) {
+        self.attempts.push(AttemptRecord {
+            deployment: Arc::clone(&deployment.name),
+            fault: Some(Cow::Borrowed("given up: another deployment answered first")),
             micros: micros(clock::now() - since),
         });
     }
@@ -178,6 +204,11 @@ pub(crate) struct Notes {
 }
 
 impl Notes {
+    /// Of an attempt that has that place among what its credential is asked for.
+    pub(crate) fn with(permit: Option<Permit>) -> Self {
+        Self { permit, ..Self::default() }
+    }
+
     /// Runs `work`, whose time is somebody else's.
     pub(crate) async fn wait<T>(&mut self, work: impl Future<Output = T>) -> T {
         let start = clock::now();

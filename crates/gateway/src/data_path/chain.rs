@@ -17,7 +17,7 @@ use crate::{
     body::AnswerBody,
     data_path::{
         Prepared,
-        attempt::Committed,
+        asking::Committed,
         call::Call,
         identify::Asked,
         passage::{Noted, Progress},
@@ -113,23 +113,23 @@ impl Chain {
         let keeps_itself = |deployment: &Arc<Deployment>| keeps_itself(asked, headers, deployment);
         match &self.before {
             Before::Nothing => {}
-            Before::Here => plan.deployments.retain(|deployment| !keeps_itself(deployment)),
-            Before::Unknown => plan.deployments.retain(keeps_itself),
-            Before::At(known) => plan.deployments.retain(|deployment| {
+            Before::Here => plan.retain(|deployment| !keeps_itself(deployment)),
+            Before::Unknown => plan.retain(keeps_itself),
+            Before::At(known) => plan.retain(|deployment| {
                 Arc::ptr_eq(&deployment.provider, &known.provider)
                     && deployment.credential == known.credential
             }),
         }
         if self.is_in_conversation {
-            plan.deployments.retain(keeps_itself);
-            if plan.deployments.is_empty() {
+            plan.retain(keeps_itself);
+            if plan.is_empty() {
                 return Err(self.conversations.no_conversation());
             }
-        } else if self.has_items && !plan.deployments.iter().all(keeps_itself) {
-            plan.deployments.retain(|deployment| !keeps_itself(deployment));
+        } else if self.has_items && !plan.deployments().all(keeps_itself) {
+            plan.retain(|deployment| !keeps_itself(deployment));
         }
         match &self.previous {
-            Some(id) if plan.deployments.is_empty() => Err(self.conversations.no_previous(id)),
+            Some(id) if plan.is_empty() => Err(self.conversations.no_previous(id)),
             _ => Ok(plan),
         }
     }
@@ -203,7 +203,7 @@ pub(crate) fn kept(
             call.is_for(called.dialect);
             let asked = asked(head, called, &deployment)?;
             call.model = Some(asked.model.clone());
-            let plan = gateway.fleet.only(deployment);
+            let plan = gateway.fleet.only(deployment, call.wanted(None));
             let work = Work::new(gateway, head.clone(), asked, None, plan, None);
             let work = if forgets { work.forgetting(answers, id) } else { work };
             Ok(Prepared::Work(Box::new(work)))

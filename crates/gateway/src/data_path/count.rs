@@ -35,14 +35,14 @@ impl Fallback {
             return None;
         }
         let dialects = || {
-            plan.deployments
-                .iter()
-                .map(|deployment| deployment.dialect_for(asked.dialect, Operation::CountTokens))
+            plan.deployments().map(|deployment| deployment.dialect_for(asked.dialect, Operation::CountTokens))
         };
         let is_same = dialects().any(|dialect| dialect.name() == asked.dialect.name());
         let can_be_asked = is_same || dialects().any(|dialect| dialect.takes(Operation::CountTokens));
-        let model =
-            plan.deployments.first().map_or_else(|| asked.model.as_str().into(), |first| first.model.clone());
+        let model = plan
+            .deployments()
+            .next()
+            .map_or_else(|| asked.model.as_str().into(), |first| first.model.clone());
         Some(Self { model, can_be_asked, is_same })
     }
 

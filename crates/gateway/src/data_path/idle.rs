@@ -28,10 +28,10 @@ pub(crate) fn take(call: &mut Call, asked: &Asked, mut plan: Plan) -> Taken {
     let Some(body) = asked.dialect.idle_answer(&asked.path, asked.envelope.body(), now) else {
         return Taken::Left(plan);
     };
-    plan.deployments.retain(|deployment| {
+    plan.retain(|deployment| {
         deployment.dialect_for(asked.dialect, asked.operation).name() == asked.dialect.name()
     });
-    if !plan.deployments.is_empty() {
+    if !plan.is_empty() {
         return Taken::Left(plan);
     }
     let mut headers = HeaderMap::new();

@@ -13,6 +13,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use hyper::body::Incoming;
 use lockgate_protocol::ir::{Fault, FaultKind};
 use lockgate_provider::Pass;
+use lockgate_routing::Ticket;
 use lockgate_store::Ended;
 use tokio::time::Sleep;
 
@@ -20,14 +21,15 @@ use crate::{
     body::{AnswerBody, Broken},
     clock,
     data_path::{
-        attempt::{Begun, Committed},
+        asking::Committed,
+        attempt::Begun,
         call::Call,
         company::Company,
         passage::{Passage, Progress},
         reply::{Content, Events, classified, next, silent},
         settle,
     },
-    fleet::Deployment,
+    fleet::{Deployment, Limits},
 };
 
 /// How long the bytes behind a finished answer are waited for, so that the connection can be used again.
@@ -35,14 +37,19 @@ const LINGER: Duration = Duration::from_secs(1);
 
 /// Turns a committed answer into the response that the server sends.
 pub(crate) fn relay(call: Call, committed: Committed) -> Response<AnswerBody> {
-    let Committed { deployment, answer, limits, pass } = committed;
+    let Committed { deployment, answer, limits, pass, ticket } = committed;
+    let mut witness = Witness { ticket: Some(ticket), limits: Arc::clone(&limits) };
     let Begun { status, mut headers, content } = answer;
     settle::mark(&call, Some(&deployment), &mut headers);
     let (pieces, length): (crate::body::Pieces, _) = match content {
-        Content::Whole(body) => return settle::whole(call, status, headers, body),
+        Content::Whole(body) => {
+            witness.answered();
+            return settle::whole(call, status, headers, body);
+        }
         Content::Bytes { first, rest, length } => {
             let relay = ByteRelay {
                 call,
+                witness,
                 first: Some(first),
                 rest,
                 left: length,
@@ -53,7 +60,7 @@ pub(crate) fn relay(call: Call, committed: Committed) -> Response<AnswerBody> {
         }
         Content::Events(events) => {
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-            let relay = EventRelay::new(call, deployment, pass, status, events, limits.timeout);
+            let relay = EventRelay::new(call, deployment, pass, status, events, witness);
             (Box::pin(stream::unfold(relay, EventRelay::next)), None)
         }
     };
@@ -61,6 +68,26 @@ pub(crate) fn relay(call: Call, committed: Committed) -> Response<AnswerBody> {
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
+}
+
+/// Tells what becomes of an answer where it is learned from. Dropped before (the client went away), nothing is.
+struct Witness {
+    ticket: Option<Ticket>,
+    limits: Arc<Limits>,
+}
+
+impl Witness {
+    fn answered(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            ticket.answered(clock::now());
+        }
+    }
+
+    fn failed(&mut self, fault: &Fault, call: &Call) {
+        if let Some(ticket) = self.ticket.take() {
+            ticket.failed(fault, &self.limits.rules, clock::now(), call.dice());
+        }
+    }
 }
 
 /// Bounds the silence between two pieces and the length of the whole call, with one timer that is only set anew when it
@@ -136,6 +163,7 @@ fn overdue(timeout: Duration) -> Fault {
 /// Passes a stream on.
 struct EventRelay {
     call: Call,
+    witness: Witness,
     deployment: Arc<Deployment>,
     pass: Arc<Pass>,
     status: StatusCode,
@@ -165,12 +193,13 @@ impl EventRelay {
         pass: Arc<Pass>,
         status: StatusCode,
         events: Events,
-        timeout: Duration,
+        witness: Witness,
     ) -> Self {
         let Events { passage, ready, progress, rest } = events;
-        let patience = Patience::new(deployment.stall, timeout, call.company);
+        let patience = Patience::new(deployment.stall, witness.limits.timeout, call.company);
         let stage = Stage::Open;
-        let mut relay = Self { call, deployment, pass, status, passage, rest, patience, ready, stage };
+        let mut relay =
+            Self { witness, call, deployment, pass, status, passage, rest, patience, ready, stage };
         relay.take(progress);
         relay
     }
@@ -223,6 +252,7 @@ impl EventRelay {
         let provider = &self.deployment.provider;
         match progress.fault(|body| classified(provider, 200, &HeaderMap::new(), body)) {
             Ok(Progress::Complete) => {
+                self.witness.answered();
                 // On record first, then the last bytes.
                 self.settle(Ended::Answered);
                 self.stage = Stage::Complete;
@@ -238,6 +268,7 @@ impl EventRelay {
     /// The answer broke off: the client is told in its dialect, after what it already has.
     fn fail(&mut self, mut fault: Fault) {
         self.passage.turn_back(&mut fault);
+        self.witness.failed(&fault, &self.call);
         self.call.broke(&fault);
         self.settle(Ended::Broken);
         self.ready.push_back(self.passage.fail(&fault));
@@ -257,6 +288,7 @@ impl EventRelay {
 /// is broken too.
 struct ByteRelay {
     call: Call,
+    witness: Witness,
     first: Option<Bytes>,
     rest: Incoming,
     /// Bytes still to come, where the provider said how many there are.
@@ -280,15 +312,18 @@ impl ByteRelay {
                 self.left = self.left.map(|left| left.saturating_sub(piece.len() as u64));
                 // Nobody asks for more behind the last byte of a known length.
                 if self.left == Some(0) {
+                    self.witness.answered();
                     self.call.settle(self.status.as_u16(), Ended::Answered);
                 }
                 Some((Ok(piece), self))
             }
             Ok(None) => {
+                self.witness.answered();
                 self.call.settle(self.status.as_u16(), Ended::Answered);
                 None
             }
             Err(fault) => {
+                self.witness.failed(&fault, &self.call);
                 self.call.broke(&fault);
                 self.call.settle(self.status.as_u16(), Ended::Broken);
                 Some((Err(Broken), self))

@@ -9,8 +9,9 @@ use crate::{
     Gateway,
     answers::OwnAnswers,
     body::AnswerBody,
+    clock,
     data_path::{
-        attempt::{self, Committed},
+        asking::{Asking, Committed},
         call::Call,
         chain::Chain,
         count::{self, Fallback},
@@ -68,7 +69,9 @@ impl Work {
     /// attempt: one deployment after the other, until one has begun to answer. The commit is the return.
     pub(crate) async fn run(self, call: &mut Call) -> Result<Outcome, Fault> {
         let Self { gateway, head, asked, chain, plan, fallback, forget } = self;
-        let committed = match attempt::until_commit(&gateway, call, &head, &asked, plan).await {
+        let asking = Asking { gateway: &gateway, head: &head, asked: &asked, plan: &plan };
+        plan.budget().request(clock::now());
+        let committed = match asking.until_commit(call, &mut plan.course()).await {
             Ok(committed) => committed,
             Err(fault) => match fallback.filter(|fallback| fallback.is_after(&fault)) {
                 Some(fallback) => return count::estimated(call, &asked, &fallback).await.map(Outcome::Local),

@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 use lockgate_config::{self as config, WireApi};
 use lockgate_protocol::{dialect::Dialect, dialects};
 use lockgate_provider::{Proof, Site, Terms};
+use lockgate_routing::Account;
 use tokio_util::task::TaskTracker;
 
 use super::{Cloak, ProviderError, cloak::Cloaks, offer::Offer};
@@ -32,6 +33,8 @@ pub(crate) struct NamedCredential {
     pub(super) offer: Offer,
     /// How much it is asked for.
     pub(crate) gauge: Arc<Gauge>,
+    /// What is known of it, whatever model it is used for.
+    pub(super) account: Arc<Account>,
     /// The dialects it is spoken to in; empty if that is the provider's to say.
     pub(super) speaks: Vec<&'static dyn Dialect>,
     pub(super) timeouts: config::Timeouts,
@@ -76,6 +79,7 @@ impl NamedCredential {
             upstream,
             offer: Offer::new(provider, row),
             gauge: Gauge::new(row),
+            account: Arc::new(Account::new()),
             speaks: named_dialects(&row.speaks, row.wire_api),
             timeouts,
         })

@@ -1,9 +1,14 @@
 //! A target with one credential.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    hash::{DefaultHasher, Hasher},
+    sync::Arc,
+    time::Duration,
+};
 
 use http::{HeaderMap, HeaderValue};
 use lockgate_protocol::dialect::{Dialect, Operation};
+use lockgate_routing::{Account, Health};
 
 use super::{Cloak, Limits, credential::NamedCredential, provider::Provider};
 use crate::upstream::Upstream;
@@ -18,6 +23,10 @@ pub(crate) struct Deployment {
     pub(crate) provider: Arc<Provider>,
     pub(crate) model: Arc<str>,
     pub(crate) credential: usize,
+    /// What is known of it.
+    pub(crate) health: Arc<Health>,
+    /// What tells it from others on every node and after every reload.
+    pub(crate) identity: u64,
     /// The way out to it.
     pub(crate) upstream: Upstream,
     /// How long a streamed answer's head may take.
@@ -35,10 +44,15 @@ impl Deployment {
         credential: usize,
         upstream: Upstream,
         limits: &Limits,
+        health: impl FnOnce(&str, &Arc<Account>) -> Arc<Health>,
     ) -> Self {
         let row = &provider.credentials[credential];
         let name = format!("{}/{model}#{}", provider.name, row.name);
+        let mut identity = DefaultHasher::new();
+        identity.write(name.as_bytes());
         Self {
+            health: health(&name, &row.account),
+            identity: identity.finish(),
             header: HeaderValue::from_str(&name).unwrap_or_else(|_| HeaderValue::from_static("unprintable")),
             name: name.into(),
             provider: Arc::clone(provider),

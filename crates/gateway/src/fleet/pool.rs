@@ -1,18 +1,66 @@
-//! Pools by the config's words: tiers by priority.
+//! The tiers of a model in the config's words: its lists one after the other, each split by priority.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, collections::HashMap, sync::Arc};
 
-use lockgate_routing::Member;
+use lockgate_routing::{Account, Health, Member};
+
+use super::Deployment;
+
+/// Members of a model's lists, in tiers.
+#[derive(Debug, Default)]
+pub(super) struct Tiers {
+    /// Each once, whatever lists it stands in.
+    pub(super) deployments: Vec<Arc<Deployment>>,
+    pub(super) main: Vec<Vec<Member>>,
+    pub(super) on_context_length: Vec<Vec<Member>>,
+    pub(super) on_content_filter: Vec<Vec<Member>>,
+}
 
 /// A member of a pool and who is asked before it.
+#[derive(Debug)]
 pub(super) struct Ranked {
     pub(super) priority: i32,
     pub(super) member: Member,
 }
 
+impl Tiers {
+    /// The deployment as a member, known by its place from now on.
+    pub(super) fn member(&mut self, made: Deployment, weight: u32, cost: Option<u64>) -> Ranked {
+        let known = self.deployments.iter().position(|deployment| deployment.name == made.name);
+        let deployment = known.unwrap_or(self.deployments.len());
+        if known.is_none() {
+            self.deployments.push(Arc::new(made));
+        }
+        let made = &self.deployments[deployment];
+        let (identity, health) = (made.identity, Arc::clone(&made.health));
+        let priority = made.credential().priority;
+        Ranked { priority, member: Member { deployment, identity, weight, cost, health } }
+    }
+}
+
 /// A tier for each priority, the highest first; the order within one stays.
-pub(super) fn by_priority(mut members: Vec<Ranked>) -> Vec<Vec<Member>> {
+pub(super) fn by_priority(mut members: Vec<Ranked>) -> impl Iterator<Item = Vec<Member>> {
     members.sort_by_key(|ranked| Reverse(ranked.priority));
-    let tiers = members.chunk_by(|a, b| a.priority == b.priority);
-    tiers.map(|tier| tier.iter().map(|ranked| ranked.member).collect()).collect()
+    let tiers: Vec<_> = members
+        .chunk_by(|a, b| a.priority == b.priority)
+        .map(|tier| tier.iter().map(|ranked| ranked.member.clone()).collect())
+        .collect();
+    tiers.into_iter()
+}
+
+/// What is known of the deployments that the config names: the same for all models that name one.
+#[derive(Debug, Default)]
+pub(super) struct Healths(HashMap<String, Arc<Health>>);
+
+impl Healths {
+    /// Of the deployment of that name.
+    pub(super) fn of(&mut self, name: &str, account: &Arc<Account>) -> Arc<Health> {
+        let new = || Arc::new(Health::new(Arc::clone(account)));
+        Arc::clone(self.0.entry(name.to_owned()).or_insert_with(new))
+    }
+
+    /// The same, or of one that only clients name.
+    pub(super) fn known_or_new(&self, name: &str, account: &Arc<Account>) -> Arc<Health> {
+        self.0.get(name).cloned().unwrap_or_else(|| Arc::new(Health::new(Arc::clone(account))))
+    }
 }

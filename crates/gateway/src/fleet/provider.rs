@@ -8,12 +8,10 @@ use lockgate_protocol::{
     dialects,
 };
 use lockgate_provider::{Site, Wish};
-use lockgate_routing::{Member, Pool};
 
 use super::{
     ProviderError,
     credential::{NamedCredential, Setting, named_dialects, pairs},
-    pool::{Ranked, by_priority},
 };
 use crate::{
     discovery::{Discovery, Source},
@@ -27,8 +25,6 @@ pub(crate) struct Provider {
     pub(crate) name: String,
     pub(crate) site: Site,
     pub(crate) credentials: Vec<NamedCredential>,
-    /// Its credentials as a pool, for models that are asked for as `provider/model`.
-    pub(super) pool: Pool,
     /// The dialects it speaks, the one to translate to first.
     speaks: Vec<&'static dyn Dialect>,
     /// Whether the operator wrote them down, so that no model's own count.
@@ -71,13 +67,8 @@ impl Provider {
         if speaks.is_empty() {
             speaks = site.kind().speaks().into_iter().filter_map(dialects::find).collect();
         }
-        let ranked = credentials.iter().enumerate().map(|(deployment, row)| Ranked {
-            priority: row.priority,
-            member: Member { deployment, weight: row.weight },
-        });
         Ok(Self {
             name: name.to_owned(),
-            pool: Pool::new(config::Strategy::default().row(), by_priority(ranked.collect())),
             discovery: Discovery::new(speaks.first().and_then(|dialect| list_tail(*dialect)), setting.tasks),
             speaks,
             is_written: !provider.speaks.is_empty() || provider.wire_api.is_some(),

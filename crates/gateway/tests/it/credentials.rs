@@ -84,8 +84,8 @@ async fn a_higher_priority_goes_first_and_a_lower_one_catches() {
         "name: high, api_key: k2, priority: 5",
         "name: mid, api_key: k3",
     ];
-    let house = house(&mock.base_url(), "models: [gpt-4o]", &rows, MODELS).await;
     for model in ["fast", "gpt-4o", "p/gpt-4o"] {
+        let house = house(&mock.base_url(), "models: [gpt-4o]", &rows, MODELS).await;
         for _ in 0..3 {
             assert!(ask(&house, model).await.header("x-lockgate-deployment").ends_with("#high"));
         }

@@ -170,8 +170,8 @@ impl FaultKind {
             | Self::Garbled
             | Self::RateLimited
             | Self::Overloaded
-            | Self::UpstreamFailed
-            | Self::UpstreamNotFound => Scope::Deployment,
+            | Self::UpstreamFailed => Scope::Deployment,
+            // A server that lacks one endpoint may have the others.
             _ => Scope::Request,
         }
     }

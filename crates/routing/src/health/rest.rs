@@ -9,7 +9,9 @@ use crate::{
     span::{later, stretched},
 };
 
-/// First rest after a 429 that says no time; doubles with each one in a row.
+/// How many rate limits in a row that say no time are only the business of the requests that met them.
+const FREE_LIMITS: u32 = 2;
+/// First rest after more of them; doubles with each.
 const LIMITED: Duration = Duration::from_secs(1);
 /// Longest of those.
 const MOST_LIMITED: Duration = Duration::from_secs(60);
@@ -135,8 +137,11 @@ impl Rests {
         if is_limit && !is_resting {
             self.limited = self.limited.saturating_add(1);
         }
+        if is_limit && fault.retry_after.is_none() && self.limited <= FREE_LIMITS {
+            return;
+        }
         let guess = match is_limit {
-            true => (LIMITED * (1 << self.limited.saturating_sub(1).min(6))).min(MOST_LIMITED),
+            true => (LIMITED * (1 << self.limited.saturating_sub(1 + FREE_LIMITS).min(6))).min(MOST_LIMITED),
             false => rules.max_cooldown,
         };
         let span = stretched(fault.retry_after.unwrap_or(guess).min(rules.max_cooldown), 1.0 + 0.1 * dice);

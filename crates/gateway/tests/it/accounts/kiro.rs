@@ -169,7 +169,8 @@ async fn what_kiro_refuses_goes_to_the_next_and_a_cut_answer_is_not_whole() {
         (200, "a/claude-sonnet-4.5#2")
     );
 
-    let alone = super::house(&mock, "kiro", CLAUDE, &sign_in(&mock, &good, "/refreshToken")).await;
+    let credential = sign_in(&mock, &good, "/refreshToken");
+    let alone = || super::house(&mock, "kiro", CLAUDE, &credential);
     for (fault, status, attempts) in [
         ("quota", 429, "1"),
         ("context-length", 400, "1"),
@@ -179,11 +180,13 @@ async fn what_kiro_refuses_goes_to_the_next_and_a_cut_answer_is_not_whole() {
     ] {
         for body in [CHAT, STREAM] {
             mock.script([fault.parse::<lockgate_mock::Fault>().unwrap()]);
-            let answer = alone.post(CHAT_PATH, body).await;
+            // An account with nothing left is not asked again for a while.
+            let answer = alone().await.post(CHAT_PATH, body).await;
             let found = (answer.status.as_u16(), answer.header("x-lockgate-attempts"));
             assert_eq!(found, (status, attempts), "{fault}: {}", answer.text);
         }
     }
+    let alone = alone().await;
     for (fault, body) in [("cut:4", STREAM), ("error:4", STREAM)] {
         mock.script([fault.parse::<lockgate_mock::Fault>().unwrap()]);
         let cut = alone.post(CHAT_PATH, body).await;

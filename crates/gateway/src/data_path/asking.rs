@@ -1,0 +1,207 @@
+//! attempt: one deployment after the other is asked, or beside the other, until one has begun to answer.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures_util::future::select;
+use http::request::Parts;
+use lockgate_protocol::{
+    dialect::Operation,
+    ir::{Blame, Fault},
+};
+use lockgate_provider::Pass;
+use lockgate_routing::{Course, Moment, Next, Ticket};
+
+use crate::{
+    Gateway, clock,
+    data_path::{
+        attempt::{Attempt, Begun},
+        call::{Call, Notes},
+        identify::Asked,
+    },
+    fleet::{Deployment, Limits, Plan},
+    gauge::Permit,
+};
+
+/// A deployment has begun to answer: from here on there is no other.
+pub(crate) struct Committed {
+    pub(crate) deployment: Arc<Deployment>,
+    pub(crate) answer: Begun,
+    pub(crate) limits: Arc<Limits>,
+    /// What the request showed.
+    pub(crate) pass: Arc<Pass>,
+    /// Its part in what is known of the deployment: the end of the answer is still to be told.
+    pub(crate) ticket: Ticket,
+}
+
+/// What is asked, of whom.
+#[derive(Clone, Copy)]
+pub(crate) struct Asking<'a> {
+    pub(crate) gateway: &'a Gateway,
+    pub(crate) head: &'a Parts,
+    pub(crate) asked: &'a Asked,
+    pub(crate) plan: &'a Plan,
+}
+
+/// A place at one deployment for one attempt.
+struct Part {
+    place: usize,
+    ticket: Ticket,
+    permit: Option<Permit>,
+}
+
+/// What one attempt came to.
+struct Tried {
+    place: usize,
+    since: Instant,
+    notes: Notes,
+    ticket: Ticket,
+    result: Result<(Begun, Arc<Pass>), Fault>,
+}
+
+impl Asking<'_> {
+    /// Asks until one begins to answer or nothing is left that could help.
+    pub(crate) async fn until_commit(self, call: &mut Call, course: &mut Course) -> Result<Committed, Fault> {
+        let Some(mut place) = course.first() else { return Err(self.plan.nobody(clock::now())) };
+        let mut latest = None;
+        loop {
+            let next = match self.begin(place, course.is_last()) {
+                Ok(part) => match self.try_at(part, call, course).await {
+                    Ok(committed) => return Ok(committed),
+                    Err((fault, since)) => {
+                        let next = course.after(&fault, clock::now() - since, &self.moment(call));
+                        latest = Some(fault);
+                        next
+                    }
+                },
+                Err(wait) => course.passed(wait, &self.moment(call)),
+            };
+            match next {
+                Next::Ask { deployment, after } => {
+                    if !after.is_zero() {
+                        call.wait(tokio::time::sleep(after)).await;
+                    }
+                    place = deployment;
+                }
+                Next::Stop => return Err(self.told(latest)),
+            }
+        }
+    }
+
+    /// What the client is told in the end: the latest fault, and when it may be worth another try.
+    fn told(&self, latest: Option<Fault>) -> Fault {
+        let now = clock::now();
+        let Some(mut fault) = latest else { return self.plan.nobody(now) };
+        if fault.kind.blame() == Blame::Upstream {
+            fault.retry_after = fault.retry_after.or_else(|| self.plan.soonest(now));
+        }
+        fault
+    }
+
+    /// Takes part in what the deployment and its credential may be asked for; else says how long it may take until there
+    /// is room, where waiting is of use.
+    fn begin(&self, place: usize, is_last: bool) -> Result<Part, Option<Duration>> {
+        let deployment = self.plan.at(place);
+        let now = clock::now();
+        let health = &deployment.health;
+        let ticket = match is_last {
+            true => health.begin_last(now, self.gateway.ids.dice()),
+            false => health.begin(now),
+        };
+        let ticket = ticket.ok_or_else(|| health.blocked(now).and_then(|blocked| blocked.wait(now)))?;
+        let permit = deployment.credential().gauge.enter(self.asked.about_tokens(), now).map_err(Some)?;
+        Ok(Part { place, ticket, permit })
+    }
+
+    /// Asks one deployment, and another one beside it if it is slow and the model says so; else the fault of the one that
+    /// failed last, and when it began.
+    async fn try_at(
+        self,
+        part: Part,
+        call: &mut Call,
+        course: &mut Course,
+    ) -> Result<Committed, (Fault, Instant)> {
+        let may_be_asked_twice = self.asked.operation == Operation::Generate;
+        let tried = match self.plan.limits().hedge_after.filter(|_| may_be_asked_twice) {
+            Some(after) => self.hedged(part, after, call, course).await,
+            None => self.attempt(part, course.has_other(), call).await,
+        };
+        let Tried { place, since, notes, mut ticket, result } = tried;
+        let deployment = self.plan.at(place);
+        call.take(notes);
+        match result {
+            Ok((answer, pass)) => {
+                call.attempted(deployment, since, None);
+                ticket.began(clock::now());
+                let (deployment, limits) = (Arc::clone(deployment), Arc::clone(self.plan.limits()));
+                Ok(Committed { deployment, answer, limits, pass, ticket })
+            }
+            Err(fault) => {
+                self.failed(place, since, ticket, &fault, call);
+                Err((fault, since))
+            }
+        }
+    }
+
+    /// Puts a fault on record and where it is learned from.
+    fn failed(&self, place: usize, since: Instant, ticket: Ticket, fault: &Fault, call: &mut Call) {
+        call.attempted(self.plan.at(place), since, Some(fault));
+        ticket.failed(fault, &self.plan.limits().rules, clock::now(), self.gateway.ids.dice());
+    }
+
+    async fn attempt(self, part: Part, has_other: bool, call: &Call) -> Tried {
+        let Part { place, ticket, permit } = part;
+        let Self { gateway, head, asked, plan } = self;
+        let since = clock::now();
+        let mut attempt = Attempt {
+            gateway,
+            call,
+            head,
+            asked,
+            deployment: plan.at(place),
+            limits: plan.limits(),
+            since,
+            has_other,
+            notes: Notes::with(permit),
+        };
+        let result = attempt.run().await;
+        Tried { place, since, notes: attempt.notes, ticket, result }
+    }
+
+    /// What the first of two comes to who has something to say; the second is asked only if the first takes longer than
+    /// `after`. If one fails, the other is waited for.
+    async fn hedged(self, part: Part, after: Duration, call: &mut Call, course: &mut Course) -> Tried {
+        let (place, since) = (part.place, clock::now());
+        let mut first = Box::pin(self.attempt(part, course.has_other(), call));
+        if let Ok(tried) = tokio::time::timeout(after, &mut first).await {
+            return tried;
+        }
+        let other = course.beside(&self.moment(call)).and_then(|other| self.begin(other, false).ok());
+        let Some(part) = other else { return first.await };
+        let (other, other_since) = (part.place, clock::now());
+        let second = Box::pin(self.attempt(part, course.has_other(), call));
+        let (tried, left) = select(first, second).await.factor_first();
+        let (left_at, left_since) = if tried.place == place { (other, other_since) } else { (place, since) };
+        let Err(fault) = &tried.result else {
+            // Dropped, it is given up upstream, and nothing is learned of it.
+            drop(left);
+            call.gave_up(self.plan.at(left_at), left_since);
+            return tried;
+        };
+        let last = left.await;
+        course.failed_beside(fault, tried.place, left_at);
+        self.failed(tried.place, tried.since, tried.ticket, fault, call);
+        last
+    }
+
+    fn moment(&self, call: &Call) -> Moment<'_> {
+        Moment {
+            now: clock::now(),
+            left: self.plan.limits().timeout.saturating_sub(call.elapsed()),
+            dice: self.gateway.ids.dice(),
+            budget: self.plan.budget(),
+        }
+    }
+}
