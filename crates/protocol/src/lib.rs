@@ -18,5 +18,6 @@ pub mod framing;
 pub mod ir;
 pub mod json;
 pub mod multipart;
+pub mod resume;
 pub mod splice;
 pub mod translate;
