@@ -136,8 +136,9 @@ pub trait Codec: Sync {
     }
 
     /// How `model` takes the beginning of its answer to `request` from whoever speaks this dialect, to go on with it; `None`
-    /// where it does not, or where no maker says so.
-    fn prefill(&self, _request: &Request<'_>, _model: &str) -> Option<Prefill> {
+    /// where it does not, or where no maker says so. `known` is what the provider in question is known for, in dialects
+    /// whose providers differ.
+    fn prefill(&self, _request: &Request<'_>, _model: &str, _known: Option<Prefill>) -> Option<Prefill> {
         None
     }
 

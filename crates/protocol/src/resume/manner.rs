@@ -33,7 +33,7 @@ pub enum Manner {
 
 impl Manner {
     /// How `model` of a provider that speaks `upstream` is asked to go on with what was said in answer to `request`.
-    /// `known` is what the provider itself is known to take, which is not the same at all that speak its dialect.
+    /// `known` is what the provider itself is known for: not all that speak a dialect take the same.
     pub fn of(
         said: &Said,
         request: &Request<'_>,
@@ -44,7 +44,7 @@ impl Manner {
         if said.text().trim().is_empty() {
             return Self::Afresh;
         }
-        known.or_else(|| upstream.prefill(request, model)).map_or(Self::Instruction, Self::Prefill)
+        upstream.prefill(request, model, known).map_or(Self::Instruction, Self::Prefill)
     }
 
     /// How to ask once more when the provider refused the request as malformed: not every model takes a prefill, and no

@@ -70,9 +70,9 @@ fn instruction(text: &str) -> Text<'static> {
 
 /// The last word of a text, as far as a model is asked to repeat it: empty if the text ends with a blank.
 pub(super) fn last_word(text: &str) -> &str {
-    let start = text.rfind(char::is_whitespace).map_or(0, |at| {
-        at + text[at..].chars().next().map_or(0, char::len_utf8)
-    });
+    let start = text
+        .rfind(char::is_whitespace)
+        .map_or(0, |at| at + text[at..].chars().next().map_or(0, char::len_utf8));
     ending(&text[start..], WORD)
 }
 

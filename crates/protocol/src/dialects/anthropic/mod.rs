@@ -42,6 +42,7 @@ mod wire;
 mod write;
 
 pub use hosted::{Host, Hosted, hosted_body};
+use model::Traits;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};
@@ -53,6 +54,7 @@ use crate::{
     envelope::Envelope,
     ir::{Complaint, Fault, Request, Response},
     json,
+    resume::Prefill,
     splice::Edits,
 };
 
@@ -181,6 +183,10 @@ impl Codec for AnthropicCodec {
 
     fn encoder(&self, reply: Reply<'_>) -> Box<dyn StreamEncoder> {
         Box::new(stream_encode::Encoder::new(reply))
+    }
+
+    fn prefill(&self, request: &Request<'_>, model: &str, _: Option<Prefill>) -> Option<Prefill> {
+        Traits::of(model).takes_prefill(request).then_some(Prefill::Plain)
     }
 
     fn decode_error(&self, body: &[u8]) -> Option<Complaint> {

@@ -48,6 +48,7 @@ use crate::{
     dialect::{Answer, Dialect, Endpoint, Operation, Watch},
     envelope::Envelope,
     ir::{Complaint, Fault, Request, Response},
+    resume::Prefill,
     splice::Edits,
 };
 
@@ -178,6 +179,10 @@ impl Codec for BedrockCodec {
 
     fn encoder(&self, _: Reply<'_>) -> Box<dyn StreamEncoder> {
         Box::new(stream_encode::Encoder::default())
+    }
+
+    fn prefill(&self, request: &Request<'_>, model: &str, _: Option<Prefill>) -> Option<Prefill> {
+        model::takes_prefill(request, model).then_some(Prefill::Plain)
     }
 
     fn decode_error(&self, body: &[u8]) -> Option<Complaint> {

@@ -28,6 +28,7 @@ mod logprobs;
 mod models;
 mod names;
 mod part;
+mod prefill;
 mod proof;
 mod request;
 mod response;
@@ -49,6 +50,7 @@ use crate::{
     embedding::Embedding,
     envelope::Envelope,
     ir::{Complaint, Fault, Request, Response},
+    resume::Prefill,
     splice::Edits,
 };
 
@@ -232,6 +234,10 @@ impl Codec for GeminiCodec {
 
     fn has_choice_among_tools(&self) -> bool {
         true
+    }
+
+    fn prefill(&self, _: &Request<'_>, model: &str, _: Option<Prefill>) -> Option<Prefill> {
+        prefill::is_taken(model).then_some(Prefill::Plain)
     }
 
     fn decode_error(&self, body: &[u8]) -> Option<Complaint> {

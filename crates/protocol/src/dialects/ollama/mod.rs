@@ -57,6 +57,7 @@ use crate::{
     framing::Framing,
     ir::{Complaint, Fault, Request, Response},
     json,
+    resume::Prefill,
     splice::Edits,
 };
 
@@ -112,6 +113,11 @@ impl Codec for OllamaCodec {
     /// The official SDKs leave them out.
     fn returns_call_ids(&self) -> bool {
         false
+    }
+
+    // Its server lets every model go on where a last message of the assistant ends, as its makers say of `/api/chat`.
+    fn prefill(&self, _: &Request<'_>, _: &str, _: Option<Prefill>) -> Option<Prefill> {
+        Some(Prefill::Plain)
     }
 
     fn decode_error(&self, body: &[u8]) -> Option<Complaint> {

@@ -51,6 +51,7 @@ mod interleave;
 mod media;
 mod models;
 mod object;
+mod prefill;
 mod reasoning;
 mod request;
 mod stream;
