@@ -1,6 +1,7 @@
 //! The dialects against recorded traffic.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod affinity;
 mod anthropic;
 mod bedrock;
 mod continuity;

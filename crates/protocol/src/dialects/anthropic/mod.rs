@@ -48,6 +48,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 
 use crate::{
+    affinity::{Id, Signs},
     codec::{Call, Codec, Encoded, Framing, Reply, RequestHead, StreamDecoder, StreamEncoder, Target},
     counting::Counting,
     dialect::{Answer, Dialect, Endpoint, Operation, Watch},
@@ -85,9 +86,23 @@ const fn endpoint(method: Method, path: &'static str, operation: Operation) -> E
     Endpoint::new(method, path, "/v1", operation)
 }
 
+/// Claude Code writes its session into the user's id.
+const SIGNS: Signs = Signs {
+    ids: &[Id { path: &["metadata", "user_id"], with: "session" }],
+    system: &["system"],
+    turns: "messages",
+    content: "content",
+    nobody_is_user: false,
+    continues: "",
+};
+
 impl Dialect for Anthropic {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn signs(&self) -> Option<&'static Signs> {
+        Some(&SIGNS)
     }
 
     fn codec(&self) -> &'static dyn Codec {

@@ -43,6 +43,7 @@ use http::Method;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::{
+    affinity::Signs,
     codec::{Call, Codec, Encoded, Framing, Reply, RequestHead, StreamDecoder, StreamEncoder, Target},
     counting::Counting,
     dialect::{Answer, Dialect, Endpoint, Operation, Watch},
@@ -71,9 +72,23 @@ const ENDPOINTS: &[Endpoint] = &[
     endpoint("/model/*/count-tokens", Operation::CountTokens),
 ];
 
+/// Converse has no name for a session.
+const SIGNS: Signs = Signs {
+    ids: &[],
+    system: &["system"],
+    turns: "messages",
+    content: "content",
+    nobody_is_user: false,
+    continues: "",
+};
+
 impl Dialect for Bedrock {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn signs(&self) -> Option<&'static Signs> {
+        Some(&SIGNS)
     }
 
     fn codec(&self) -> &'static dyn Codec {

@@ -44,6 +44,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 
 use crate::{
+    affinity::Signs,
     codec::{Call, Codec, Encoded, Framing, Reply, RequestHead, StreamDecoder, StreamEncoder, Target},
     counting::Counting,
     dialect::{Answer, Dialect, Endpoint, Operation, Watch},
@@ -89,9 +90,23 @@ const ENDPOINTS: &[Endpoint] = &[
     endpoint(Method::GET, "/v1/models/*", "/v1", Operation::GetModel),
 ];
 
+/// The system's instruction is spelled in both ways.
+const SIGNS: Signs = Signs {
+    ids: &[],
+    system: &["systemInstruction", "system_instruction"],
+    turns: "contents",
+    content: "parts",
+    nobody_is_user: true,
+    continues: "",
+};
+
 impl Dialect for Gemini {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn signs(&self) -> Option<&'static Signs> {
+        Some(&SIGNS)
     }
 
     fn codec(&self) -> &'static dyn Codec {

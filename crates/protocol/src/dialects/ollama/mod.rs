@@ -50,6 +50,7 @@ use http::Method;
 use serde::Deserialize;
 
 use crate::{
+    affinity::Signs,
     codec::{Call, Codec, Encoded, Reply, RequestHead, StreamDecoder, StreamEncoder, Target},
     dialect::{Answer, Dialect, Endpoint, Operation, Watch},
     embedding::Embedding,
@@ -156,9 +157,23 @@ const ENDPOINTS: &[Endpoint] = endpoints![
     GET "/api/ps" About,
 ];
 
+/// A prompt for generate is no conversation.
+const SIGNS: Signs = Signs {
+    ids: &[],
+    system: &["system"],
+    turns: "messages",
+    content: "content",
+    nobody_is_user: false,
+    continues: "",
+};
+
 impl Dialect for Ollama {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn signs(&self) -> Option<&'static Signs> {
+        Some(&SIGNS)
     }
 
     fn codec(&self) -> &'static dyn Codec {
