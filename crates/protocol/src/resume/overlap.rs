@@ -9,12 +9,12 @@ const WINDOW: usize = 2000;
 /// Most bytes of quotation marks, dots, blanks and fences that a model may have put in front.
 const MAX_WRAPPING: usize = 64;
 /// Letters and digits that a repetition has to have: less is punctuation and indentation, which repeats by itself.
-const MIN_LETTERS: usize = 4;
+const MIN_LETTERS: usize = 3;
 
 /// How much a repetition is believed to be one, by the way the model was asked.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rules {
-    /// Least characters of a repetition.
+    /// Least bytes of a repetition: scripts whose letters take more of them say more with each.
     least: usize,
     /// Whether it is one at any length from the beginning of a word on: the model was asked for that.
     from_words: bool,
@@ -193,7 +193,7 @@ impl Overlap {
             return true;
         }
         let letters = repeated.chars().filter(|character| character.is_alphanumeric()).count();
-        let is_long = is_whole || repeated.chars().count() >= self.rules.least;
+        let is_long = is_whole || repeated.len() >= self.rules.least;
         is_long && letters >= MIN_LETTERS && !is_periodic(repeated.as_bytes())
     }
 
@@ -251,3 +251,6 @@ fn is_periodic(text: &[u8]) -> bool {
     }
     borders.last().is_some_and(|border| border * 2 >= text.len())
 }
+
+#[cfg(test)]
+mod tests;
