@@ -14,7 +14,7 @@ const MIN_LETTERS: usize = 3;
 /// How much a repetition is believed to be one, by the way the model was asked.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rules {
-    /// Least bytes of a repetition: scripts whose letters take more of them say more with each.
+    /// Least bytes of a repetition, blanks aside: scripts whose letters take more of them say more with each.
     least: usize,
     /// Whether it is one at any length from the beginning of a word on: the model was asked for that.
     from_words: bool,
@@ -44,7 +44,10 @@ pub(super) enum Met {
 /// Looks for the place where the sent text goes on.
 #[derive(Debug)]
 pub(super) struct Overlap {
+    /// As the model got it: without the blanks at its end.
     sent: String,
+    /// These.
+    blanks: String,
     rules: Rules,
     /// The continuation so far.
     held: String,
@@ -114,9 +117,10 @@ fn start(sent: &str) -> usize {
 }
 
 impl Overlap {
-    pub(super) fn new(sent: String, rules: Rules) -> Self {
+    pub(super) fn new(mut sent: String, rules: Rules) -> Self {
+        let blanks = sent.split_off(sent.trim_end().len());
         let runs = vec![Run::new(&sent, 0)];
-        Self { sent, rules, held: String::new(), runs, wrapping: None, has_repeated: false }
+        Self { sent, blanks, rules, held: String::new(), runs, wrapping: None, has_repeated: false }
     }
 
     /// Takes the next piece of the continuation. Nothing more is taken once it is known.
@@ -124,11 +128,14 @@ impl Overlap {
         for (at, character) in text.char_indices() {
             let end = at + character.len_utf8();
             self.take(&text[at..end]);
-            if self.is_known() {
-                return match self.cut() {
-                    None => Met::Contradicts,
-                    Some(cut) => Met::At([&self.held[cut..], &text[end..]].concat()),
-                };
+            if !self.is_known() {
+                continue;
+            }
+            match self.cut() {
+                None => return Met::Contradicts,
+                // As long as there may be more blanks, nobody knows how many of them were sent.
+                Some(cut) if self.may_be_blank(cut) => {}
+                Some(cut) => return Met::At([self.behind_blanks(cut), &text[end..]].concat()),
             }
         }
         Met::Open
@@ -141,7 +148,7 @@ impl Overlap {
         }
         match self.cut() {
             None => Met::Contradicts,
-            Some(cut) => Met::At(self.held[cut..].to_owned()),
+            Some(cut) => Met::At(self.behind_blanks(cut).to_owned()),
         }
     }
 
@@ -181,7 +188,12 @@ impl Overlap {
             return None;
         }
         let wrapping = self.wrapping.filter(|wrapping| wrapping.opens_block && is_in_block(&self.sent));
-        Some(wrapping.map_or_else(|| self.blanks(), |wrapping| wrapping.bytes))
+        Some(wrapping.map_or(0, |wrapping| wrapping.bytes))
+    }
+
+    fn may_be_blank(&self, cut: usize) -> bool {
+        let new = &self.held[cut..];
+        !self.blanks.is_empty() && new.trim_start().is_empty() && new.len() <= MAX_WRAPPING
     }
 
     /// Whether the end of the sent text from `at` on, which the continuation begins with, is there for a second time.
@@ -189,25 +201,26 @@ impl Overlap {
         let (before, repeated) = self.sent.split_at(at);
         let is_whole = at == start(&self.sent);
         let begins_word = before.is_empty() || before.ends_with(char::is_whitespace);
-        if self.rules.from_words && (is_whole || begins_word && !repeated.starts_with(char::is_whitespace)) {
+        // Behind a blank there is no word to repeat.
+        let from_words = self.rules.from_words && self.blanks.is_empty();
+        if from_words && (is_whole || begins_word && !repeated.starts_with(char::is_whitespace)) {
             return true;
         }
         let letters = repeated.chars().filter(|character| character.is_alphanumeric()).count();
-        let is_long = is_whole || repeated.len() >= self.rules.least;
+        let blanks = repeated.bytes().filter(u8::is_ascii_whitespace).count();
+        let is_long = is_whole || repeated.len() - blanks >= self.rules.least;
         is_long && letters >= MIN_LETTERS && !is_periodic(repeated.as_bytes())
     }
 
-    /// How many of the blanks that the continuation begins with were sent already: the model got the text without those at
-    /// its end.
-    fn blanks(&self) -> usize {
-        let sent = &self.sent[self.sent.trim_end().len()..];
-        let held = &self.held[..self.held.len() - self.held.trim_start().len()];
-        let same = sent.bytes().zip(held.bytes()).take_while(|(sent, held)| sent == held).count();
+    /// What is new behind the cut, without the blanks that were sent already.
+    fn behind_blanks(&self, cut: usize) -> &str {
+        let new = &self.held[cut..];
+        let held = &new[..new.len() - new.trim_start().len()];
+        let same = self.blanks.chars().zip(held.chars()).take_while(|(sent, held)| sent == held);
+        let same = same.map(|(_, held)| held.len_utf8()).sum();
         let ends = held.char_indices().map(|(at, _)| at).chain([held.len()]);
-        let meets = ends.filter(|end| sent.ends_with(&held[..*end])).max().unwrap_or(0);
-        // Blanks may be more than a byte long.
-        let same = (0..=same).rev().find(|end| held.is_char_boundary(*end)).unwrap_or(0);
-        same.max(meets)
+        let meets = ends.filter(|end| self.blanks.ends_with(&held[..*end])).max();
+        &new[meets.unwrap_or(0).max(same)..]
     }
 }
 

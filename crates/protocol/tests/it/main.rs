@@ -14,5 +14,6 @@ mod matrix;
 mod ollama;
 mod openai_chat;
 mod openai_responses;
+mod resume;
 mod said;
 mod watch;

@@ -96,6 +96,11 @@ fn blanks_are_not_there_twice() {
         check("One.", "\n\nTwo.", "\n\nTwo.");
         check("一。\u{3000}", "\u{3000}二。", "二。");
         check("\n\n", "\n\nOne.", "One.");
+        check("It is a town.\n", "It is a town. It lies", " It lies");
+        check("It is a town.\n", "It is a town.\n\nIt lies", "\nIt lies");
+        check("* a\n* b\n", "* b2", "* b2");
+        check("    {\n        if a {\n        }\n", "        }\n    }", "        }\n    }");
+        check("* a\n* b\n", "\n* b2", "* b2");
         check("One.\n\n", "\n", "");
     }
 }
@@ -153,9 +158,9 @@ proptest! {
         let cut = place(&text, cut);
         let sent = &text[..cut];
         let from = if goes_on_exactly { sent.trim_end().len() } else { place(sent, repeated) };
-        let overlap = &sent[from..];
+        let overlap = sent[from..].trim_end();
         let letters = overlap.chars().filter(|letter| letter.is_alphanumeric()).count();
-        prop_assume!(overlap.trim().is_empty() || from == 0 || overlap.len() >= 24 && letters >= 3);
+        prop_assume!(overlap.trim().is_empty() || from == 0 || overlap.split_whitespace().map(str::len).sum::<usize>() >= 24 && letters >= 3);
         prop_assume!(from > 0 || letters >= 3 || overlap.is_empty());
         prop_assume!(goes_on_exactly || !overlap.trim().is_empty());
         let rest = pieces(&text[from..], &chunks);

@@ -19,7 +19,7 @@ use super::{
 /// Cuts of each stream.
 const CUTS: usize = 6;
 /// How much a continuation repeats, in characters; at words where the model was told to.
-const OVERLAPS: &[usize] = &[0, 30];
+const OVERLAPS: &[usize] = &[0, 40];
 
 /// What of an answer does not change by its being in several parts.
 #[derive(Debug, PartialEq)]
@@ -145,10 +145,17 @@ fn check(source: &Source, events: &[Vec<u8>], client: &dyn Dialect, next: &'stat
             }
             let back = text.trim_end().char_indices().rev().nth(overlap).map_or(0, |(at, _)| at);
             let from = match manner {
-                Manner::Instruction => text[..back].rfind(char::is_whitespace).map_or(0, |at| at + 1),
+                // There is no last word to repeat, or the model begins with it.
+                Manner::Instruction if overlap > 0 || !text.ends_with(char::is_whitespace) => {
+                    text[..back].rfind(char::is_whitespace).map_or(0, |at| at + 1)
+                }
                 _ if overlap == 0 => text.trim_end().len(),
                 _ => back,
             };
+            // Who is told to go on and says nothing is not believed.
+            if manner == Manner::Instruction && expect.text[from..].trim().is_empty() {
+                continue;
+            }
             let spent = Usage { input: 100, output: 10, ..Usage::default() };
             stream.resume(Continuation { upstream: next.codec(), manner, mask: None, meter: None, spent });
             let cell = format!(
