@@ -237,13 +237,11 @@ fn wrapping(held: &str) -> Option<Wrapping> {
         return None;
     }
     let Some(fence) = marks.strip_prefix("```") else { return plain };
-    match fence.split_once('\n') {
-        None => None,
-        Some((language, _)) => Some(Wrapping {
-            bytes: bytes + "```\n".len() + language.len(),
-            opens_block: held[..bytes].trim().is_empty() && !language.trim().is_empty(),
-        }),
-    }
+    let (language, _) = fence.split_once('\n')?;
+    Some(Wrapping {
+        bytes: bytes + "```\n".len() + language.len(),
+        opens_block: held[..bytes].trim().is_empty() && !language.trim().is_empty(),
+    })
 }
 
 /// Whether a text ends inside a block of code.

@@ -38,7 +38,7 @@ impl Traits {
             both: from < (4, 1),
             xhigh: from >= (4, 7),
             system_messages: from >= (4, 8),
-            prefill: (1, 0) <= from && from < (4, 6),
+            prefill: ((1, 0)..(4, 6)).contains(&from),
             max_output: match from {
                 (0, 0) => None,
                 _ if from < (3, 5) => Some(4096),
