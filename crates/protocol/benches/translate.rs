@@ -8,7 +8,7 @@ use std::{fmt, hint::black_box, time::Instant};
 
 use divan::{AllocProfiler, Bencher, counter::BytesCount, counter::ItemsCount};
 use load::Dialects;
-use lockgate_protocol::ir::Request;
+use lockgate_protocol::{affinity, envelope::Envelope, ir::Request};
 
 #[global_allocator]
 static ALLOCATOR: AllocProfiler = AllocProfiler::system();
@@ -63,6 +63,15 @@ fn request_200_kb(bencher: Bencher<'_, '_>, pair: &Pair) {
 #[divan::bench(args = PAIRS)]
 fn request_image_1_mb(bencher: Bencher<'_, '_>, pair: &Pair) {
     requests(bencher, pair.there(), &load::image_request(pair.there().0, IMAGE));
+}
+
+/// The key of the session, once the envelope is read.
+#[divan::bench(args = ["openai-chat", "openai-responses", "anthropic", "gemini", "ollama", "bedrock"])]
+fn affinity_200_kb(bencher: Bencher<'_, '_>, name: &str) {
+    let client = load::dialect(name);
+    let body = load::agent_request(client);
+    let Ok(envelope) = Envelope::read(None, body.into()) else { panic!("{name}: no request") };
+    bencher.bench(|| affinity::key(client, |_| None, black_box(&envelope)));
 }
 
 fn requests(bencher: Bencher<'_, '_>, dialects: Dialects, body: &[u8]) {

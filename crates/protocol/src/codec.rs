@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 pub use crate::framing::Framing;
 use crate::ir::{Complaint, Event, Fault, Losses, Request, Response};
-use crate::{counting::Counting, embedding::Embedding};
+use crate::{counting::Counting, embedding::Embedding, resume::Prefill};
 
 /// What a request says outside its body.
 #[derive(Debug, Clone, Copy, Default)]
@@ -133,6 +133,18 @@ pub trait Codec: Sync {
     /// and [`crate::translate`] names the others.
     fn has_choice_among_tools(&self) -> bool {
         false
+    }
+
+    /// How `model` takes the beginning of its answer to `request` from whoever speaks this dialect, to go on with it; `None`
+    /// where it does not, or where no maker says so. `known` is what the provider in question is known for, in dialects
+    /// whose providers differ.
+    fn prefill(&self, _request: &Request<'_>, _model: &str, _known: Option<Prefill>) -> Option<Prefill> {
+        None
+    }
+
+    /// Marks the last message of an encoded request as the beginning of the answer.
+    fn mark_prefill(&self, body: Vec<u8>, _prefill: Prefill) -> Vec<u8> {
+        body
     }
 
     /// Reads a provider's error body: its words, where they can be read.

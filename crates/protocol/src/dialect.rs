@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 
 use crate::{
+    affinity::Signs,
     codec::Codec,
     conversations::Conversations,
     envelope::Envelope,
@@ -243,6 +244,11 @@ pub trait Dialect: Sync + fmt::Debug {
 
     /// How its answers are continued by their ids, if the dialect keeps answers.
     fn conversations(&self) -> Option<&'static dyn Conversations> {
+        None
+    }
+
+    /// What in its requests tells one conversation from another, if they are conversations.
+    fn signs(&self) -> Option<&'static Signs> {
         None
     }
 

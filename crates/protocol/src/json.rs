@@ -3,6 +3,7 @@
 //! The gateway and the provider must see the same `model`, so the scan is a full check of the grammar (RFC 8259), with
 //! bounds on depth and on top-level members. It builds no tree: what it keeps is where the top-level members stand.
 
+pub(crate) mod glance;
 mod path;
 
 use std::{borrow::Cow, fmt, ops::Range};

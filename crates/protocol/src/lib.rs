@@ -2,6 +2,7 @@
 //!
 //! Nothing here reads a socket, a clock or a dice: bytes come in, values go out.
 
+pub mod affinity;
 pub mod cloak;
 pub mod codec;
 pub mod continuity;
@@ -18,5 +19,6 @@ pub mod framing;
 pub mod ir;
 pub mod json;
 pub mod multipart;
+pub mod resume;
 pub mod splice;
 pub mod translate;

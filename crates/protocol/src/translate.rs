@@ -17,7 +17,8 @@ use crate::{
     estimate::Meter,
     fold::{Folded, fold},
     framing::Framer,
-    ir::{Event, Fault, FaultKind, Loss, Losses, Request, Response, Tool, ToolChoice},
+    ir::{Event, Fault, FaultKind, Loss, Losses, Request, Response, Tool, ToolChoice, Usage},
+    resume::{Manner, Said, Seam},
 };
 
 /// The dialect of a client, and another one that its provider speaks.
@@ -46,6 +47,22 @@ impl Pair {
     /// Writes a client's request for the provider. Fails as [`Codec::encode_request`] does.
     pub fn request(&self, request: &Request<'_>, target: Target<'_>) -> Result<Encoded, Fault> {
         self.said(request, |request| self.upstream.encode_request(request, target))
+    }
+
+    /// Writes a request that [`Said::request`] made for the provider to go on with an answer, in this manner. Fails as
+    /// [`Codec::encode_request`] does.
+    pub fn resumption(
+        &self,
+        request: &Request<'_>,
+        manner: Manner,
+        target: Target<'_>,
+    ) -> Result<Encoded, Fault> {
+        let Encoded { body, losses } = self.request(request, target)?;
+        let body = match manner {
+            Manner::Prefill(prefill) => self.upstream.mark_prefill(body, prefill),
+            Manner::Afresh | Manner::Instruction => body,
+        };
+        Ok(Encoded { body, losses })
     }
 
     /// Writes it as one that the provider shall count and not answer. Fails as [`Counting::encode`] does.
@@ -136,6 +153,9 @@ impl Pair {
                 unmask: mask.map(Unmask::new),
                 calls: custom::Calls::of(reply.request),
                 encoder: self.client.encoder(reply),
+                said: None,
+                seam: None,
+                losses: Losses::default(),
             },
         }
     }
@@ -174,6 +194,26 @@ struct Pipe {
     unmask: Option<Unmask>,
     calls: custom::Calls,
     encoder: Box<dyn StreamEncoder>,
+    /// What the client was sent, if the stream shall be gone on with when it breaks off.
+    said: Option<Said>,
+    /// In front of a continuation.
+    seam: Option<Seam>,
+    /// Of the continuations before.
+    losses: Losses,
+}
+
+/// The stream that goes on with one that broke off.
+pub struct Continuation {
+    /// The dialect of its provider.
+    pub upstream: &'static dyn Codec,
+    /// How it was asked for.
+    pub manner: Manner,
+    /// What turns back what a cloak has covered of its request.
+    pub mask: Option<Arc<Mask>>,
+    /// What says what it cost, where its provider does not.
+    pub meter: Option<Meter>,
+    /// What all parts before it cost: [`Said::cost`].
+    pub spent: Usage,
 }
 
 /// Sees each event as it is written for the client.
@@ -185,6 +225,34 @@ impl Stream {
     pub fn metered(mut self, meter: Option<Meter>) -> Self {
         self.pipe.meter = meter;
         self
+    }
+
+    /// The same with what the client is sent noted, so that another provider can go on with it: see [`Stream::said`].
+    #[must_use]
+    pub fn resumable(mut self, request: &Request<'_>) -> Self {
+        self.pipe.said = Some(Said::new(request));
+        self
+    }
+
+    /// What the client was sent so far, of a stream that is [`Stream::resumable`].
+    pub fn said(&self) -> Option<&Said> {
+        self.pipe.said.as_ref()
+    }
+
+    /// Goes on with another provider's stream in place of the one that broke off: what is pushed from here on is that.
+    /// May be done again where a continuation broke off too, or was none. Nothing changes unless the stream is
+    /// [`Stream::resumable`].
+    pub fn resume(&mut self, continuation: Continuation) {
+        let Continuation { upstream, manner, mask, meter, spent } = continuation;
+        let Pipe { said: Some(said), seam, losses, .. } = &mut self.pipe else { return };
+        said.go_on(spent);
+        if let Some(seam) = seam.replace(Seam::new(said, manner)) {
+            losses.append(seam.losses().clone());
+        }
+        self.framer = Framer::new(upstream.framing());
+        self.pipe.decoder = upstream.decoder();
+        self.pipe.meter = meter;
+        self.pipe.unmask = mask.map(Unmask::new);
     }
 
     /// Takes the next bytes, and appends to `out` what they are for the client.
@@ -245,6 +313,8 @@ impl Stream {
     pub fn losses(&self) -> Losses {
         let mut losses = self.pipe.calls.losses().clone();
         losses.append(self.pipe.encoder.losses().clone());
+        losses.append(self.pipe.losses.clone());
+        losses.append(self.pipe.seam.as_ref().map(|seam| seam.losses().clone()).unwrap_or_default());
         losses.append(self.pipe.meter.as_ref().map(Meter::losses).unwrap_or_default());
         losses
     }
@@ -257,20 +327,30 @@ impl Pipe {
         out: &mut Vec<u8>,
         take: impl FnOnce(&mut dyn StreamDecoder, &mut dyn FnMut(Event<'_>)) -> Step,
     ) -> Step {
-        let Self { decoder, meter, unmask, calls, encoder } = self;
+        let Self { decoder, meter, unmask, calls, encoder, said, seam, losses: _ } = self;
         let mut write = |event: Event<'_>| {
-            calls.pass(event, &mut |event| {
-                seen(&event);
-                encoder.event(&event, out);
-            });
+            seen(&event);
+            if let Some(said) = said {
+                said.note(&event);
+            }
+            encoder.event(&event, out);
         };
-        let mut turn_back = |event: Event<'_>| match unmask {
+        let mut join = |event: Event<'_>| match seam {
             None => write(event),
-            Some(unmask) => unmask.event(event, &mut write),
+            Some(seam) => seam.pass(event, &mut write),
         };
-        match meter {
+        let mut unwrap = |event: Event<'_>| calls.pass(event, &mut join);
+        let mut turn_back = |event: Event<'_>| match unmask {
+            None => unwrap(event),
+            Some(unmask) => unmask.event(event, &mut unwrap),
+        };
+        let step = match meter {
             None => take(decoder.as_mut(), &mut turn_back),
             Some(meter) => take(decoder.as_mut(), &mut |event| meter.pass(event, &mut turn_back)),
+        };
+        match seam.as_ref().and_then(Seam::fault) {
+            Some(why) => Step::Garbled(format!("the answer is not gone on with: {why}")),
+            None => step,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What a config's `kind` stands for: a provider, and perhaps a preset of it.
 
+use lockgate_protocol::resume::Prefill;
+
 use crate::{
     environment::Environment,
     preset::{Key, Preset, StreamUsage},
@@ -47,6 +49,11 @@ impl Kind {
     /// How the place can be brought to report usage in a stream.
     pub fn stream_usage(&self) -> StreamUsage {
         self.preset.map_or(StreamUsage::Ask, |preset| preset.stream_usage)
+    }
+
+    /// How a model is handed the beginning of its answer, where the place is known for more than its dialect says.
+    pub fn prefill(&self) -> Option<Prefill> {
+        self.preset?.prefill
     }
 
     /// The environment variable that usually holds the key, for hints and examples.

@@ -1,5 +1,6 @@
 //! A service or server that speaks another provider's dialect, under a name of its own.
 
+use lockgate_protocol::resume::Prefill;
 use serde::Deserialize;
 
 use crate::environment::Environment;
@@ -26,6 +27,9 @@ pub struct Preset {
     pub speaks: Vec<String>,
     /// How to get usage in a stream.
     pub stream_usage: StreamUsage,
+    /// How a model is handed the beginning of its answer, where the service documents that it goes on with it.
+    #[serde(default)]
+    pub prefill: Option<Prefill>,
     /// What is odd about it, for the documentation.
     #[serde(default)]
     pub note: Option<String>,

@@ -6,6 +6,7 @@ use http::{HeaderMap, header::AUTHORIZATION};
 use lockgate_protocol::{
     forms::Form,
     ir::{Fault, Losses},
+    resume::Prefill,
 };
 
 use crate::{
@@ -122,5 +123,10 @@ impl Site {
     /// How the provider can be brought to report usage in a stream.
     pub fn stream_usage(&self) -> StreamUsage {
         self.kind.stream_usage()
+    }
+
+    /// How a model is handed the beginning of its answer, where the provider is known for more than its dialect says.
+    pub fn prefill(&self) -> Option<Prefill> {
+        self.kind.prefill()
     }
 }

@@ -37,6 +37,34 @@ impl Usage {
         self.input.saturating_add(self.cache_read).saturating_add(self.cache_write)
     }
 
+    /// What two calls consumed together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        self.with(other, u64::saturating_add)
+    }
+
+    /// What is left of it without a part of it.
+    #[must_use]
+    pub fn minus(self, part: Self) -> Self {
+        self.with(part, u64::saturating_sub)
+    }
+
+    fn with(self, other: Self, count: impl Fn(u64, u64) -> u64) -> Self {
+        Self {
+            input: count(self.input, other.input),
+            cache_read: count(self.cache_read, other.cache_read),
+            cache_write: count(self.cache_write, other.cache_write),
+            cache_write_1h: count(self.cache_write_1h, other.cache_write_1h),
+            output: count(self.output, other.output),
+            reasoning: count(self.reasoning, other.reasoning),
+            audio_input: count(self.audio_input, other.audio_input),
+            audio_output: count(self.audio_output, other.audio_output),
+            image_input: count(self.image_input, other.image_input),
+            image_output: count(self.image_output, other.image_output),
+            tool_input: count(self.tool_input, other.tool_input),
+        }
+    }
+
     /// The parts that not every dialect counts, by the paths that losses call them.
     pub fn parts(&self) -> [(&'static str, u64); 9] {
         [

@@ -1,6 +1,7 @@
 //! The dialects against recorded traffic.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod affinity;
 mod anthropic;
 mod bedrock;
 mod continuity;
@@ -13,5 +14,6 @@ mod matrix;
 mod ollama;
 mod openai_chat;
 mod openai_responses;
+mod resume;
 mod said;
 mod watch;

@@ -15,6 +15,7 @@ mod generated;
 mod gist;
 mod goldens;
 mod requests;
+mod resumed;
 mod streams;
 mod unsaid;
 

@@ -1,5 +1,6 @@
 //! What an operator may get wrong, and the sentence that says so.
 
+use lockgate_protocol::resume::Prefill;
 use lockgate_provider::{Site, SiteError, StreamUsage, Wish, environment, find};
 
 fn headers(name: &str, value: &str) -> Vec<(String, String)> {
@@ -141,4 +142,16 @@ fn usage_in_streams_is_asked_for_only_where_it_may_be() {
     assert_eq!(usage("vllm"), StreamUsage::Ask);
     assert_eq!(usage("mistral"), StreamUsage::Always);
     assert_eq!(usage("cohere"), StreamUsage::Never);
+}
+
+#[test]
+fn the_beginning_of_an_answer_is_handed_over_as_each_service_documents_it() {
+    let prefill = |kind| find(kind).expect("known").prefill();
+    assert_eq!(prefill("vllm"), Some(Prefill::Continue));
+    assert_eq!(prefill("mistral"), Some(Prefill::Prefix));
+    assert_eq!(prefill("moonshot"), Some(Prefill::Partial));
+    assert_eq!(prefill("openrouter"), Some(Prefill::Plain));
+    // Its beta, at another path.
+    assert_eq!(prefill("deepseek"), None);
+    assert_eq!(prefill("openai"), None);
 }

@@ -42,17 +42,20 @@ mod wire;
 mod write;
 
 pub use hosted::{Host, Hosted, hosted_body};
+use model::Traits;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 
 use crate::{
+    affinity::{Id, Signs},
     codec::{Call, Codec, Encoded, Framing, Reply, RequestHead, StreamDecoder, StreamEncoder, Target},
     counting::Counting,
     dialect::{Answer, Dialect, Endpoint, Operation, Watch},
     envelope::Envelope,
     ir::{Complaint, Fault, Request, Response},
     json,
+    resume::Prefill,
     splice::Edits,
 };
 
@@ -83,9 +86,23 @@ const fn endpoint(method: Method, path: &'static str, operation: Operation) -> E
     Endpoint::new(method, path, "/v1", operation)
 }
 
+/// Claude Code writes its session into the user's id.
+const SIGNS: Signs = Signs {
+    ids: &[Id { path: &["metadata", "user_id"], with: "session" }],
+    system: &["system"],
+    turns: "messages",
+    content: "content",
+    nobody_is_user: false,
+    continues: "",
+};
+
 impl Dialect for Anthropic {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn signs(&self) -> Option<&'static Signs> {
+        Some(&SIGNS)
     }
 
     fn codec(&self) -> &'static dyn Codec {
@@ -186,6 +203,10 @@ impl Codec for AnthropicCodec {
 
     fn encoder(&self, reply: Reply<'_>) -> Box<dyn StreamEncoder> {
         Box::new(stream_encode::Encoder::new(reply))
+    }
+
+    fn prefill(&self, request: &Request<'_>, model: &str, _: Option<Prefill>) -> Option<Prefill> {
+        Traits::of(model).takes_prefill(request).then_some(Prefill::Plain)
     }
 
     fn decode_error(&self, body: &[u8]) -> Option<Complaint> {

@@ -3,6 +3,8 @@
 //! Sources: the official SDK's deprecation notes on `thinking.type=enabled`, the public migration pages for 4.6, 4.7 and
 //! 4.8, recorded refusals (`error-400-effort`), and the public table of models for what they may put out.
 
+use crate::ir::{Reasoning, Request};
+
 /// What differs between the generations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::dialects) struct Traits {
@@ -18,6 +20,8 @@ pub(in crate::dialects) struct Traits {
     pub(super) xhigh: bool,
     /// Takes messages of the role `system`.
     pub(super) system_messages: bool,
+    /// Goes on with an answer whose beginning it is given.
+    prefill: bool,
     /// The most `max_tokens` may be, where it is known: no more than each model of the generation takes.
     pub(super) max_output: Option<u64>,
 }
@@ -34,6 +38,7 @@ impl Traits {
             both: from < (4, 1),
             xhigh: from >= (4, 7),
             system_messages: from >= (4, 8),
+            prefill: ((1, 0)..(4, 6)).contains(&from),
             max_output: match from {
                 (0, 0) => None,
                 _ if from < (3, 5) => Some(4096),
@@ -42,6 +47,13 @@ impl Traits {
                 _ => Some(64_000),
             },
         }
+    }
+
+    /// Whether the model goes on with the beginning of its answer to `request`: since 4.6 they refuse it ("This model does
+    /// not support assistant message prefill. The conversation must end with a user message."), and before they do when
+    /// they are to think first.
+    pub(in crate::dialects) fn takes_prefill(&self, request: &Request<'_>) -> bool {
+        self.prefill && !request.reasoning.as_ref().is_some_and(Reasoning::is_on)
     }
 }
 
@@ -83,6 +95,24 @@ mod tests {
         check("claude-sonnet-4-20250514", Some(64_000));
         check("claude-opus-5-5", Some(64_000));
         check("kimi-k2-thinking", None);
+    }
+
+    #[test]
+    fn a_model_that_thinks_first_takes_no_beginning() {
+        let request = |enabled| Request {
+            reasoning: Some(Reasoning { enabled: Some(enabled), ..Reasoning::default() }),
+            ..Request::default()
+        };
+        let taken = |model: &str| {
+            [Request::default(), request(false), request(true)]
+                .map(|request| Traits::of(model).takes_prefill(&request))
+        };
+        for model in ["claude-3-haiku-20240307", "claude-sonnet-4-5@20250929", "claude-2.1"] {
+            assert_eq!(taken(model), [true, true, false], "{model}");
+        }
+        for model in ["claude-opus-4-6", "claude-sonnet-5", "claude-mythos-preview", "kimi-k2-thinking"] {
+            assert_eq!(taken(model), [false; 3], "{model}");
+        }
     }
 
     #[test]

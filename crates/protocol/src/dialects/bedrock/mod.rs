@@ -43,11 +43,13 @@ use http::Method;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::{
+    affinity::Signs,
     codec::{Call, Codec, Encoded, Framing, Reply, RequestHead, StreamDecoder, StreamEncoder, Target},
     counting::Counting,
     dialect::{Answer, Dialect, Endpoint, Operation, Watch},
     envelope::Envelope,
     ir::{Complaint, Fault, Request, Response},
+    resume::Prefill,
     splice::Edits,
 };
 
@@ -70,9 +72,23 @@ const ENDPOINTS: &[Endpoint] = &[
     endpoint("/model/*/count-tokens", Operation::CountTokens),
 ];
 
+/// Converse has no name for a session.
+const SIGNS: Signs = Signs {
+    ids: &[],
+    system: &["system"],
+    turns: "messages",
+    content: "content",
+    nobody_is_user: false,
+    continues: "",
+};
+
 impl Dialect for Bedrock {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn signs(&self) -> Option<&'static Signs> {
+        Some(&SIGNS)
     }
 
     fn codec(&self) -> &'static dyn Codec {
@@ -178,6 +194,10 @@ impl Codec for BedrockCodec {
 
     fn encoder(&self, _: Reply<'_>) -> Box<dyn StreamEncoder> {
         Box::new(stream_encode::Encoder::default())
+    }
+
+    fn prefill(&self, request: &Request<'_>, model: &str, _: Option<Prefill>) -> Option<Prefill> {
+        model::takes_prefill(request, model).then_some(Prefill::Plain)
     }
 
     fn decode_error(&self, body: &[u8]) -> Option<Complaint> {

@@ -59,6 +59,16 @@ impl Family {
     }
 }
 
+/// Whether a model goes on with the beginning of its answer to `request`. Sources: for Claude its maker's, for Nova the
+/// section on prefilling in Amazon's guide.
+pub(super) fn takes_prefill(request: &Request<'_>, model: &str) -> bool {
+    match Family::of(model) {
+        Family::Anthropic => Traits::of(model).takes_prefill(request),
+        Family::Nova => !request.reasoning.as_ref().is_some_and(Reasoning::is_on),
+        Family::OpenAi | Family::Hidden | Family::Other => false,
+    }
+}
+
 /// The most tokens a model puts out where that is less than what clients of other dialects ask for as a matter of course.
 /// Source: Amazon's table of the first Nova models.
 pub(super) fn max_output(model: &str) -> Option<u64> {

@@ -28,6 +28,7 @@ mod logprobs;
 mod models;
 mod names;
 mod part;
+mod prefill;
 mod proof;
 mod request;
 mod response;
@@ -43,12 +44,14 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 
 use crate::{
+    affinity::Signs,
     codec::{Call, Codec, Encoded, Framing, Reply, RequestHead, StreamDecoder, StreamEncoder, Target},
     counting::Counting,
     dialect::{Answer, Dialect, Endpoint, Operation, Watch},
     embedding::Embedding,
     envelope::Envelope,
     ir::{Complaint, Fault, Request, Response},
+    resume::Prefill,
     splice::Edits,
 };
 
@@ -87,9 +90,23 @@ const ENDPOINTS: &[Endpoint] = &[
     endpoint(Method::GET, "/v1/models/*", "/v1", Operation::GetModel),
 ];
 
+/// The system's instruction is spelled in both ways.
+const SIGNS: Signs = Signs {
+    ids: &[],
+    system: &["systemInstruction", "system_instruction"],
+    turns: "contents",
+    content: "parts",
+    nobody_is_user: true,
+    continues: "",
+};
+
 impl Dialect for Gemini {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn signs(&self) -> Option<&'static Signs> {
+        Some(&SIGNS)
     }
 
     fn codec(&self) -> &'static dyn Codec {
@@ -232,6 +249,10 @@ impl Codec for GeminiCodec {
 
     fn has_choice_among_tools(&self) -> bool {
         true
+    }
+
+    fn prefill(&self, _: &Request<'_>, model: &str, _: Option<Prefill>) -> Option<Prefill> {
+        prefill::is_taken(model).then_some(Prefill::Plain)
     }
 
     fn decode_error(&self, body: &[u8]) -> Option<Complaint> {

@@ -50,6 +50,7 @@ use http::Method;
 use serde::Deserialize;
 
 use crate::{
+    affinity::Signs,
     codec::{Call, Codec, Encoded, Reply, RequestHead, StreamDecoder, StreamEncoder, Target},
     dialect::{Answer, Dialect, Endpoint, Operation, Watch},
     embedding::Embedding,
@@ -57,6 +58,7 @@ use crate::{
     framing::Framing,
     ir::{Complaint, Fault, Request, Response},
     json,
+    resume::Prefill,
     splice::Edits,
 };
 
@@ -114,6 +116,11 @@ impl Codec for OllamaCodec {
         false
     }
 
+    // Its server lets every model go on where a last message of the assistant ends, as its makers say of `/api/chat`.
+    fn prefill(&self, _: &Request<'_>, _: &str, _: Option<Prefill>) -> Option<Prefill> {
+        Some(Prefill::Plain)
+    }
+
     fn decode_error(&self, body: &[u8]) -> Option<Complaint> {
         error::read(body)
     }
@@ -150,9 +157,23 @@ const ENDPOINTS: &[Endpoint] = endpoints![
     GET "/api/ps" About,
 ];
 
+/// A prompt for generate is no conversation.
+const SIGNS: Signs = Signs {
+    ids: &[],
+    system: &["system"],
+    turns: "messages",
+    content: "content",
+    nobody_is_user: false,
+    continues: "",
+};
+
 impl Dialect for Ollama {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn signs(&self) -> Option<&'static Signs> {
+        Some(&SIGNS)
     }
 
     fn codec(&self) -> &'static dyn Codec {

@@ -4,12 +4,13 @@ use bytes::Bytes;
 
 use super::{
     decode_request, decode_response, decode_stream, embed, encode_request, encode_response, encode_stream,
-    error,
+    error, prefill,
 };
 use crate::{
     codec::{Call, Codec, Encoded, Framing, Reply, RequestHead, StreamDecoder, StreamEncoder, Target},
     embedding::Embedding,
     ir::{Complaint, Fault, Request, Response},
+    resume::Prefill,
 };
 
 /// See the module.
@@ -59,6 +60,15 @@ impl Codec for OpenAiChatCodec {
 
     fn has_choice_among_tools(&self) -> bool {
         true
+    }
+
+    // OpenAI's own models begin a new answer.
+    fn prefill(&self, _: &Request<'_>, _: &str, known: Option<Prefill>) -> Option<Prefill> {
+        known
+    }
+
+    fn mark_prefill(&self, body: Vec<u8>, prefill: Prefill) -> Vec<u8> {
+        prefill::mark(body, prefill)
     }
 
     fn decode_error(&self, body: &[u8]) -> Option<Complaint> {

@@ -51,6 +51,7 @@ mod interleave;
 mod media;
 mod models;
 mod object;
+mod prefill;
 mod reasoning;
 mod request;
 mod stream;
@@ -64,6 +65,7 @@ pub(super) use error::{body as error_body, object as error_object, translated as
 pub(super) use wire::{DetailNames, Usage as WireUsage, failure, usage_kept, usage_rest};
 
 use crate::{
+    affinity::{Id, Signs},
     codec::Codec,
     dialect::{Answer, Dialect, Endpoint, Operation, Watch},
     envelope::Envelope,
@@ -121,6 +123,16 @@ const REQUEST_HEADERS: &[&str] = &["openai-beta", "x-client-request-id"];
 /// Headers that the official SDKs read from answers.
 pub(super) const ANSWER_HEADERS: &[&str] = &["openai-processing-ms", "openai-version", "x-ratelimit-*"];
 
+/// `session_id` is OpenRouter's.
+const SIGNS: Signs = Signs {
+    ids: &[Id::at(&["prompt_cache_key"]), Id::at(&["session_id"])],
+    system: &[],
+    turns: "messages",
+    content: "content",
+    nobody_is_user: false,
+    continues: "",
+};
+
 impl Dialect for OpenAiChat {
     fn name(&self) -> &'static str {
         NAME
@@ -132,6 +144,10 @@ impl Dialect for OpenAiChat {
 
     fn model(&self, name: &str) -> Option<Bytes> {
         Some(models::one(name))
+    }
+
+    fn signs(&self) -> Option<&'static Signs> {
+        Some(&SIGNS)
     }
 
     fn codec(&self) -> &'static dyn Codec {

@@ -53,6 +53,7 @@ use codec::OpenAiResponsesCodec;
 
 use super::openai_chat;
 use crate::{
+    affinity::{Id, Signs},
     codec::Codec,
     conversations::Conversations,
     dialect::{Answer, Dialect, Endpoint, Operation, Watch},
@@ -95,9 +96,23 @@ const REQUEST_HEADERS: &[&str] = &[
     "x-codex-window-id",
 ];
 
+/// Of an answer that is continued by its id, whoever keeps it knows where it was made.
+const SIGNS: Signs = Signs {
+    ids: &[Id::at(&["prompt_cache_key"]), Id::at(&["conversation"]), Id::at(&["conversation", "id"])],
+    system: &["instructions"],
+    turns: "input",
+    content: "content",
+    nobody_is_user: false,
+    continues: "previous_response_id",
+};
+
 impl Dialect for OpenAiResponses {
     fn name(&self) -> &'static str {
         HERE
+    }
+
+    fn signs(&self) -> Option<&'static Signs> {
+        Some(&SIGNS)
     }
 
     fn codec(&self) -> &'static dyn Codec {
