@@ -21,6 +21,7 @@ mod preset;
 mod provider;
 mod providers;
 mod redact;
+mod scope;
 mod site;
 
 pub use address::SiteError;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lockgate_protocol::ir::{Fault, FaultKind, Remedy};
+use lockgate_protocol::ir::{Fault, FaultKind, Remedy, Scope};
 
 /// How persistent a call is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +80,9 @@ impl Course {
         if let Some(leg) = self.legs.get_mut(self.current) {
             leg.faults += 1;
             leg.hint = fault.retry_after;
+            // What is said of this very request would be said again.
             leg.struck = fault.kind.remedy() == Remedy::Elsewhere
+                || fault.scope == Scope::Request
                 || leg.hint.is_some_and(|wait| wait > self.policy.max_wait);
         }
         self.reached += u32::from(!matches!(fault.kind, FaultKind::Connect | FaultKind::Untrusted));
@@ -162,6 +164,18 @@ mod tests {
     fn a_silent_or_refusing_deployment_is_not_asked_twice() {
         check(&[4], &[(Timeout, None)], "4 stop");
         check(&[4, 5], &[(KeyRefused, None), (Timeout, None)], "4 5@0 stop");
+    }
+
+    #[test]
+    fn a_request_that_is_too_large_for_a_limit_is_not_sent_there_again() {
+        let mut course = Course::new(&[4, 5], Policy::default());
+        let fault = Fault { scope: Scope::Request, ..Fault::new(RateLimited, "") };
+        assert_eq!(
+            course.after(&fault, LONG, 0.5),
+            Next::Ask { deployment: 5, after: Duration::ZERO },
+            "another place may have a larger limit"
+        );
+        assert_eq!(course.after(&fault, LONG, 0.5), Next::Stop);
     }
 
     #[test]

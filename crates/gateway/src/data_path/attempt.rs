@@ -6,7 +6,7 @@ use http::{HeaderMap, Request, Response, StatusCode, request::Parts};
 use hyper::body::Incoming;
 use lockgate_protocol::{
     forms::{Dressing, Form},
-    ir::{Fault, FaultKind},
+    ir::{Fault, FaultKind, Scope},
 };
 use lockgate_provider::{Ask, Pass};
 use lockgate_routing::{Course, Next};
@@ -107,6 +107,11 @@ fn full(wait: Duration) -> Fault {
     fault
 }
 
+/// Whether another token may help: one that is only not for this model is good.
+fn is_of_token(fault: &Fault) -> bool {
+    fault.kind == FaultKind::KeyRefused && fault.scope == Scope::Credential
+}
+
 /// One try at one deployment.
 pub(crate) struct Attempt<'a> {
     pub(crate) gateway: &'a Gateway,
@@ -140,7 +145,7 @@ impl Attempt<'_> {
                     return Ok((begun, pass));
                 }
                 // A token may be revoked before its time; a request that was refused for it did nothing yet.
-                Err(fault) if fault.kind == FaultKind::KeyRefused && !is_renewed && passes.refused(&pass) => {
+                Err(fault) if is_of_token(&fault) && !is_renewed && passes.refused(&pass) => {
                     is_renewed = true;
                 }
                 Err(mut fault) => {
