@@ -21,8 +21,10 @@ mod preset;
 mod provider;
 mod providers;
 mod redact;
+mod room;
 mod scope;
 mod site;
+mod spans;
 
 pub use address::SiteError;
 pub use environment::Environment;

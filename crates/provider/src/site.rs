@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use http::{HeaderMap, header::AUTHORIZATION};
 use lockgate_protocol::{
     forms::Form,
-    ir::{Fault, Losses},
+    ir::{Fault, Losses, Room},
 };
 
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
     place::{Place, Wish},
     preset::StreamUsage,
     providers::find,
+    room,
 };
 
 /// One configured provider.
@@ -107,6 +108,12 @@ impl Site {
     /// Says what a failure means.
     pub fn classify(&self, reply: &Reply<'_>) -> Fault {
         self.kind.provider.classify(reply)
+    }
+
+    /// What the provider says is left of the credential's limits, in the headers of an answer of any status; `now` is the
+    /// wall clock at its arrival, for moments.
+    pub fn room(&self, headers: &HeaderMap, now: SystemTime) -> Room {
+        room::read(headers, now)
     }
 
     /// The cloud's region that requests are sent to, where that is known.

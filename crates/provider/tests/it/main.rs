@@ -11,6 +11,7 @@ mod clouds;
 mod corpus;
 mod hostile;
 mod prepare;
+mod room;
 mod signed;
 mod sites;
 mod told;
