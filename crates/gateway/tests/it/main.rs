@@ -30,6 +30,7 @@ mod matrix;
 mod memory;
 mod passthrough;
 mod raw;
+mod retried;
 mod routes;
 mod tls;
 mod truth;
