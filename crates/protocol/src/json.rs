@@ -4,6 +4,7 @@
 //! bounds on depth and on top-level members. It builds no tree: what it keeps is where the top-level members stand.
 
 mod path;
+mod places;
 
 use std::{borrow::Cow, fmt, ops::Range};
 
@@ -12,6 +13,7 @@ use memchr::memchr2;
 use serde::Serialize;
 
 pub use path::{NoPath, Path};
+pub use places::{Changed, Places};
 
 /// Deepest nesting that is accepted; one bit of the scanner's stack each.
 pub const MAX_DEPTH: u32 = 128;

@@ -1,5 +1,6 @@
 //! A service or server that speaks another provider's dialect, under a name of its own.
 
+use lockgate_protocol::json::Places;
 use serde::Deserialize;
 
 use crate::environment::Environment;
@@ -26,9 +27,31 @@ pub struct Preset {
     pub speaks: Vec<String>,
     /// How to get usage in a stream.
     pub stream_usage: StreamUsage,
+    /// Fields of a request for an answer that it refuses requests for: taken out, each a loss.
+    #[serde(default)]
+    pub refuses: Vec<Places>,
+    /// Fields that it refuses requests for and that ask for what it does anyway: taken out without a word.
+    #[serde(default)]
+    pub needless: Vec<Places>,
+    /// Fields that it has under another name.
+    #[serde(default)]
+    pub renames: Vec<Rename>,
+    /// Whether it takes tools of plain text; where it does not, functions are made of them.
+    #[serde(default = "yes")]
+    pub custom_tools: bool,
     /// What is odd about it, for the documentation.
     #[serde(default)]
     pub note: Option<String>,
+}
+
+/// A field that a service has under another name.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rename {
+    /// The field as its dialect has it.
+    pub of: Places,
+    /// Its name there.
+    pub to: String,
 }
 
 /// Whether a service wants a key.

@@ -2,8 +2,10 @@
 
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use http::{HeaderMap, header::AUTHORIZATION};
 use lockgate_protocol::{
+    dialect::Operation,
     forms::Form,
     ir::{Fault, Losses, Room},
 };
@@ -17,7 +19,7 @@ use crate::{
     place::{Place, Wish},
     preset::StreamUsage,
     providers::find,
-    room,
+    quirks, room,
 };
 
 /// One configured provider.
@@ -90,6 +92,20 @@ impl Site {
     /// Takes out of a request's headers what the provider would refuse it for, and names it.
     pub fn screen(&self, headers: &mut HeaderMap, losses: &mut Losses) {
         self.kind.provider.screen(headers, losses);
+    }
+
+    /// The body as the service takes it, where it is known to refuse a field of its dialect or to have it under another
+    /// name; what is taken out is named.
+    pub fn fit(&self, talk: &Talk<'_>, body: Vec<Bytes>, losses: &mut Losses) -> Vec<Bytes> {
+        match self.kind.preset {
+            Some(preset)
+                if talk.operation == Operation::Generate
+                    && self.kind.speaks().first() == Some(&talk.dialect) =>
+            {
+                quirks::fit(preset, body, losses)
+            }
+            _ => body,
+        }
     }
 
     /// The form in which the provider takes such a body from whoever shows `pass`.

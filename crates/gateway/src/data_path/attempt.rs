@@ -178,16 +178,18 @@ impl Attempt<'_> {
             stream: self.call.stream,
             pass,
         })?;
+        let talk = way.talk(self.deployment);
+        let fitted = site.fit(&talk, outgoing.body, way.losses_mut());
         let body = self.gateway.rules.apply(
             &Subject {
                 asked: &self.asked.model,
                 model: &self.deployment.model,
                 from: self.asked.dialect.name(),
-                to: way.talk(self.deployment).dialect,
+                to: talk.dialect,
                 provider: &self.deployment.provider.name,
                 headers: &self.head.headers,
             },
-            outgoing.body,
+            fitted,
         );
         let mut headers = prepared.headers;
         let client = &self.head.headers;
@@ -206,7 +208,7 @@ impl Attempt<'_> {
         site.screen(&mut headers, way.losses_mut());
         headers::usual(site.kind().provider.usual_headers(), &mut headers);
         let dressing = Dressing {
-            operation: way.talk(self.deployment).operation,
+            operation: talk.operation,
             model: &self.deployment.model,
             project: pass.project(),
             id: &self.call.id,

@@ -29,6 +29,7 @@ mod login;
 mod matrix;
 mod memory;
 mod passthrough;
+mod quirks;
 mod raw;
 mod retried;
 mod routes;

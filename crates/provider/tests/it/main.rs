@@ -10,6 +10,7 @@ mod classify;
 mod clouds;
 mod corpus;
 mod hostile;
+mod page;
 mod prepare;
 mod room;
 mod signed;
