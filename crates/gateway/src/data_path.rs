@@ -91,7 +91,9 @@ async fn prepare(
     let chain = chain::find(gateway, call, &mut asked)?;
 
     // plan: the deployments of the model, in the order of asking.
-    let plan = gateway.fleet.model(&asked.model).await?.plan(call.wanted(None));
+    let model = gateway.fleet.model(&asked.model).await?;
+    let plan =
+        model.plan(call.wanted(model.wants_affinity().then(|| asked.affinity(&head.headers)).flatten()));
     let plan = match &chain {
         Some(chain) => chain.narrow(&asked, &head.headers, plan)?,
         None => plan,

@@ -129,6 +129,11 @@ pub trait Codec: Sync {
         false
     }
 
+    /// Whether a request may have tools that take plain text, told without reading it; where it may not, this is so.
+    fn may_name_custom_tools(&self, _body: &[u8]) -> bool {
+        self.has_custom_tools()
+    }
+
     /// Whether a model may be told to choose among some of the tools on offer. Where it may not, only those are offered,
     /// and [`crate::translate`] names the others.
     fn has_choice_among_tools(&self) -> bool {

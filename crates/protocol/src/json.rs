@@ -5,6 +5,7 @@
 
 pub(crate) mod glance;
 mod path;
+mod places;
 
 use std::{borrow::Cow, fmt, ops::Range};
 
@@ -13,6 +14,7 @@ use memchr::memchr2;
 use serde::Serialize;
 
 pub use path::{NoPath, Path};
+pub use places::{Changed, Places};
 
 /// Deepest nesting that is accepted; one bit of the scanner's stack each.
 pub const MAX_DEPTH: u32 = 128;

@@ -26,12 +26,19 @@ use crate::{
 pub struct Pair {
     client: &'static dyn Codec,
     upstream: &'static dyn Codec,
+    has_custom_tools: bool,
 }
 
 impl Pair {
     /// A client that speaks the first before a provider that speaks the second.
     pub fn new(client: &'static dyn Codec, upstream: &'static dyn Codec) -> Self {
-        Self { client, upstream }
+        Self { client, upstream, has_custom_tools: upstream.has_custom_tools() }
+    }
+
+    /// The same before a provider that takes functions only, whatever its dialect has.
+    #[must_use]
+    pub fn without_custom_tools(self) -> Self {
+        Self { has_custom_tools: false, ..self }
     }
 
     /// The client's side.
@@ -81,7 +88,7 @@ impl Pair {
         request: &Request<'_>,
         encode: impl FnOnce(&Request<'_>) -> Result<Encoded, Fault>,
     ) -> Result<Encoded, Fault> {
-        let wrapped = if self.upstream.has_custom_tools() { None } else { custom::wrap(request) };
+        let wrapped = if self.has_custom_tools { None } else { custom::wrap(request) };
         let (wrapped, losses) = wrapped.unzip();
         let encoded = encode(wrapped.as_ref().unwrap_or(request))?;
         let mut losses: Losses = losses.unwrap_or_default();

@@ -1,12 +1,13 @@
 //! What a failure means: status, headers and body of a refusal become a typed fault.
 
-use lockgate_protocol::ir::{Blame, Complaint, Fault, FaultKind};
+use lockgate_protocol::ir::{Blame, Complaint, Fault, FaultKind, Scope};
 
 use crate::{
     complaint::{self, Said, clip},
     exchange::Reply,
     hints,
     redact::redact,
+    scope,
 };
 
 /// What only the log reads is a line, not a page.
@@ -75,6 +76,13 @@ const SIGNS: &[Sign] = &[
             "range of input length should be",
         ],
     },
+    // Alibaba Cloud calls the tokens of a minute a quota too, and says `insufficient_quota` of them.
+    Sign {
+        kind: FaultKind::RateLimited,
+        on: |status| matches!(status, 429),
+        codes: &[],
+        phrases: &["allocated quota exceeded, please increase your quota limit"],
+    },
     Sign {
         kind: FaultKind::QuotaExhausted,
         on: |status| matches!(status, 400..=499),
@@ -90,6 +98,7 @@ const SIGNS: &[Sign] = &[
             "monthly_request_count",
             "overage_request_limit_exceeded",
             "servicequotaexceededexception",
+            "allocationquota.freetieronly",
         ],
         // Not "exceeded your current quota": Gemini says it of a rate, and OpenAI has a code beside it.
         phrases: &[
@@ -101,6 +110,9 @@ const SIGNS: &[Sign] = &[
             "monthly included credits",
             "billing hard limit",
             "account is in good standing",
+            "key limit exceeded",
+            "free allocated quota exceeded",
+            "free tier of the model has been exhausted",
             "余额不足",
             "欠费",
         ],
@@ -168,6 +180,9 @@ const SIGNS: &[Sign] = &[
     },
 ];
 
+/// What a client reads where the credential is good and may not use the model.
+const NOT_FOR_THIS_KEY: &str = "the gateway's credential may not use this model at the provider; the gateway's operator has to have it allowed";
+
 /// What the request is to blame for, where no status says so.
 const MALFORMED: &[&str] = &["invalid_request_error", "validationexception"];
 
@@ -178,8 +193,13 @@ pub(crate) fn classify(reply: &Reply<'_>) -> Fault {
     let status = if is_success(reply.status) { said.status } else { Some(reply.status) };
     let kind = judge(status, &said);
     let wait = hints::wait(reply.headers, said.json.as_ref(), reply.now);
-    let public = public(kind, status.unwrap_or(reply.status), said.complaint.as_ref());
+    let scope = scope::of(kind, &said);
+    let public = match (kind, scope) {
+        (FaultKind::KeyRefused, Scope::Deployment) => NOT_FOR_THIS_KEY.to_owned(),
+        _ => public(kind, status.unwrap_or(reply.status), said.complaint.as_ref()),
+    };
     let mut fault = Fault::new(kind, public);
+    fault.scope = scope;
     if kind == FaultKind::Refused {
         fault.status = status.unwrap_or(fault.status);
     }
@@ -194,7 +214,7 @@ pub(crate) fn classify(reply: &Reply<'_>) -> Fault {
 }
 
 fn judge(status: Option<u16>, said: &Said) -> FaultKind {
-    let sign = SIGNS.iter().find(|sign| status.is_none_or(sign.on) && fits(sign, said));
+    let sign = SIGNS.iter().find(|sign| status.is_none_or(sign.on) && said.tells(sign.codes, sign.phrases));
     if let Some(sign) = sign {
         return sign.kind;
     }
@@ -216,14 +236,6 @@ fn judge(status: Option<u16>, said: &Said) -> FaultKind {
         None if said.complaint.is_some() => FaultKind::UpstreamFailed,
         None => FaultKind::Garbled,
     }
-}
-
-fn fits(sign: &Sign, said: &Said) -> bool {
-    let is_said = |known: &&str| match known.strip_suffix('*') {
-        Some(start) => said.codes.iter().any(|code| code.starts_with(start)),
-        None => said.codes.iter().any(|code| code == known),
-    };
-    sign.codes.iter().any(is_said) || sign.phrases.iter().any(|phrase| said.words.contains(phrase))
 }
 
 fn is_success(status: u16) -> bool {

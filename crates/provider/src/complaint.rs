@@ -54,6 +54,16 @@ pub(crate) fn read(body: &[u8]) -> Said {
 }
 
 impl Said {
+    /// Whether one of these codes is among its own, a star at the end standing for any ending, or one of these phrases in
+    /// its words; all of them in lower case.
+    pub(crate) fn tells(&self, codes: &[&str], phrases: &[&str]) -> bool {
+        let is_code = |known: &&str| match known.strip_suffix('*') {
+            Some(start) => self.codes.iter().any(|code| code.starts_with(start)),
+            None => self.codes.iter().any(|code| code == known),
+        };
+        codes.iter().any(is_code) || phrases.iter().any(|phrase| self.words.contains(phrase))
+    }
+
     fn hear(&mut self, outer: &Map<String, Value>, depth: usize) {
         let inner = outer.get("error").and_then(object).unwrap_or(outer);
         let nested = Self::behind(inner, depth);

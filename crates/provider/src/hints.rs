@@ -5,14 +5,21 @@ use std::time::{Duration, SystemTime};
 use http::HeaderMap;
 use serde_json::Value;
 
+use crate::{
+    room,
+    spans::{self, seconds},
+};
+
 /// The first hint that says more than "at once"; what cannot be read counts as absent.
 ///
-/// `x-ratelimit-reset-*` is not among them: it is the time to a full bucket, not to the next request.
+/// `x-ratelimit-reset-*` is not among them: it is the time to a full bucket, not to the next request. A moment at which a
+/// limit that is used up ends ([`room::empty`]) is, for want of a better one.
 pub(crate) fn wait(headers: &HeaderMap, body: Option<&Value>, now: SystemTime) -> Option<Duration> {
     let hints = [
         header(headers, "retry-after-ms").and_then(milliseconds),
-        header(headers, "retry-after").and_then(|text| seconds(text).or_else(|| date(text, now))),
+        header(headers, "retry-after").and_then(|text| spans::until(text, now)),
         body.and_then(in_body),
+        room::empty(headers, now),
     ];
     // Azure sends `retry-after: 1` together with `retry-after-ms: 0`.
     hints.iter().flatten().find(|hint| !hint.is_zero()).or_else(|| hints.iter().flatten().next()).copied()
@@ -25,41 +32,6 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 fn milliseconds(text: &str) -> Option<Duration> {
     seconds(text)
         .and_then(|thousandfold| Duration::try_from_secs_f64(thousandfold.as_secs_f64() / 1000.0).ok())
-}
-
-/// `2`, `1.5`.
-fn seconds(text: &str) -> Option<Duration> {
-    // f64 also reads signs, exponents and infinities, which no provider writes.
-    let plain = text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    if plain { Duration::try_from_secs_f64(text.parse().ok()?).ok() } else { spelled(text) }
-}
-
-/// `12ms`, `45.837906927s`, `6m0s`, `1h2m`.
-fn spelled(text: &str) -> Option<Duration> {
-    let mut total = Duration::ZERO;
-    let mut rest = text;
-    while !rest.is_empty() {
-        let (number, unit) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit() && c != '.')?);
-        let (unit, after) =
-            unit.split_at(unit.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(unit.len()));
-        let factor = match unit {
-            "ms" => 0.001,
-            "s" => 1.0,
-            "m" => 60.0,
-            "h" => 3600.0,
-            _ => return None,
-        };
-        let part = Duration::try_from_secs_f64(number.parse::<f64>().ok()? * factor).ok()?;
-        total = total.checked_add(part)?;
-        rest = after;
-    }
-    (!text.is_empty()).then_some(total)
-}
-
-/// An HTTP date; one that has passed means at once.
-fn date(text: &str, now: SystemTime) -> Option<Duration> {
-    let then = httpdate::parse_http_date(text).ok()?;
-    Some(then.duration_since(now).unwrap_or_default())
 }
 
 /// Google's `RetryInfo` (google.rpc, `retryDelay: "34s"`), or `resets_in_seconds`.
@@ -111,7 +83,30 @@ mod tests {
         check(&[("retry-after", "Sun, 06 Nov 1994 08:49:47 GMT")], "", Some(10.0));
         check(&[("retry-after", "Sun, 06 Nov 1994 08:00:00 GMT")], "", Some(0.0));
         check(&[("retry-after", "1555200")], "", Some(1_555_200.0));
-        check(&[("x-ratelimit-reset-requests", "120ms")], "", None);
+        check(&[("retry-after", "1994-11-06T08:49:47Z")], "", Some(10.0));
+        check(&[("x-ratelimit-remaining-requests", "0"), ("x-ratelimit-reset-requests", "120ms")], "", None);
+    }
+
+    #[test]
+    fn a_limit_that_is_used_up_ends_at_its_moment() {
+        let requests = [
+            ("anthropic-ratelimit-requests-remaining", "0"),
+            ("anthropic-ratelimit-requests-reset", "1994-11-06T08:50:00Z"),
+        ];
+        let tokens = [
+            ("anthropic-ratelimit-input-tokens-remaining", "1"),
+            ("anthropic-ratelimit-input-tokens-reset", "1994-11-06T09:00:00Z"),
+        ];
+        check(&requests, "", Some(23.0));
+        check(&tokens, "", None);
+        check(&[requests, tokens].concat(), "", Some(23.0));
+        check(&[&requests[..], &[("retry-after", "2")]].concat(), "", Some(2.0));
+        check(&requests[1..], "", None);
+        let over = [
+            ("anthropic-ratelimit-tokens-remaining", "0"),
+            ("anthropic-ratelimit-tokens-reset", "1994-11-06T08:50:30Z"),
+        ];
+        check(&[requests, over].concat(), "", Some(53.0));
     }
 
     #[test]

@@ -56,6 +56,11 @@ impl Kind {
         self.preset?.prefill
     }
 
+    /// Whether it takes tools of plain text in a dialect that has them.
+    pub fn has_custom_tools(&self) -> bool {
+        self.preset.is_none_or(|preset| preset.custom_tools)
+    }
+
     /// The environment variable that usually holds the key, for hints and examples.
     pub fn key_variable(&self) -> Option<&'static str> {
         match self.preset {

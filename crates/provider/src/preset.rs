@@ -1,5 +1,6 @@
 //! A service or server that speaks another provider's dialect, under a name of its own.
 
+use lockgate_protocol::json::Places;
 use lockgate_protocol::resume::Prefill;
 use serde::Deserialize;
 
@@ -30,9 +31,31 @@ pub struct Preset {
     /// How a model is handed the beginning of its answer, where the service documents that it goes on with it.
     #[serde(default)]
     pub prefill: Option<Prefill>,
+    /// Fields of a request for an answer that it refuses requests for: taken out, each a loss.
+    #[serde(default)]
+    pub refuses: Vec<Places>,
+    /// Fields that it refuses requests for and that ask for what it does anyway: taken out without a word.
+    #[serde(default)]
+    pub needless: Vec<Places>,
+    /// Fields that it has under another name.
+    #[serde(default)]
+    pub renames: Vec<Rename>,
+    /// Whether it takes tools of plain text; where it does not, functions are made of them.
+    #[serde(default = "yes")]
+    pub custom_tools: bool,
     /// What is odd about it, for the documentation.
     #[serde(default)]
     pub note: Option<String>,
+}
+
+/// A field that a service has under another name.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rename {
+    /// The field as its dialect has it.
+    pub of: Places,
+    /// Its name there.
+    pub to: String,
 }
 
 /// Whether a service wants a key.

@@ -2,10 +2,12 @@
 
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use http::{HeaderMap, header::AUTHORIZATION};
 use lockgate_protocol::{
+    dialect::Operation,
     forms::Form,
-    ir::{Fault, Losses},
+    ir::{Fault, Losses, Room},
     resume::Prefill,
 };
 
@@ -18,6 +20,7 @@ use crate::{
     place::{Place, Wish},
     preset::StreamUsage,
     providers::find,
+    quirks, room,
 };
 
 /// One configured provider.
@@ -92,6 +95,20 @@ impl Site {
         self.kind.provider.screen(headers, losses);
     }
 
+    /// The body as the service takes it, where it is known to refuse a field of its dialect or to have it under another
+    /// name; what is taken out is named.
+    pub fn fit(&self, talk: &Talk<'_>, body: Vec<Bytes>, losses: &mut Losses) -> Vec<Bytes> {
+        match self.kind.preset {
+            Some(preset)
+                if talk.operation == Operation::Generate
+                    && self.kind.speaks().first() == Some(&talk.dialect) =>
+            {
+                quirks::fit(preset, body, losses)
+            }
+            _ => body,
+        }
+    }
+
     /// The form in which the provider takes such a body from whoever shows `pass`.
     pub fn form(&self, pass: &Pass, talk: &Talk<'_>) -> &'static dyn Form {
         self.kind.provider.form(pass, talk)
@@ -108,6 +125,12 @@ impl Site {
     /// Says what a failure means.
     pub fn classify(&self, reply: &Reply<'_>) -> Fault {
         self.kind.provider.classify(reply)
+    }
+
+    /// What the provider says is left of the credential's limits, in the headers of an answer of any status; `now` is the
+    /// wall clock at its arrival, for moments.
+    pub fn room(&self, headers: &HeaderMap, now: SystemTime) -> Room {
+        room::read(headers, now)
     }
 
     /// The cloud's region that requests are sent to, where that is known.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use lockgate_protocol::ir::{Fault, FaultKind, Remedy};
+use lockgate_protocol::ir::{Fault, FaultKind, Remedy, Scope};
 
 use crate::{
     budget::Budget,
@@ -172,8 +172,10 @@ impl Course {
         if let Some(leg) = self.legs.get_mut(self.current) {
             leg.faults += 1;
             leg.hint = fault.retry_after;
+            // What is said of this very request would be said again.
             leg.struck = self.is_once
                 || fault.kind.remedy() == Remedy::Elsewhere
+                || fault.scope == Scope::Request
                 || leg.hint.is_some_and(|wait| wait > max_wait);
         }
         self.reached += u32::from(has_reached);
@@ -280,6 +282,19 @@ mod tests {
 
     /// Runs a course over `order` against faults; writes each step as `deployment@milliseconds`.
     fn run(order: &[usize], attempts: u32, left: Duration, faults: &[(FaultKind, Option<u64>)]) -> String {
+        let faults = faults.iter().map(|(kind, hint)| {
+            let retry_after = hint.map(Duration::from_secs);
+            Fault { retry_after, ..Fault::new(*kind, "") }
+        });
+        run_faults(order, attempts, left, faults)
+    }
+
+    fn run_faults(
+        order: &[usize],
+        attempts: u32,
+        left: Duration,
+        faults: impl Iterator<Item = Fault>,
+    ) -> String {
         let leg = |deployment: &usize| pool::Leg { deployment: *deployment, tier: 0 };
         let order = Order { legs: order.iter().map(leg).collect(), ..Order::default() };
         let mut course = Course::new(&order, Policy { attempts, ..Policy::default() });
@@ -287,9 +302,7 @@ mod tests {
         #[expect(clippy::disallowed_methods, reason = "a test needs some time to begin with")]
         let moment = Moment { now: Instant::now(), left, dice: 0.5, budget: &budget };
         let mut steps = vec![course.first().map_or_else(|| "none".to_owned(), |first| first.to_string())];
-        for (kind, hint) in faults {
-            let mut fault = Fault::new(*kind, "");
-            fault.retry_after = hint.map(Duration::from_secs);
+        for fault in faults {
             steps.push(match course.after(&fault, Duration::ZERO, &moment) {
                 Next::Ask { deployment, after } => format!("{deployment}@{}", after.as_millis()),
                 Next::Stop => "stop".to_owned(),
@@ -325,6 +338,13 @@ mod tests {
     fn a_silent_or_refusing_deployment_is_not_asked_twice() {
         check(&[4], &[(Timeout, None)], "4 stop");
         check(&[4, 5], &[(KeyRefused, None), (Timeout, None)], "4 5@0 stop");
+    }
+
+    #[test]
+    fn a_request_that_is_too_large_for_a_limit_is_not_sent_there_again() {
+        let too_large = || Fault { scope: Scope::Request, ..Fault::new(RateLimited, "") };
+        // Another place may have a larger limit.
+        assert_eq!(run_faults(&[4, 5], 3, LONG, [too_large(), too_large()].into_iter()), "4 5@0 stop");
     }
 
     #[test]

@@ -63,6 +63,8 @@ pub struct StrategyRow {
     pub name: &'static str,
     /// What it does, in one sentence for the documentation.
     pub doc: &'static str,
+    /// Whether it heeds [`crate::Ask::affinity`].
+    pub wants_affinity: bool,
     /// Starts the strategy for a tier with these members, of which there is at least one.
     pub(crate) build: fn(&[Member]) -> Box<dyn Strategy>,
 }

@@ -120,11 +120,10 @@ impl JsonSchema for Strategy {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let names: Vec<_> = STRATEGIES.iter().map(|row| row.name).collect();
+        let row = |row: &StrategyRow| json_schema!({ "const": row.name, "description": row.doc });
         json_schema!({
             "description": "How requests are spread over the targets of a pool.",
-            "type": "string",
-            "enum": names,
+            "oneOf": STRATEGIES.iter().map(row).collect::<Vec<_>>(),
         })
     }
 }

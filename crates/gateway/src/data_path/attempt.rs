@@ -9,7 +9,7 @@ use http::{HeaderMap, Request, Response, StatusCode, request::Parts};
 use hyper::body::Incoming;
 use lockgate_protocol::{
     forms::{Dressing, Form},
-    ir::{Fault, FaultKind},
+    ir::{Fault, FaultKind, Scope},
 };
 use lockgate_provider::{Ask, Pass};
 
@@ -38,6 +38,11 @@ pub(crate) struct Begun {
     /// The provider's headers that travel.
     pub(crate) headers: HeaderMap,
     pub(crate) content: Content,
+}
+
+/// Whether another token may help: one that is only not for this model is good.
+fn is_of_token(fault: &Fault) -> bool {
+    fault.kind == FaultKind::KeyRefused && fault.scope == Scope::Credential
 }
 
 /// One try at one deployment.
@@ -76,7 +81,7 @@ impl Attempt<'_> {
                     return Ok((begun, pass));
                 }
                 // A token may be revoked before its time; a request that was refused for it did nothing yet.
-                Err(fault) if fault.kind == FaultKind::KeyRefused && !is_renewed && passes.refused(&pass) => {
+                Err(fault) if is_of_token(&fault) && !is_renewed && passes.refused(&pass) => {
                     is_renewed = true;
                 }
                 Err(mut fault) => {
@@ -109,16 +114,18 @@ impl Attempt<'_> {
             stream: self.call.stream,
             pass,
         })?;
+        let talk = way.talk(self.deployment);
+        let fitted = site.fit(&talk, outgoing.body, way.losses_mut());
         let body = self.gateway.rules.apply(
             &Subject {
                 asked: &self.asked.model,
                 model: &self.deployment.model,
                 from: self.asked.dialect.name(),
-                to: way.talk(self.deployment).dialect,
+                to: talk.dialect,
                 provider: &self.deployment.provider.name,
                 headers: &self.head.headers,
             },
-            outgoing.body,
+            fitted,
         );
         let mut headers = prepared.headers;
         let client = &self.head.headers;
@@ -137,7 +144,7 @@ impl Attempt<'_> {
         site.screen(&mut headers, way.losses_mut());
         headers::usual(site.kind().provider.usual_headers(), &mut headers);
         let dressing = Dressing {
-            operation: way.talk(self.deployment).operation,
+            operation: talk.operation,
             model: &self.deployment.model,
             project: pass.project(),
             id: &self.call.id,

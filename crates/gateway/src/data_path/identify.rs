@@ -7,6 +7,7 @@ use http::{HeaderMap, Method, header, request::Parts};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use lockgate_protocol::{
+    affinity,
     dialect::{Dialect, Operation},
     envelope::{Envelope, check_model},
     ir::{Fault, FaultKind},
@@ -55,6 +56,12 @@ impl Asked {
     /// About how many tokens the request is, for limits that are settled when the answer says how many it took.
     pub(crate) fn about_tokens(&self) -> u64 {
         (self.envelope.body().len() / BYTES_PER_TOKEN) as u64
+    }
+
+    /// What is the same for all requests of one conversation.
+    pub(crate) fn affinity(&self, headers: &HeaderMap) -> Option<u64> {
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        affinity::key(self.dialect, header, &self.envelope)
     }
 }
 

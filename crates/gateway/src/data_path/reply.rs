@@ -64,6 +64,8 @@ pub(crate) async fn judge(
     reply: Response<Incoming>,
 ) -> Result<Begun, Fault> {
     let (head, body) = reply.into_parts();
+    let room = attempt.deployment.provider.site.room(&head.headers, clock::wall());
+    attempt.deployment.health.noted(&room, clock::now());
     if !head.status.is_success() {
         return Err(refused(attempt, head.status, &head.headers, body).await);
     }

@@ -112,7 +112,10 @@ impl<'a> Way<'a> {
     ) -> Result<Self, Fault> {
         let dialect = deployment.dialect_for(asked.dialect, asked.operation);
         let is_same = dialect.name() == asked.dialect.name() || asked.operation == Operation::Other;
-        if is_same && (cloak.is_none() || asked.operation != Operation::Generate) {
+        let has_custom_tools = deployment.provider.site.kind().has_custom_tools();
+        // Tools of plain text are made functions of in the request as it is understood.
+        let stays = has_custom_tools || !asked.dialect.codec().may_name_custom_tools(asked.envelope.body());
+        if is_same && (asked.operation != Operation::Generate || (cloak.is_none() && stays)) {
             let losses = Losses::default();
             return Ok(Self::Same(Same { asked, spare_usage: false, losses, cloak, mask: None }));
         }
@@ -144,8 +147,9 @@ impl<'a> Way<'a> {
             Some(query) => Cow::Owned(format!("{}?{query}", asked.path)),
             None => Cow::Borrowed(asked.path.as_str()),
         };
+        let pair = Pair::new(client, upstream);
         Ok(Self::Across(Box::new(Across {
-            pair: Pair::new(client, upstream),
+            pair: if has_custom_tools { pair } else { pair.without_custom_tools() },
             dialect,
             model: &deployment.model,
             counting,

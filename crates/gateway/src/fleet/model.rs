@@ -17,8 +17,7 @@ pub(crate) struct Model {
     pub(crate) limits: Arc<Limits>,
     /// What its calls may try again, all together.
     pub(crate) budget: Budget,
-    /// The name of its strategy.
-    pub(crate) strategy: &'static str,
+    pub(crate) strategy: &'static StrategyRow,
 }
 
 /// What one call brings to be planned.
@@ -39,7 +38,7 @@ impl Model {
             pool: Pool::new(strategy, main, on_context_length, on_content_filter),
             budget: Budget::new(limits.extra_load, ALWAYS_ALLOWED),
             limits,
-            strategy: strategy.name,
+            strategy,
         }
     }
 
@@ -54,6 +53,11 @@ impl Model {
         };
         let tiers = Tiers { deployments: vec![deployment], main: vec![vec![member]], ..Tiers::default() };
         Self::new(&lockgate_routing::STRATEGIES[0], tiers, limits)
+    }
+
+    /// Whether it matters which conversation a call belongs to.
+    pub(crate) fn wants_affinity(&self) -> bool {
+        self.strategy.wants_affinity && self.deployments.len() > 1
     }
 
     /// The plan for one call.

@@ -1,6 +1,10 @@
 //! An upstream that answers every request with the same bytes, whatever they are, and then closes.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -11,6 +15,8 @@ use tokio::{
 /// Closes its port when dropped.
 pub(crate) struct Raw {
     pub(crate) address: SocketAddr,
+    /// What was asked, in order.
+    requests: Arc<Mutex<Vec<String>>>,
     task: JoinHandle<()>,
 }
 
@@ -25,15 +31,18 @@ impl Raw {
         let answer: Arc<Vec<Vec<u8>>> = Arc::new(pieces);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        let requests = Arc::<Mutex<Vec<String>>>::default();
+        let seen = Arc::clone(&requests);
         #[allow(clippy::disallowed_methods, reason = "aborted on drop")]
         let task = tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
-                let answer = Arc::clone(&answer);
+                let (answer, seen) = (Arc::clone(&answer), Arc::clone(&seen));
                 #[allow(clippy::disallowed_methods, reason = "ends with its connection")]
                 tokio::spawn(async move {
                     // All requests here are small: what one read gives is enough to answer.
                     let mut buffer = vec![0; 64 * 1024];
-                    if stream.read(&mut buffer).await.is_ok_and(|count| count > 0) {
+                    if let Ok(count @ 1..) = stream.read(&mut buffer).await {
+                        seen.lock().unwrap().push(String::from_utf8_lossy(&buffer[..count]).into_owned());
                         for (place, piece) in answer.iter().enumerate() {
                             if place > 0 {
                                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -45,7 +54,12 @@ impl Raw {
                 });
             }
         });
-        Self { address, task }
+        Self { address, requests, task }
+    }
+
+    /// What it was asked so far, head first.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
     }
 
     pub(crate) fn base_url(&self) -> String {

@@ -1,23 +1,23 @@
-//! What a provider says is left of its limits, as plain numbers: headers of an answer carry it, balancing heeds it.
+//! What a provider says is left of a credential's limits.
 
 use std::time::Duration;
 
-/// What is left for the credential and model that an answer came from.
+/// What is left of one limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Room {
-    /// Requests that may still be sent.
-    pub requests: Option<Left>,
-    /// Tokens that may still be spent; where a provider counts several kinds, the scarcest.
-    pub tokens: Option<Left>,
+pub struct Left {
+    /// How many may still be used.
+    pub remaining: u64,
+    /// How many there are when nothing is used, if the provider says it.
+    pub limit: Option<u64>,
+    /// How long until all of them are there again, if the provider says it.
+    pub reset: Option<Duration>,
 }
 
-/// What is left of one limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Left {
-    /// How many are left.
-    pub remaining: u64,
-    /// Of how many.
-    pub limit: Option<u64>,
-    /// How long until all of them are there again.
-    pub reset: Option<Duration>,
+/// What is left of the limits that a provider told with an answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Room {
+    /// Of the requests.
+    pub requests: Option<Left>,
+    /// Of the tokens, where there are several limits of the tightest.
+    pub tokens: Option<Left>,
 }

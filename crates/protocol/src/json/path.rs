@@ -17,7 +17,7 @@ const MAX_STEPS: usize = 32;
 pub struct Path(Vec<Step>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Step {
+pub(super) enum Step {
     /// A member's name; in a list its place, if it is a number.
     Name(String),
     /// A place in a list.
@@ -26,7 +26,7 @@ enum Step {
 
 /// Why a text is no path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NoPath(&'static str);
+pub struct NoPath(pub(super) &'static str);
 
 impl fmt::Display for NoPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -62,6 +62,11 @@ impl Path {
                 Some(_) => return Err(NoPath("a dot is missing behind a ]")),
             }
         }
+    }
+
+    /// The path of these steps.
+    pub(super) fn of(before: &[Step], last: Step) -> Self {
+        Self(before.iter().cloned().chain([last]).collect())
     }
 
     /// Where the value stands in `text`, if it does.
@@ -146,13 +151,13 @@ impl Step {
 }
 
 /// An object or a list, as far as its values stand in it.
-enum Container<'t> {
+pub(super) enum Container<'t> {
     Object(Vec<(Cow<'t, str>, Range<usize>)>),
     List(Vec<Range<usize>>),
 }
 
 impl<'t> Container<'t> {
-    fn read(text: &'t str) -> Option<Self> {
+    pub(super) fn read(text: &'t str) -> Option<Self> {
         // Offsets instead of slices, so that what stands between the values can be found too.
         let range = |raw: &RawValue| {
             let start = raw.get().as_ptr() as usize - text.as_ptr() as usize;
@@ -190,12 +195,34 @@ impl<'t> Container<'t> {
         }
     }
 
-    fn value(&self, step: &Step) -> Option<Range<usize>> {
+    pub(super) fn is_object(&self) -> bool {
+        matches!(self, Self::Object(_))
+    }
+
+    /// The values of a list, each with its place.
+    pub(super) fn places(&self) -> Vec<(Step, Range<usize>)> {
+        match self {
+            Self::Object(_) => Vec::new(),
+            Self::List(items) => {
+                items.iter().enumerate().map(|(at, range)| (Step::Place(at), range.clone())).collect()
+            }
+        }
+    }
+
+    pub(super) fn value(&self, step: &Step) -> Option<Range<usize>> {
         self.position(step).map(|at| self.ranges().swap_remove(at))
     }
 
+    /// Where a member's name stands, quotes and all, if it is spelled without escapes.
+    pub(super) fn name_of(&self, step: &Step, text: &str) -> Option<Range<usize>> {
+        let (Self::Object(_), Step::Name(name)) = (self, step) else { return None };
+        let before = text[..self.value(step)?.start].trim_end().strip_suffix(':')?.trim_end();
+        let spelled = serde_json::to_string(name).ok()?;
+        before.ends_with(&spelled).then(|| before.len() - spelled.len()..before.len())
+    }
+
     /// What has to go so that a value goes: with its name, and with the comma before or behind it.
-    fn hole(&self, step: &Step, text: &str) -> Option<Range<usize>> {
+    pub(super) fn hole(&self, step: &Step, text: &str) -> Option<Range<usize>> {
         let at = self.position(step)?;
         let ranges = self.ranges();
         let end = ranges[at].end;

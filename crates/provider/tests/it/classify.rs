@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use lockgate_protocol::ir::{Blame, Fault, FaultKind};
+use lockgate_protocol::ir::{Blame, Fault, FaultKind, Scope};
 use lockgate_provider::{PROVIDERS, Reply};
 use lockgate_testkit::fixtures::{self, Answer, Kind};
 use serde::Deserialize;
@@ -50,6 +50,8 @@ fn classify(status: u16, headers: &[(String, String)], body: &[u8]) -> Fault {
 /// What holds for every fault, whatever the provider says.
 fn check_secrecy(fault: &Fault) {
     let travels = fault.kind.blame() == Blame::Client || fault.kind == FaultKind::UpstreamNotFound;
+    // What the client is to blame for says nothing about who was asked.
+    assert!(fault.kind.blame() != Blame::Client || fault.scope == Scope::Request, "{fault:?}");
     assert!(travels || (fault.body.is_none() && fault.complaint.is_none()), "{fault:?}");
     assert!(fault.kind.blame() != Blame::Client || fault.retry_after.is_none(), "{fault:?}");
     assert!(!fault.public.is_empty() && !fault.public.ends_with('.') || travels, "{fault:?}");
@@ -69,7 +71,11 @@ fn errors_mean_what_the_table_says() {
         assert_eq!(fault.kind.name(), error.fault, "{}: {fault:?}", error.name);
         let wait = fault.retry_after.map(|wait| format!(", wait {wait:?}")).unwrap_or_default();
         let body = if fault.body.is_some() { ", body" } else { "" };
-        let _ = writeln!(golden, "{}: {} -> {}{wait}{body}", error.name, error.status, fault.status);
+        let _ = writeln!(
+            golden,
+            "{}: {} -> {}, {:?}{wait}{body}",
+            error.name, error.status, fault.status, fault.scope
+        );
         let _ = writeln!(golden, "  public  {}", fault.public);
         let _ = writeln!(golden, "  detail  {}", fault.detail);
         if let Some(complaint) = &fault.complaint {

@@ -119,7 +119,7 @@ fn tell(golden: &mut String, case: &Case, dialect: &dyn Dialect) {
             None => return,
         },
     };
-    let _ = writeln!(golden, "{}: {}, {}", case.id(), fault.kind.name(), fault.status);
+    let _ = writeln!(golden, "{}: {}, {}, {:?}", case.id(), fault.kind.name(), fault.status, fault.scope);
     for client in DIALECTS.iter().filter(|client| client.name() != dialect.name()) {
         let whole: Value =
             serde_json::from_slice(&client.codec().encode_error(&fault)).expect("an error is JSON");

@@ -58,6 +58,11 @@ impl Codec for OpenAiChatCodec {
         true
     }
 
+    /// Their type; in a text its quotes would be escaped.
+    fn may_name_custom_tools(&self, body: &[u8]) -> bool {
+        memchr::memmem::find(body, br#""custom""#).is_some()
+    }
+
     fn has_choice_among_tools(&self) -> bool {
         true
     }

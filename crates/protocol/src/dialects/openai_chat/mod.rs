@@ -173,8 +173,17 @@ impl Dialect for OpenAiChat {
         }
     }
 
-    fn read_answer(&self, _: Operation, body: &[u8]) -> Answer {
-        read_answer(body)
+    /// Every answer of a model has its `choices`, so that an object without them is an error of another shape, such as
+    /// the `{"message"}` or `{"detail"}` of something that stands before the model.
+    fn read_answer(&self, operation: Operation, body: &[u8]) -> Answer {
+        let has_choices = || {
+            json::Object::scan(body)
+                .is_ok_and(|object| object.get(body, "choices").is_ok_and(|list| list.is_some()))
+        };
+        match read_answer(body) {
+            Answer::Whole(_) if operation == Operation::Generate && !has_choices() => Answer::Failed,
+            read => read,
+        }
     }
 
     fn watch(&self, operation: Operation, spare_usage: bool) -> Box<dyn Watch> {

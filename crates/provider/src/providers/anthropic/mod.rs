@@ -17,6 +17,10 @@ use crate::{
 
 pub(crate) struct Anthropic;
 
+/// What the headers begin with that say what is left of a limit, and until when
+/// (`anthropic-ratelimit-requests-remaining`).
+pub(crate) const LIMIT_HEADERS: &str = "anthropic-ratelimit-";
+
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 impl Provider for Anthropic {
