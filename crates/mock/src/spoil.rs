@@ -8,8 +8,6 @@ use crate::{
     reply::{Frame, Payload, Reply, Role},
 };
 
-/// Most bytes in one block of DEFLATE that is not compressed (RFC 1951, 3.2.4).
-const BLOCK: usize = 0xffff;
 /// A gzip header without name or time (RFC 1952, 2.3).
 const GZIP_HEAD: &[u8] = &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 
@@ -56,14 +54,15 @@ pub(crate) fn headers(headers: &mut HeaderMap, fault: &Fault, length: Option<usi
     }
 }
 
-/// A body in gzip's form, without any compression.
+/// A body in gzip's form.
 fn gzip(body: &Bytes) -> Bytes {
     let frame = Frame { bytes: body.clone(), role: Role::Terminator };
-    let pieces: Vec<_> = Gzip::new(Box::new(std::iter::once(frame))).map(|frame| frame.bytes).collect();
+    let pieces: Vec<_> = Gzip::new(std::iter::once(frame)).map(|frame| frame.bytes).collect();
     pieces.concat().into()
 }
 
-/// A stream in gzip's form, each event in blocks of its own, so that what has come can be read.
+/// A stream in gzip's form, flushed behind each event, so that what has come can be read. It is coded, which makes it
+/// unreadable as it is, and no shorter.
 struct Gzip<I> {
     frames: I,
     sum: crc32fast::Hasher,
@@ -83,58 +82,126 @@ impl<I: Iterator<Item = Frame>> Iterator for Gzip<I> {
 
     fn next(&mut self) -> Option<Frame> {
         let frame = self.frames.next();
-        let mut bytes = Vec::new();
+        let mut bits = Bits::default();
         if !std::mem::replace(&mut self.begun, true) {
-            bytes.extend_from_slice(GZIP_HEAD);
+            bits.bytes.extend_from_slice(GZIP_HEAD);
         }
         match frame {
             Some(frame) => {
                 self.sum.update(&frame.bytes);
                 self.length = self.length.wrapping_add(frame.bytes.len() as u32);
-                for block in frame.bytes.chunks(BLOCK) {
-                    push_block(&mut bytes, block, false);
-                }
-                Some(Frame { bytes: bytes.into(), role: frame.role })
+                bits.block(&frame.bytes);
+                bits.flush(false);
+                Some(Frame { bytes: bits.bytes.into(), role: frame.role })
             }
             None if std::mem::replace(&mut self.over, true) => None,
             None => {
-                push_block(&mut bytes, &[], true);
-                bytes.extend_from_slice(&self.sum.clone().finalize().to_le_bytes());
-                bytes.extend_from_slice(&self.length.to_le_bytes());
-                Some(Frame { bytes: bytes.into(), role: Role::Lifecycle })
+                bits.flush(true);
+                bits.bytes.extend_from_slice(&self.sum.clone().finalize().to_le_bytes());
+                bits.bytes.extend_from_slice(&self.length.to_le_bytes());
+                Some(Frame { bytes: bits.bytes.into(), role: Role::Lifecycle })
             }
         }
     }
 }
 
-/// A block that is stored as it is; no longer than [`BLOCK`].
-fn push_block(bytes: &mut Vec<u8>, block: &[u8], is_last: bool) {
-    let length = u16::try_from(block.len()).unwrap_or(u16::MAX);
-    bytes.push(u8::from(is_last));
-    bytes.extend_from_slice(&length.to_le_bytes());
-    bytes.extend_from_slice(&(!length).to_le_bytes());
-    bytes.extend_from_slice(block);
+/// DEFLATE's bits, the least significant of each byte first (RFC 1951, 3.1.1).
+#[derive(Default)]
+struct Bits {
+    bytes: Vec<u8>,
+    /// Bits that do not fill a byte yet.
+    rest: u32,
+    count: u32,
+}
+
+impl Bits {
+    fn push(&mut self, bits: u32, count: u32) {
+        self.rest |= bits << self.count;
+        self.count += count;
+        while self.count >= 8 {
+            self.bytes.push(self.rest as u8);
+            self.rest >>= 8;
+            self.count -= 8;
+        }
+    }
+
+    /// Codes stand with their most significant bit first.
+    fn code(&mut self, code: u32, count: u32) {
+        self.push(code.reverse_bits() >> (32 - count), count);
+    }
+
+    /// Bytes in the code that needs no table (RFC 1951, 3.2.6), without a reference to earlier ones.
+    fn block(&mut self, bytes: &[u8]) {
+        self.push(0b010, 3);
+        for byte in bytes {
+            match u32::from(*byte) {
+                low @ 0..=143 => self.code(0x30 + low, 8),
+                high => self.code(0x190 + high - 144, 9),
+            }
+        }
+        self.code(0, 7);
+    }
+
+    /// An empty block that is not coded, which ends at a byte.
+    fn flush(&mut self, is_last: bool) {
+        self.push(u32::from(is_last), 3);
+        let open = (8 - self.count) % 8;
+        self.push(0, open);
+        self.bytes.extend_from_slice(&[0, 0, 0xff, 0xff]);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// RFC 1952, 2.2 and RFC 1951, 3.2.4.
-    #[test]
-    fn gzip_is_framed_as_its_rfc_says() {
-        let zipped = gzip(&Bytes::from_static(b"ahoi"));
-        let (head, rest) = zipped.split_at(10);
-        assert_eq!(head, GZIP_HEAD);
-        assert_eq!(&rest[..9], &[0, 4, 0, 0xfb, 0xff, b'a', b'h', b'o', b'i']);
-        assert_eq!(&rest[9..14], &[1, 0, 0, 0xff, 0xff]);
-        assert_eq!(rest[14..18], crc32fast::hash(b"ahoi").to_le_bytes());
-        assert_eq!(rest[18..], 4u32.to_le_bytes());
+    /// What it was, read bit by bit after RFC 1951.
+    fn inflate(zipped: &[u8]) -> Vec<u8> {
+        let body = zipped.strip_prefix(GZIP_HEAD).unwrap();
+        let mut place = 0;
+        let mut bits = |count: usize| {
+            place += count;
+            (place - count..place).map(|at| u32::from(body[at / 8] >> (at % 8) & 1)).collect::<Vec<_>>()
+        };
+        let number = |bits: &[u32]| bits.iter().fold(0, |number, bit| number << 1 | bit);
+        let (mut plain, mut read) = (Vec::new(), 0);
+        loop {
+            let head = bits(3);
+            read += 3;
+            if head[1..] == [1, 0] {
+                loop {
+                    let mut code = bits(7);
+                    if number(&code) != 0 {
+                        code.extend(bits(1));
+                    }
+                    if number(&code) >= 0xc8 {
+                        code.extend(bits(1));
+                    }
+                    read += code.len();
+                    plain.push(match (code.len(), number(&code)) {
+                        (7, _) => break,
+                        (8, code) => u8::try_from(code - 0x30).unwrap(),
+                        (_, code) => u8::try_from(code - 0x190 + 144).unwrap(),
+                    });
+                }
+            } else {
+                let filled = (8 - read % 8) % 8 + 32;
+                bits(filled);
+                read += filled;
+            }
+            if head[0] == 1 {
+                return plain;
+            }
+        }
     }
 
     #[test]
-    fn a_long_body_takes_several_blocks() {
-        let zipped = gzip(&vec![7; BLOCK + 1].into());
-        assert_eq!(zipped.len(), 10 + 5 + BLOCK + 5 + 1 + 5 + 8);
+    fn gzip_can_be_undone() {
+        for text in ["", "ahoi", "Zürich \u{1f6a2}", "data: {\"x\":1}\n\n"] {
+            let zipped = gzip(&Bytes::from(text));
+            assert_eq!(inflate(&zipped), text.as_bytes());
+            assert_eq!(zipped[zipped.len() - 8..][..4], crc32fast::hash(text.as_bytes()).to_le_bytes());
+            assert_eq!(zipped[zipped.len() - 4..], (text.len() as u32).to_le_bytes());
+        }
     }
 }
