@@ -157,8 +157,8 @@ impl Bench {
 
 fn config(bad: &str, good: &str, retry: &str, fields: &str, sections: &str) -> String {
     let key = &*UPSTREAM_KEY;
-    let mut text =
-        format!("server: {{ listen: \"127.0.0.1:0\" }}\nretry: {{ {retry} }}\n{sections}providers:\n");
+    let server = if sections.contains("server:") { "" } else { "server: { listen: \"127.0.0.1:0\" }\n" };
+    let mut text = format!("{server}retry: {{ {retry} }}\n{sections}providers:\n");
     let mut models = "models:\n".to_owned();
     for (kind, dialect) in SPOKEN {
         for (name, url) in [("bad", bad), ("good", good)] {
