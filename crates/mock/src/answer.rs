@@ -4,10 +4,12 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use crate::{Behaviour, ScriptedCall, Usage, schema, text};
+use crate::{Behaviour, Prefill, ScriptedCall, Usage, schema, text};
 
 /// Longest part of the user's text an answer quotes, in characters.
 const QUOTE_CHARS: usize = 200;
+/// How much of the end of a text has to be quoted for it to be known again, in characters; all of a shorter one.
+const QUOTED_CHARS: usize = 24;
 /// Longest answer in words, whatever the behaviour says.
 const MAX_WORDS: usize = 100_000;
 
@@ -33,6 +35,8 @@ pub(crate) struct Prompt<'a> {
 pub(crate) enum Last<'a> {
     User,
     ToolResult(Cow<'a, str>),
+    /// The answer has begun already, with these words.
+    Assistant(Cow<'a, str>),
     Other,
 }
 
@@ -91,6 +95,11 @@ pub(crate) enum End {
 }
 
 impl Prompt<'_> {
+    /// Whether the provider is one that does not let an answer be begun for it.
+    pub(crate) fn is_refused(&self, behaviour: &Behaviour) -> bool {
+        behaviour.prefill == Prefill::Refuse && matches!(self.last, Last::Assistant(_))
+    }
+
     /// The answer, which depends on nothing but the prompt and the behaviour.
     pub(crate) fn answer(&self, behaviour: &Behaviour) -> Answer {
         let wanted = reasoning_tokens(self.effort);
@@ -99,7 +108,12 @@ impl Prompt<'_> {
         let calls = if scripted.is_empty() { self.calls() } else { scripted };
         let (content, end, stopped_by, output) = if calls.is_empty() {
             let budget = self.limit.map(|limit| limit - reasoning);
-            let (text, end, stop, tokens) = self.cut(self.text(behaviour), budget);
+            let text = self.text(behaviour);
+            let text = match behaviour.prefill {
+                Prefill::Continue => self.rest_of(&text, behaviour.overlap).to_owned(),
+                Prefill::Ignore | Prefill::Refuse => text,
+            };
+            let (text, end, stop, tokens) = self.cut(text, budget);
             (Content::Text(text), end, stop.map(str::to_owned), tokens)
         } else {
             let tokens = calls.iter().map(|call| text::token_count(&call.arguments) + 3).sum();
@@ -182,6 +196,25 @@ impl Prompt<'_> {
         }
     }
 
+    /// What of `text` comes behind the part that the conversation ends with or that the user's last words quote the end
+    /// of, and the `overlap` tokens before it.
+    fn rest_of<'t>(&self, text: &'t str, overlap: usize) -> &'t str {
+        let ends = text::piece_ends(text);
+        let quotes = |end: &usize| {
+            let said = &text[..*end];
+            match &self.last {
+                Last::Assistant(words) => words.trim_end() == said.trim_end(),
+                _ => self.user_text.contains(tail(said)),
+            }
+        };
+        // The longest part first: the end of a shorter one may be quoted by accident.
+        let Some(place) = ends.iter().rposition(quotes) else { return text };
+        match place.checked_sub(overlap) {
+            Some(last) => &text[ends[last]..],
+            None => text,
+        }
+    }
+
     /// The text up to the first stop sequence or the last token allowed.
     fn cut(&self, mut text: String, budget: Option<u64>) -> (String, End, Option<&str>, u64) {
         let stops = self.stops.iter().filter(|stop| !stop.is_empty());
@@ -219,6 +252,12 @@ impl Tool<'_> {
     }
 }
 
+/// The end of a text by which it is known again.
+fn tail(text: &str) -> &str {
+    let start = text.char_indices().rev().nth(QUOTED_CHARS - 1).map_or(0, |(at, _)| at);
+    &text[start..]
+}
+
 /// Thinking costs more the harder it was asked for; unasked there is none.
 fn reasoning_tokens(effort: Option<&str>) -> u64 {
     match effort {
@@ -231,143 +270,4 @@ fn reasoning_tokens(effort: Option<&str>) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn prompt(user_text: &str) -> Prompt<'_> {
-        Prompt {
-            model: "mock-1",
-            user_text: user_text.into(),
-            last: Last::User,
-            tokens: 10,
-            tools: Vec::new(),
-            tool_choice: ToolChoice::Auto,
-            parallel_tools: true,
-            shape: Shape::Text,
-            effort: None,
-            limit: None,
-            stops: Vec::new(),
-        }
-    }
-
-    fn tool(name: &str) -> Tool<'_> {
-        Tool { name, parameters: None, takes_text: false }
-    }
-
-    #[track_caller]
-    fn text_of(prompt: &Prompt<'_>, behaviour: &Behaviour) -> (String, End, Usage) {
-        let answer = prompt.answer(behaviour);
-        match answer.content {
-            Content::Text(text) => (text, answer.end, answer.usage),
-            Content::Calls(calls) => panic!("{} calls instead of a text", calls.len()),
-        }
-    }
-
-    #[track_caller]
-    fn calls_of(prompt: &Prompt<'_>) -> Vec<String> {
-        match prompt.answer(&Behaviour::default()).content {
-            Content::Text(_) => Vec::new(),
-            Content::Calls(calls) => calls.into_iter().map(|call| call.name).collect(),
-        }
-    }
-
-    #[test]
-    fn the_user_is_quoted() {
-        let (text, end, usage) = text_of(&prompt("ahoi"), &Behaviour::default());
-        assert!(text.starts_with("You said \"ahoi\"."), "{text}");
-        assert_eq!((end, usage.output), (End::Stop, text::token_count(&text)));
-        let (long, ..) = text_of(&prompt(&"ü".repeat(10_000)), &Behaviour::default());
-        assert!(long.chars().count() < 300);
-    }
-
-    #[test]
-    fn a_tool_result_is_quoted() {
-        let prompt = Prompt { last: Last::ToolResult("17 degrees".into()), ..prompt("weather?") };
-        assert!(text_of(&prompt, &Behaviour::default()).0.contains("\"17 degrees\""));
-    }
-
-    #[test]
-    fn length_is_counted_in_tokens() {
-        let behaviour = Behaviour { words: Some(60), ..Behaviour::default() };
-        assert_eq!(text_of(&prompt("x"), &behaviour).2.output, 60);
-        let (text, end, usage) = text_of(&Prompt { limit: Some(7), ..prompt("x") }, &behaviour);
-        assert_eq!((text::token_count(&text), end, usage.output), (7, End::Length, 7));
-        let (text, end, _) = text_of(&Prompt { limit: Some(60), ..prompt("x") }, &behaviour);
-        assert_eq!((text::token_count(&text), end), (60, End::Stop));
-    }
-
-    #[test]
-    fn thinking_eats_the_limit_first() {
-        let prompt = Prompt { limit: Some(50), effort: Some("low"), ..prompt("x") };
-        let (text, end, usage) = text_of(&prompt, &Behaviour::default());
-        assert_eq!((text.as_str(), end), ("", End::Length));
-        assert_eq!((usage.output, usage.reasoning), (50, 50));
-    }
-
-    #[test]
-    fn the_first_stop_sequence_ends_it() {
-        let prompt = Prompt { stops: vec!["agrees", " This", ""], ..prompt("x") };
-        let (text, end, _) = text_of(&prompt, &Behaviour::default());
-        assert_eq!((text.as_str(), end), ("You said \"x\".", End::Stop));
-        assert_eq!(prompt.answer(&Behaviour::default()).stopped_by.as_deref(), Some(" This"));
-    }
-
-    #[test]
-    fn tools_are_called_when_asked_for() {
-        let with = |text| Prompt { tools: vec![tool("a"), tool("get_b")], ..prompt(text) };
-        assert_eq!(calls_of(&with("hello")), [""; 0]);
-        assert_eq!(calls_of(&with("the Weather?")), ["a"]);
-        assert_eq!(calls_of(&with("use the tool get_b")), ["get_b"]);
-        assert_eq!(calls_of(&with("weather in parallel")), ["a", "get_b"]);
-        assert_eq!(calls_of(&Prompt { parallel_tools: false, ..with("weather in parallel") }).len(), 1);
-        assert_eq!(calls_of(&Prompt { tool_choice: ToolChoice::None, ..with("weather") }), [""; 0]);
-        assert_eq!(calls_of(&Prompt { tool_choice: ToolChoice::Required, ..with("hello") }), ["a"]);
-        assert_eq!(calls_of(&Prompt { tool_choice: ToolChoice::Named("get_b"), ..with("hello") }), ["get_b"]);
-        assert_eq!(calls_of(&Prompt { last: Last::ToolResult("1".into()), ..with("weather") }), [""; 0]);
-        let one = Prompt { tools: vec![tool("a")], ..prompt("weather in parallel") };
-        assert_eq!(calls_of(&one), ["a", "a"]);
-    }
-
-    #[test]
-    fn a_script_leads_through_a_task() {
-        let behaviour: Behaviour = serde_json::from_value(json!({"calls": [
-            {"tool": "sh", "arguments": {"command": "ls"}},
-            {"tool": "write", "arguments": "as it is"},
-            {"tool": "sh", "arguments": {"command": "cat a"}, "after": "a.txt"},
-        ]}))
-        .unwrap();
-        let write = || Tool { takes_text: true, ..tool("write") };
-        let with = |last| Prompt { tools: vec![tool("sh"), write()], last, ..prompt("go") };
-        #[track_caller]
-        fn check(prompt: &Prompt<'_>, behaviour: &Behaviour, expected: &[&str]) {
-            match prompt.answer(behaviour).content {
-                Content::Text(text) => assert!(expected.is_empty(), "{text}"),
-                Content::Calls(calls) => {
-                    assert_eq!(calls.into_iter().map(|call| call.arguments).collect::<Vec<_>>(), expected);
-                }
-            }
-        }
-        let (ls, cat) = (r#"{"command":"ls"}"#, r#"{"command":"cat a"}"#);
-        check(&with(Last::User), &behaviour, &[ls, "as it is"]);
-        check(&with(Last::Other), &behaviour, &[ls, "as it is"]);
-        check(&with(Last::ToolResult("a.txt b.txt".into())), &behaviour, &[cat]);
-        check(&with(Last::ToolResult("nothing".into())), &behaviour, &[]);
-        check(&Prompt { parallel_tools: false, ..with(Last::User) }, &behaviour, &[ls]);
-        check(
-            &Prompt { tool_choice: ToolChoice::Named("write"), ..with(Last::User) },
-            &behaviour,
-            &["as it is"],
-        );
-        check(&Prompt { tool_choice: ToolChoice::None, ..with(Last::User) }, &behaviour, &[]);
-        check(&Prompt { tools: vec![tool("other")], ..with(Last::User) }, &behaviour, &[]);
-    }
-
-    #[test]
-    fn json_fits_what_was_asked() {
-        let schema = json!({"type": "object", "required": ["a"], "properties": {"a": {"type": "integer"}}});
-        let prompt = Prompt { shape: Shape::Schema(&schema), ..prompt("x") };
-        assert_eq!(text_of(&prompt, &Behaviour::default()).0, r#"{"a":1}"#);
-    }
-}
+mod tests;

@@ -11,6 +11,7 @@ mod bedrock;
 mod gemini;
 pub(crate) mod google;
 mod kiro;
+mod limits;
 mod ollama;
 mod openai;
 mod sign_ins;
@@ -49,8 +50,9 @@ pub(crate) trait Dialect: Sync {
         }
     }
 
-    /// The provider's error inside a stream; `alone` where nothing comes before it.
-    fn error_event(&self, call: &Call<'_>, alone: bool) -> Bytes;
+    /// The provider's error inside a stream, the one it says most often there if no refusal is given; `alone` where nothing
+    /// comes before it.
+    fn error_event(&self, call: &Call<'_>, refusal: Option<Refusal>, alone: bool) -> Bytes;
 
     /// An event that is well framed and not well formed.
     fn malformed_event(&self, call: &Call<'_>) -> Bytes;
@@ -87,6 +89,8 @@ pub(crate) enum Refusal {
     Quota,
     ContextLength,
     ContentFilter,
+    /// The conversation ends with words of the assistant.
+    Prefill,
 }
 
 /// The dialect of a request.

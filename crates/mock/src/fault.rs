@@ -1,9 +1,12 @@
-//! What can go wrong on demand: the first rows of the catalogue of faults.
+//! What can go wrong on demand.
 
-use std::{fmt, str::FromStr, time::Duration};
+mod text;
+
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+pub use self::text::UnknownFault;
 use crate::settings::humane;
 
 /// One fault for one request. `events` and `at` count outputs (words, pieces of tool arguments) already sent;
@@ -22,6 +25,9 @@ pub enum Fault {
         /// The body; absent = what the provider says with that status.
         #[serde(default)]
         body: Option<String>,
+        /// More headers, in place of the provider's own of the same names.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        headers: BTreeMap<String, String>,
     },
     /// A 429 that no waiting cures: `quota`.
     Quota,
@@ -33,6 +39,8 @@ pub enum Fault {
     Reset,
     /// The request is read and never answered: `silent`.
     Silent,
+    /// Headers at once and nothing after them: `headers`.
+    HeadersOnly,
     /// Headers at once, first output late: `late:20s`.
     LateFirstToken {
         /// From the headers to the first output.
@@ -49,15 +57,32 @@ pub enum Fault {
         /// Outputs sent before.
         events: usize,
     },
+    /// The answer pauses and goes on: `pause:20;30s`.
+    PauseAfter {
+        /// Outputs sent before.
+        events: usize,
+        /// For how long nothing comes.
+        #[serde(with = "humane")]
+        pause: Duration,
+    },
     /// One event too many that is not JSON: `malformed:5`.
     MalformedEvent {
         /// Outputs sent before.
         at: usize,
     },
-    /// The provider's error inside a 200, then the end: `error:3`.
+    /// The provider's error inside a 200, then the end: `error:3`, `error:3;429`.
     ErrorEvent {
         /// Outputs sent before.
         at: usize,
+        /// The status whose error it is; absent = what the provider says most often there.
+        #[serde(default)]
+        status: Option<u16>,
+    },
+    /// What opens a stream, then its end or the provider's error: `lifecycle`, `lifecycle;529`.
+    LifecycleOnly {
+        /// The status whose error comes before the end; absent = none comes.
+        #[serde(default)]
+        status: Option<u16>,
     },
     /// A whole answer without its terminator: `no-done`.
     NoDone,
@@ -68,125 +93,44 @@ pub enum Fault {
         /// The HTTP status.
         status: u16,
     },
-    /// An error body or a first error event under status 200: `error-in-200`.
-    ErrorIn200,
+    /// An error body or a first error event under status 200: `error-in-200`, `error-in-200;429`.
+    ErrorIn200 {
+        /// The status whose error it is; absent = what the provider says most often there.
+        #[serde(default)]
+        status: Option<u16>,
+    },
     /// A 200 whose body ends in the middle, properly framed: `truncated`.
     TruncatedJson,
+    /// The answer under another media type: `type:text/plain`.
+    ContentType {
+        /// What the `content-type` header says.
+        media_type: String,
+    },
+    /// The answer compressed although nobody asked for it: `gzip`, or `gzip-unnamed` without a header that says so.
+    Gzip {
+        /// Whether `content-encoding` says so.
+        named: bool,
+    },
+    /// The answer as it is under a `content-encoding` that it does not have: `gzip-claimed`.
+    GzipClaimed,
+    /// A `content-length` that is too long or too short by so many bytes: `length:+10`, `length:-10`.
+    Length {
+        /// What is added to the true length.
+        off: i64,
+    },
+    /// All of the answer, but not the chunk that ends it: `no-end`.
+    NoEnd,
 }
-
-/// A fault text nobody knows.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no fault, use one of {KNOWN}")]
-pub struct UnknownFault(String);
-
-const KNOWN: &str = "`429`, `503;retry-after=2`, `quota`, `context-length`, `content-filter`, `reset`, \
-`silent`, `late:20s`, `cut:40`, `stall:20`, `malformed:5`, `error:3`, `no-done`, `empty`, `html`, `html:200`, \
-`error-in-200`, `truncated`";
 
 impl Fault {
     /// A status with the provider's own body.
     pub fn status(status: u16) -> Self {
-        Self::Status { status, retry_after: None, body: None }
+        Self::Status { status, retry_after: None, body: None, headers: BTreeMap::new() }
     }
 
     /// A status with a `retry-after` header, in seconds.
     pub fn status_after(status: u16, retry_after: u64) -> Self {
-        Self::Status { status, retry_after: Some(retry_after.to_string()), body: None }
-    }
-}
-
-impl FromStr for Fault {
-    type Err = UnknownFault;
-
-    fn from_str(text: &str) -> Result<Self, UnknownFault> {
-        let unknown = || UnknownFault(text.to_owned());
-        let count = |number: &str| number.parse::<usize>().map_err(|_| unknown());
-        let (head, options) = text.split_once(';').map_or((text, None), |(head, rest)| (head, Some(rest)));
-        if let Ok(status) = head.parse::<u16>()
-            && (200..1000).contains(&status)
-        {
-            let retry_after = match options {
-                None => None,
-                Some(option) => Some(option.strip_prefix("retry-after=").ok_or_else(unknown)?.to_owned()),
-            };
-            return Ok(Self::Status { status, retry_after, body: None });
-        }
-        match text.split_once(':').unwrap_or((text, "")) {
-            ("quota", "") => Ok(Self::Quota),
-            ("context-length", "") => Ok(Self::ContextLength),
-            ("content-filter", "") => Ok(Self::ContentFilter),
-            ("reset", "") => Ok(Self::Reset),
-            ("silent", "") => Ok(Self::Silent),
-            ("late", after) => humantime::parse_duration(after)
-                .map(|after| Self::LateFirstToken { after })
-                .map_err(|_| unknown()),
-            ("cut", events) => Ok(Self::CutAfter { events: count(events)? }),
-            ("stall", events) => Ok(Self::StallAfter { events: count(events)? }),
-            ("malformed", at) => Ok(Self::MalformedEvent { at: count(at)? }),
-            ("error", at) => Ok(Self::ErrorEvent { at: count(at)? }),
-            ("no-done", "") => Ok(Self::NoDone),
-            ("empty", "") => Ok(Self::EmptyStream),
-            ("html", "") => Ok(Self::Html { status: 502 }),
-            ("html", status) => {
-                let status = status.parse().ok().filter(|s| (200..600).contains(s)).ok_or_else(unknown)?;
-                Ok(Self::Html { status })
-            }
-            ("error-in-200", "") => Ok(Self::ErrorIn200),
-            ("truncated", "") => Ok(Self::TruncatedJson),
-            _ => Err(unknown()),
-        }
-    }
-}
-
-/// The short text form. A `Status` body has no place in it and is left out.
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Status { status, retry_after: None, .. } => write!(f, "{status}"),
-            Self::Status { status, retry_after: Some(after), .. } => {
-                write!(f, "{status};retry-after={after}")
-            }
-            Self::Quota => f.write_str("quota"),
-            Self::ContextLength => f.write_str("context-length"),
-            Self::ContentFilter => f.write_str("content-filter"),
-            Self::Reset => f.write_str("reset"),
-            Self::Silent => f.write_str("silent"),
-            Self::LateFirstToken { after } => write!(f, "late:{}", humantime::format_duration(*after)),
-            Self::CutAfter { events } => write!(f, "cut:{events}"),
-            Self::StallAfter { events } => write!(f, "stall:{events}"),
-            Self::MalformedEvent { at } => write!(f, "malformed:{at}"),
-            Self::ErrorEvent { at } => write!(f, "error:{at}"),
-            Self::NoDone => f.write_str("no-done"),
-            Self::EmptyStream => f.write_str("empty"),
-            Self::Html { status: 502 } => f.write_str("html"),
-            Self::Html { status } => write!(f, "html:{status}"),
-            Self::ErrorIn200 => f.write_str("error-in-200"),
-            Self::TruncatedJson => f.write_str("truncated"),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_text_form_reads_back() {
-        for text in KNOWN.split(", ").map(|quoted| quoted.trim_matches('`')) {
-            let fault: Fault = text.parse().unwrap();
-            assert_eq!(fault.to_string(), text);
-            let json = serde_json::to_string(&fault).unwrap();
-            assert_eq!(serde_json::from_str::<Fault>(&json).unwrap(), fault, "{json}");
-        }
-    }
-
-    #[test]
-    fn nonsense_is_named() {
-        for text in
-            ["", "cut", "cut:x", "late:soon", "503;retry=2", "html:99", "99", "100", "0", "reset:1", "banana"]
-        {
-            let why = text.parse::<Fault>().unwrap_err().to_string();
-            assert!(why.starts_with(&format!("`{text}` is no fault, use one of `429`")), "{why}");
-        }
+        let retry_after = Some(retry_after.to_string());
+        Self::Status { status, retry_after, body: None, headers: BTreeMap::new() }
     }
 }

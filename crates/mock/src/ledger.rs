@@ -1,7 +1,7 @@
 //! What the mock saw and how each call ended, bounded in number and bytes.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -14,12 +14,18 @@ use crate::{Fault, clock, clock::Instant};
 
 /// Sum of the request bodies kept; beyond it the oldest calls are dropped.
 const BODY_BYTES: usize = 256 << 20;
+/// Credentials counted one by one; the rest are not.
+const MAX_KEYS: usize = 10_000;
 
 /// One call as the mock saw it.
 #[derive(Debug, Clone)]
 pub struct Entry {
     /// Counts from 1 in order of arrival.
     pub id: u64,
+    /// When its headers had come, since the mock was started or reset.
+    pub at: Duration,
+    /// The credential it showed, as it was sent.
+    pub key: Option<String>,
     /// The request method.
     pub method: Method,
     /// The request path with its query.
@@ -75,6 +81,10 @@ pub struct Counts {
     pub requests: u64,
     /// Calls that have not ended.
     pub in_flight: u64,
+    /// Most calls that had not ended at any one time.
+    pub peak: u64,
+    /// Streams that have begun and not ended.
+    pub streams: u64,
     /// Calls answered whole.
     pub complete: u64,
     /// Calls whose client went away.
@@ -100,6 +110,8 @@ struct Pages {
     next_id: u64,
     body_bytes: usize,
     counts: Counts,
+    keys: BTreeMap<String, u64>,
+    since: Instant,
 }
 
 /// The obligation to say how one call ended: dropped without saying, the client is gone.
@@ -108,13 +120,21 @@ pub(crate) struct Track {
     id: u64,
     began: Instant,
     open: bool,
+    streams: bool,
 }
 
 // === impl Ledger ===
 
 impl Ledger {
     pub(crate) fn new(capacity: usize, keep_bodies: bool) -> Self {
-        let pages = Pages { entries: VecDeque::new(), next_id: 1, body_bytes: 0, counts: Counts::default() };
+        let pages = Pages {
+            entries: VecDeque::new(),
+            next_id: 1,
+            body_bytes: 0,
+            counts: Counts::default(),
+            keys: BTreeMap::new(),
+            since: clock::now(),
+        };
         Self { pages: Mutex::new(pages), capacity, keep_bodies }
     }
 
@@ -124,11 +144,23 @@ impl Ledger {
         method: &Method,
         path: &str,
         headers: &HeaderMap,
+        key: Option<String>,
         fault: Option<&Fault>,
     ) -> Track {
         let began = clock::now();
+        let mut pages = self.lock();
+        if let Some(key) = &key {
+            let has_place = pages.keys.len() < MAX_KEYS;
+            match pages.keys.get_mut(key) {
+                Some(count) => *count += 1,
+                None if has_place => drop(pages.keys.insert(key.clone(), 1)),
+                None => {}
+            }
+        }
         let entry = (self.capacity > 0).then(|| Entry {
             id: 0,
+            at: began.saturating_duration_since(pages.since),
+            key,
             method: method.clone(),
             path: path.to_owned(),
             headers: own(headers),
@@ -139,11 +171,11 @@ impl Ledger {
             usage: None,
             ended: Ended::InFlight,
         });
-        let mut pages = self.lock();
         let id = pages.next_id;
         pages.next_id += 1;
         pages.counts.requests += 1;
         pages.counts.in_flight += 1;
+        pages.counts.peak = pages.counts.peak.max(pages.counts.in_flight);
         if let Some(entry) = entry {
             if pages.entries.len() >= self.capacity {
                 pages.drop_oldest();
@@ -151,7 +183,7 @@ impl Ledger {
             pages.entries.push_back(Entry { id, ..entry });
         }
         drop(pages);
-        Track { ledger: Arc::clone(self), id, began, open: true }
+        Track { ledger: Arc::clone(self), id, began, open: true, streams: false }
     }
 
     pub(crate) fn connection(&self) {
@@ -166,12 +198,19 @@ impl Ledger {
         self.lock().counts
     }
 
+    pub(crate) fn keys(&self) -> BTreeMap<String, u64> {
+        self.lock().keys.clone()
+    }
+
     /// Forgets what has been seen; calls in flight stay counted as such.
     pub(crate) fn clear(&self) {
         let mut pages = self.lock();
         pages.entries.clear();
         pages.body_bytes = 0;
-        pages.counts = Counts { in_flight: pages.counts.in_flight, ..Counts::default() };
+        pages.keys.clear();
+        pages.since = clock::now();
+        let Counts { in_flight, streams, .. } = pages.counts;
+        pages.counts = Counts { in_flight, streams, peak: in_flight, ..Counts::default() };
     }
 
     fn lock(&self) -> MutexGuard<'_, Pages> {
@@ -225,6 +264,12 @@ impl Track {
         }
     }
 
+    /// Notes that the answer is a stream, which has begun.
+    pub(crate) fn streams(&mut self) {
+        self.streams = true;
+        self.ledger.lock().counts.streams += 1;
+    }
+
     /// Says how it ended; only the first word counts.
     pub(crate) fn end(&mut self, ended: Ended) {
         if !std::mem::take(&mut self.open) {
@@ -232,6 +277,7 @@ impl Track {
         }
         let mut pages = self.ledger.lock();
         pages.counts.in_flight -= 1;
+        pages.counts.streams -= u64::from(self.streams);
         match ended {
             Ended::InFlight => {}
             Ended::Complete => pages.counts.complete += 1,
@@ -268,7 +314,7 @@ mod tests {
     }
 
     fn call(ledger: &Arc<Ledger>) -> Track {
-        ledger.begin(&Method::POST, "/v1/x?y=1", &HeaderMap::new(), None)
+        ledger.begin(&Method::POST, "/v1/x?y=1", &HeaderMap::new(), Some("sk".to_owned()), None)
     }
 
     #[test]
@@ -283,6 +329,8 @@ mod tests {
         assert_eq!(ids, [(2, Ended::Complete), (3, Ended::Complete)]);
         let counts = ledger.counts();
         assert_eq!((counts.requests, counts.complete, counts.entries_dropped), (3, 3, 1));
+        assert_eq!((counts.in_flight, counts.peak), (0, 3));
+        assert_eq!(ledger.keys(), BTreeMap::from([("sk".to_owned(), 3)]));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, time::Duration};
 use bytes::Bytes;
 
 use crate::{
-    Behaviour, Fault,
+    Behaviour, Fault, Pause,
     reply::{Frame, Frames, Role},
 };
 
@@ -29,43 +29,59 @@ pub(crate) type Steps = Box<dyn Iterator<Item = Step> + Send>;
 pub(crate) struct Mishap {
     at: usize,
     what: What,
+    comes_first: bool,
 }
 
 enum What {
     Cut,
     Stall,
+    /// Waits and goes on.
+    Pause(Duration),
     /// Sends this event and goes on.
     Insert(Bytes),
-    /// Sends this event and ends.
-    Break(Bytes),
+    /// Sends this event, or the other one if it is all the client gets, and ends.
+    Break {
+        after: Bytes,
+        alone: Bytes,
+    },
+    /// Ends.
+    End,
     /// Leaves out the terminator.
     NoTerminator,
+    /// Leaves out the end of the body behind all of it.
+    NoEnd,
 }
 
 impl Mishap {
     /// The mishap a fault means for a stream; `error` and `malformed` are the dialect's own spellings, the former told
-    /// whether it is all the client gets.
+    /// which status it stands for and whether it is all the client gets.
     pub(crate) fn of(
         fault: &Fault,
-        error: impl FnOnce(bool) -> Bytes,
+        error: impl Fn(Option<u16>, bool) -> Bytes,
         malformed: impl FnOnce() -> Bytes,
     ) -> Option<Self> {
+        let broken =
+            |status: Option<u16>| What::Break { after: error(status, false), alone: error(status, true) };
         let (at, what) = match fault {
             Fault::CutAfter { events } => (*events, What::Cut),
             Fault::StallAfter { events } => (*events, What::Stall),
             Fault::MalformedEvent { at } => (*at, What::Insert(malformed())),
-            Fault::ErrorEvent { at } => (*at, What::Break(error(*at == 0))),
-            Fault::ErrorIn200 => (0, What::Break(error(true))),
-            Fault::TruncatedJson => (1, What::Break(malformed())),
+            Fault::PauseAfter { events, pause } => (*events, What::Pause(*pause)),
+            Fault::ErrorEvent { at, status } => (*at, broken(*status)),
+            Fault::ErrorIn200 { status } => (0, broken(*status)),
+            Fault::LifecycleOnly { status: Some(status) } => (0, broken(Some(*status))),
+            Fault::LifecycleOnly { status: None } => (0, What::End),
+            Fault::TruncatedJson => {
+                let event = malformed();
+                (1, What::Break { after: event.clone(), alone: event })
+            }
             Fault::NoDone => (usize::MAX, What::NoTerminator),
+            Fault::NoEnd => (usize::MAX, What::NoEnd),
             _ => return None,
         };
-        Some(Self { at, what })
-    }
-
-    /// Whether an error is all the client gets, lifecycle events included.
-    fn comes_first(&self) -> bool {
-        matches!((self.at, &self.what), (0, What::Break(_)))
+        // Not even what opens the stream comes before these.
+        let comes_first = at == 0 && matches!(fault, Fault::ErrorEvent { .. } | Fault::ErrorIn200 { .. });
+        Some(Self { at, what, comes_first })
     }
 }
 
@@ -75,12 +91,15 @@ pub(crate) fn stream(frames: Frames, behaviour: &Behaviour, mishap: Option<Misha
         frames,
         first_token: behaviour.first_token,
         between: behaviour.between_events,
+        pauses: behaviour.pauses.clone(),
         mishap,
         outputs: 0,
+        has_sent: false,
+        is_open: false,
         due: VecDeque::new(),
         over: false,
     };
-    if paced.mishap.as_ref().is_some_and(Mishap::comes_first) {
+    if paced.mishap.as_ref().is_some_and(|mishap| mishap.comes_first) {
         paced.fire();
     }
     Box::new(paced)
@@ -93,6 +112,14 @@ pub(crate) fn broken_whole(body: &Bytes, fault: &Fault) -> Steps {
         Fault::CutAfter { .. } => vec![half, Step::Flush, Step::Cut],
         Fault::StallAfter { .. } => vec![half, Step::Stall],
         Fault::LateFirstToken { after } => vec![Step::Wait(*after), Step::Send(body.clone())],
+        Fault::HeadersOnly => vec![Step::Stall],
+        Fault::PauseAfter { pause, .. } => {
+            let rest = Step::Send(body.slice(body.len() / 2..));
+            vec![half, Step::Flush, Step::Wait(*pause), rest]
+        }
+        Fault::NoEnd => vec![Step::Send(body.clone()), Step::Flush, Step::Cut],
+        // What was sent goes out before the connection finds that it is less than was announced.
+        Fault::Length { .. } => vec![Step::Send(body.clone()), Step::Flush],
         _ => vec![Step::Send(body.clone())],
     };
     Box::new(steps.into_iter())
@@ -102,8 +129,12 @@ struct Paced {
     frames: Frames,
     first_token: Duration,
     between: Duration,
+    pauses: Vec<Pause>,
     mishap: Option<Mishap>,
     outputs: usize,
+    has_sent: bool,
+    /// Whether the body's own end is left out.
+    is_open: bool,
     due: VecDeque<Step>,
     over: bool,
 }
@@ -118,7 +149,13 @@ impl Paced {
                 self.finish_with(Step::Cut);
             }
             Some(What::Stall) => self.finish_with(Step::Stall),
-            Some(What::Break(event)) => self.finish_with(Step::Send(event)),
+            Some(What::Pause(pause)) => self.due.extend([Step::Flush, Step::Wait(pause)]),
+            Some(What::Break { after, alone }) => {
+                let event = if self.has_sent { after } else { alone };
+                self.finish_with(Step::Send(event));
+            }
+            Some(What::End) => self.over = true,
+            Some(What::NoEnd) => self.is_open = true,
             Some(What::Insert(event)) => self.due.push_back(Step::Send(event)),
             Some(What::NoTerminator) => self.over = true,
             None => {}
@@ -140,12 +177,15 @@ impl Paced {
             }
         }
         if frame.role == Role::Output {
-            let pause = if self.outputs == 0 { self.first_token } else { self.between };
+            let usual = if self.outputs == 0 { self.first_token } else { self.between };
+            let own = self.pauses.iter().find(|pause| pause.after == self.outputs);
+            let pause = own.map_or(usual, |own| own.pause);
             if !pause.is_zero() {
                 self.due.push_back(Step::Wait(pause));
             }
             self.outputs += 1;
         }
+        self.has_sent = true;
         self.due.push_back(Step::Send(frame.bytes));
     }
 }
@@ -161,8 +201,15 @@ impl Iterator for Paced {
             if self.over {
                 return None;
             }
-            let frame = self.frames.next()?;
-            self.plan(frame);
+            match self.frames.next() {
+                Some(frame) => self.plan(frame),
+                None => {
+                    self.over = true;
+                    if self.is_open {
+                        self.due.extend([Step::Flush, Step::Cut]);
+                    }
+                }
+            }
         }
     }
 }
@@ -190,7 +237,11 @@ mod tests {
     #[track_caller]
     fn check(fault: &str, expected: &str) {
         let fault: Fault = fault.parse().unwrap();
-        let mishap = Mishap::of(&fault, |_| Bytes::from_static(b"error"), || Bytes::from_static(b"{broken"));
+        let error = |status: Option<u16>, alone: bool| {
+            let status = status.map_or(String::new(), |status| status.to_string());
+            Bytes::from(format!("error{status}{}", if alone { "!" } else { "" }))
+        };
+        let mishap = Mishap::of(&fault, error, || Bytes::from_static(b"{broken"));
         let steps = stream(frames(), &Behaviour::default(), mishap);
         let seen: Vec<_> = steps
             .filter(|step| *step != Step::Flush)
@@ -211,8 +262,14 @@ mod tests {
         check("stall:1", "role 1 <Stall>");
         check("malformed:2", "role 1 2 {broken 3 finish [DONE]");
         check("error:1", "role 1 error");
-        check("error:0", "error");
-        check("error-in-200", "error");
+        check("error:1;429", "role 1 error429");
+        check("error:0", "error!");
+        check("error-in-200", "error!");
+        check("error-in-200;503", "error503!");
+        check("lifecycle", "role");
+        check("lifecycle;529", "role error529");
+        check("pause:1;2s", "role 1 <Wait(2s)> 2 3 finish [DONE]");
+        check("no-end", "role 1 2 3 finish [DONE] <Cut>");
         check("no-done", "role 1 2 3 finish");
         check("truncated", "role 1 {broken");
     }
@@ -222,6 +279,7 @@ mod tests {
         let behaviour = Behaviour {
             first_token: Duration::from_millis(9),
             between_events: Duration::from_millis(2),
+            pauses: vec![Pause { after: 2, pause: Duration::from_millis(70) }],
             ..Behaviour::default()
         };
         let waits: Vec<_> = stream(frames(), &behaviour, None)
@@ -231,6 +289,6 @@ mod tests {
                 _ => None,
             })
             .collect();
-        assert_eq!(waits, [(1, 9), (3, 2), (5, 2)]);
+        assert_eq!(waits, [(1, 9), (3, 2), (5, 70)]);
     }
 }

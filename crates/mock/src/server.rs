@@ -1,6 +1,7 @@
 //! Accepts connections and hands out the `Mock` that tests steer.
 
 use std::{
+    collections::BTreeMap,
     convert::Infallible,
     io,
     net::SocketAddr,
@@ -17,19 +18,22 @@ use hyper_util::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
+    sync::mpsc,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    Behaviour, Counts, Entry, Fault, Settings, service,
-    shared::{Breaker, Open, Shared},
+    Behaviour, Counts, Door, Entry, Fault, Rule, Settings,
+    door::{Entrance, Order},
+    service,
+    shared::{Breaker, Open, Shared, Slam},
 };
 
 /// A connection may idle, or take its time with the headers, this long: about what providers allow.
 const IDLE: Duration = Duration::from_secs(75);
-/// Pause after a failed accept, which is most often a lack of file descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
+/// How long a connection that orders all connections broken has to be told that they are.
+const SPARED: Duration = Duration::from_millis(100);
 
 /// A running mock. Dropping it closes the port and all connections.
 pub struct Mock {
@@ -44,35 +48,42 @@ pub struct Mock {
 /// # Errors
 /// When the address cannot be bound.
 pub async fn start(addr: SocketAddr, settings: Settings) -> io::Result<Mock> {
-    let listener = TcpListener::bind(addr).await?;
-    let addr = listener.local_addr()?;
-    let shared = Arc::new(Shared::new(settings));
+    let entrance = Entrance::bind(addr).await?;
+    let addr = entrance.address();
+    let (orders, received) = mpsc::unbounded_channel();
+    let shared = Arc::new(Shared::new(settings, orders));
     let (cancel, tasks) = (CancellationToken::new(), TaskTracker::new());
-    tasks.spawn(accept(listener, Arc::clone(&shared), cancel.clone(), tasks.clone()));
+    tasks.spawn(accept(entrance, received, Arc::clone(&shared), cancel.clone(), tasks.clone()));
     tasks.close();
     Ok(Mock { addr, shared, cancel, tasks })
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>, cancel: CancellationToken, tasks: TaskTracker) {
+async fn accept(
+    mut entrance: Entrance,
+    mut orders: mpsc::UnboundedReceiver<Order>,
+    shared: Arc<Shared>,
+    cancel: CancellationToken,
+    tasks: TaskTracker,
+) {
+    let mut slam = Slam::new(&cancel);
     loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = cancel.cancelled() => return,
-        };
-        match accepted {
-            Ok((stream, _)) => {
+        tokio::select! {
+            stream = entrance.next() => {
                 // Without it the last piece of a reply could wait for an acknowledgement.
                 let _ = stream.set_nodelay(true);
-                tasks.spawn(serve(stream, Arc::clone(&shared), cancel.child_token()));
+                tasks.spawn(serve(stream, Arc::clone(&shared), Breaker::new(&slam)));
             }
-            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            Some(order) = orders.recv() => {
+                std::mem::replace(&mut slam, Slam::new(&cancel)).slam();
+                entrance.obey(order);
+            }
+            () = cancel.cancelled() => return,
         }
     }
 }
 
-async fn serve(stream: TcpStream, shared: Arc<Shared>, cancel: CancellationToken) {
+async fn serve(stream: TcpStream, shared: Arc<Shared>, breaker: Breaker) {
     let _open = Open::new(&shared);
-    let breaker = Breaker::new(cancel);
     let socket = TokioIo::new(Socket { stream, breaker: breaker.clone() });
     let service = {
         let breaker = breaker.clone();
@@ -84,10 +95,16 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>, cancel: CancellationToken
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(IDLE);
     builder.http2().timer(TokioTimer::new());
+    let broken = async {
+        breaker.cancelled().await;
+        if breaker.is_spared() {
+            tokio::time::sleep(SPARED).await;
+        }
+    };
     tokio::select! {
         // How a connection ends is in the ledger, call by call.
         _ = builder.serve_connection(socket, service) => {}
-        () = breaker.cancelled() => {}
+        () = broken => {}
     }
 }
 
@@ -106,12 +123,24 @@ impl Mock {
 
     /// Queues one fault for each of the next requests; after them all is well, or the cycle goes on.
     pub fn script(&self, faults: impl IntoIterator<Item = Fault>) {
-        self.shared.script(faults.into_iter().map(Some));
+        self.shared.schedule().script(faults.into_iter().map(Some));
+    }
+
+    /// Sets faults for the requests that fit them, in place of what was set so before. A scripted fault comes first.
+    pub fn rules(&self, rules: Vec<Rule>) {
+        self.shared.schedule().rules(rules);
+    }
+
+    /// Shuts the port in the way of `door` for so long, at most a day, and returns when it is shut; `Door::Open` opens it
+    /// again. Whatever is ordered, connections that are open are reset.
+    pub async fn shut(&self, door: Door, lasts: Duration) {
+        // A mock that is stopped has no door.
+        let _ = self.shared.shut(door, lasts).await;
     }
 
     /// One entry for each request, `None` = healthy, over and over; an empty list ends it.
     pub fn cycle(&self, faults: Vec<Option<Fault>>) {
-        self.shared.cycle(faults);
+        self.shared.schedule().cycle(faults);
     }
 
     /// Sets pace and length of the answers to requests that come from now on.
@@ -127,6 +156,11 @@ impl Mock {
     /// Calls counted by how they ended.
     pub fn counts(&self) -> Counts {
         self.shared.ledger.counts()
+    }
+
+    /// How many calls each credential came with.
+    pub fn keys(&self) -> BTreeMap<String, u64> {
+        self.shared.ledger.keys()
     }
 
     /// Connections open now.

@@ -1,21 +1,22 @@
 //! One request: read it, ask its dialect, apply the fault that is due, answer at the pace asked for.
 
-use std::{future, sync::Arc};
+use std::{future, str::FromStr as _, sync::Arc};
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 
 use crate::{
-    Behaviour, Fault,
+    Behaviour, Fault, LineEnd,
     body::Outgoing,
-    control,
+    control, credential,
     dialects::{self, Address, Call, Dialect, Refusal},
     ledger::{Ended, Track},
     pacing::{self, Mishap},
-    reply::{Payload, Reply},
+    reply::{Frame, Payload, Reply},
     shared::{Breaker, Shared},
+    spoil,
 };
 
 /// Longest request body read.
@@ -34,12 +35,14 @@ pub(crate) async fn serve(
     let path = head.uri.path();
     if control::claims(path) {
         let body = read(body).await.unwrap_or_default();
-        return send(control::answer(&head.method, path, &body, &shared), None, &Behaviour::default(), None);
+        let answer = control::answer(&head.method, path, &body, &shared, &breaker);
+        return send(answer, None, &Behaviour::default(), None);
     }
 
-    let fault = shared.next_fault();
+    let key = credential::of(&head.headers, head.uri.query());
+    let fault = shared.schedule().due(key.as_deref());
     let full_path = head.uri.path_and_query().map_or(path, http::uri::PathAndQuery::as_str);
-    let mut track = shared.ledger.begin(&head.method, full_path, &head.headers, fault.as_ref());
+    let mut track = shared.ledger.begin(&head.method, full_path, &head.headers, key, fault.as_ref());
     let Some(body) = read(body).await else {
         // Too large, or cut: the latter is the client's end and found by its connection.
         track.answered(413, None, None);
@@ -92,7 +95,7 @@ pub(crate) async fn serve(
             let fault = fault.map(|fault| {
                 let mishap = Mishap::of(
                     &fault,
-                    |alone| dialect.error_event(&call, alone),
+                    |status, alone| dialect.error_event(&call, status.map(Refusal::Status), alone),
                     || dialect.malformed_event(&call),
                 );
                 (fault, mishap)
@@ -119,21 +122,30 @@ fn replaced(reply: Reply, fault: &Fault, dialect: &dyn Dialect, call: &Call<'_>)
         }
         _ if reply.status != 200 => return reply,
         Fault::EmptyStream => return emptied(reply),
-        Fault::ErrorIn200 | Fault::ErrorEvent { .. } if matches!(reply.payload, Payload::Whole(_)) => {
+        Fault::ErrorIn200 { status } | Fault::ErrorEvent { status, .. } | Fault::LifecycleOnly { status }
+            if matches!(reply.payload, Payload::Whole(_)) =>
+        {
             let model = reply.model.as_deref().unwrap_or_default();
-            let refused = dialect.refusal(call, model, Refusal::Status(500));
+            let refused = dialect.refusal(call, model, Refusal::Status(status.unwrap_or(500)));
             return Reply { status: 200, model: reply.model, ..refused };
         }
         Fault::TruncatedJson | Fault::MalformedEvent { .. } => return truncated(reply),
+        Fault::Gzip { .. } | Fault::Length { .. } => return spoil::body(reply, fault),
         _ => return reply,
     };
     let mut refused = dialect.refusal(call, reply.model.as_deref().unwrap_or_default(), refusal);
-    if let Fault::Status { retry_after, body, .. } = fault {
+    if let Fault::Status { retry_after, body, headers, .. } = fault {
         if let Some(after) = retry_after {
             dialect.hint_retry(&mut refused, after);
         }
         if let Some(body) = body {
             refused.payload = Payload::Whole(body.clone().into());
+        }
+        for (name, value) in headers {
+            if let (Ok(name), Ok(value)) = (HeaderName::from_str(name), HeaderValue::from_str(value)) {
+                refused.headers.retain(|(own, _)| *own != name);
+                refused.headers.push((name, value));
+            }
         }
     }
     Reply { model: reply.model, ..refused }
@@ -141,8 +153,19 @@ fn replaced(reply: Reply, fault: &Fault, dialect: &dyn Dialect, call: &Call<'_>)
 
 /// Whether the client gets to read the usage.
 fn is_billed(fault: Option<&Fault>) -> bool {
-    use Fault::{LateFirstToken, MalformedEvent, NoDone};
-    matches!(fault, None | Some(LateFirstToken { .. } | MalformedEvent { .. } | NoDone))
+    use Fault::{ContentType, Gzip, GzipClaimed, LateFirstToken, MalformedEvent, NoDone, PauseAfter};
+    matches!(
+        fault,
+        None | Some(
+            ContentType { .. }
+                | Gzip { .. }
+                | GzipClaimed
+                | LateFirstToken { .. }
+                | MalformedEvent { .. }
+                | NoDone
+                | PauseAfter { .. }
+        )
+    )
 }
 
 fn emptied(reply: Reply) -> Reply {
@@ -164,31 +187,44 @@ fn truncated(reply: Reply) -> Reply {
 /// The response for a reply; `track` is absent for the mock's own pages.
 fn send(
     reply: Reply,
-    track: Option<Track>,
+    mut track: Option<Track>,
     behaviour: &Behaviour,
     fault: Option<(Fault, Option<Mishap>)>,
 ) -> Response<Outgoing> {
     let outcome = if fault.is_some() { Ended::Faulted } else { Ended::Complete };
     let chunk = behaviour.chunk_bytes;
-    let body = match (reply.payload, fault) {
-        (
-            Payload::Whole(body),
-            Some((
-                fault @ (Fault::CutAfter { .. } | Fault::StallAfter { .. } | Fault::LateFirstToken { .. }),
-                _,
-            )),
-        ) => {
-            let length = Some(body.len() as u64);
-            Outgoing::steps(pacing::broken_whole(&body, &fault), length, chunk, track, outcome)
+    let (fault, mishap) = fault.unzip();
+    let mut length = None;
+    let body = match (reply.payload, &fault) {
+        (Payload::Whole(body), Some(fault)) if takes_steps(fault) => {
+            let announced = (!matches!(fault, Fault::NoEnd)).then_some(body.len() as u64);
+            Outgoing::steps(pacing::broken_whole(&body, fault), announced, chunk, track, outcome)
+        }
+        (Payload::Whole(body), Some(fault @ Fault::Length { off: 1.. })) => {
+            length = Some(body.len());
+            // The header that announces a length is not the body's.
+            Outgoing::steps(pacing::broken_whole(&body, fault), None, chunk, track, outcome)
         }
         (Payload::Whole(body), _) => Outgoing::whole(body, chunk, track, outcome),
-        (Payload::Frames(frames), Some((Fault::LateFirstToken { after }, _))) => {
-            let late = Behaviour { first_token: after, ..behaviour.clone() };
-            Outgoing::steps(pacing::stream(frames, &late, None), None, chunk, track, outcome)
-        }
         (Payload::Frames(frames), fault) => {
-            let mishap = fault.and_then(|(_, mishap)| mishap);
-            Outgoing::steps(pacing::stream(frames, behaviour, mishap), None, chunk, track, outcome)
+            if let Some(track) = &mut track {
+                track.streams();
+            }
+            let frames = match behaviour.line_end {
+                Some(end) if reply.content_type.starts_with("text/event-stream") => {
+                    Box::new(frames.map(move |frame| with_line_end(&frame, end)))
+                }
+                _ => frames,
+            };
+            let steps = match fault {
+                Some(Fault::HeadersOnly) => pacing::broken_whole(&Bytes::new(), &Fault::HeadersOnly),
+                Some(Fault::LateFirstToken { after }) => {
+                    let late = Behaviour { first_token: *after, ..behaviour.clone() };
+                    pacing::stream(frames, &late, None)
+                }
+                _ => pacing::stream(frames, behaviour, mishap.flatten()),
+            };
+            Outgoing::steps(steps, None, chunk, track, outcome)
         }
     };
     let mut response = Response::new(body);
@@ -196,5 +232,42 @@ fn send(
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
     headers.extend(reply.headers);
+    if let Some(fault) = &fault {
+        spoil::headers(headers, fault, length);
+    }
     response
+}
+
+/// Whether a fault needs a whole reply taken apart.
+fn takes_steps(fault: &Fault) -> bool {
+    matches!(
+        fault,
+        Fault::CutAfter { .. }
+            | Fault::StallAfter { .. }
+            | Fault::LateFirstToken { .. }
+            | Fault::HeadersOnly
+            | Fault::PauseAfter { .. }
+            | Fault::NoEnd
+    )
+}
+
+/// An event whose lines end in that way: in JSON no line ends.
+fn with_line_end(frame: &Frame, end: LineEnd) -> Frame {
+    let end: &[u8] = match end {
+        LineEnd::Lf => b"\n",
+        LineEnd::Crlf => b"\r\n",
+        LineEnd::Cr => b"\r",
+    };
+    let mut bytes = Vec::with_capacity(frame.bytes.len() + 8);
+    let mut rest = frame.bytes.split(|byte| *byte == b'\n').peekable();
+    while let Some(line) = rest.next() {
+        match rest.peek() {
+            None => bytes.extend_from_slice(line),
+            Some(_) => {
+                bytes.extend_from_slice(line.strip_suffix(b"\r").unwrap_or(line));
+                bytes.extend_from_slice(end);
+            }
+        }
+    }
+    Frame { bytes: bytes.into(), role: frame.role }
 }

@@ -76,6 +76,78 @@ pub struct Behaviour {
     pub calls: Vec<ScriptedCall>,
     /// Send response bodies in network writes of this many bytes.
     pub chunk_bytes: Option<usize>,
+    /// Pauses before single outputs of a stream, in place of the usual one.
+    pub pauses: Vec<Pause>,
+    /// How lines of server-sent events end, where not as the provider ends them.
+    pub line_end: Option<LineEnd>,
+    /// Words thought aloud before each chat answer as servers of open models write them, in `reasoning_content`; they are not
+    /// billed.
+    pub thoughts: Option<usize>,
+    /// What becomes of a conversation that ends with words of the assistant.
+    pub prefill: Prefill,
+    /// Words that an answer which goes on from earlier words says again.
+    pub overlap: usize,
+    /// What the provider's headers say is left of its limits; absent = much, always the same.
+    pub rate_limit: Option<RateLimit>,
+}
+
+/// A pause before one output of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pause {
+    /// Outputs sent before it.
+    pub after: usize,
+    /// How long it is.
+    #[serde(with = "humane")]
+    pub pause: Duration,
+}
+
+/// How a line ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LineEnd {
+    /// A line feed.
+    Lf,
+    /// A carriage return and a line feed.
+    Crlf,
+    /// A carriage return.
+    Cr,
+}
+
+/// What becomes of a conversation that ends with words of the assistant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Prefill {
+    /// It is answered as if nothing stood there, where the model takes such a thing.
+    #[default]
+    Ignore,
+    /// It is refused with a 400, in the provider's words.
+    Refuse,
+    /// The answer goes on behind those words. The same is done where the user's last words quote the end of the text.
+    Continue,
+}
+
+/// What the provider's headers say of its limits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RateLimit {
+    /// Requests.
+    pub requests: Option<Window>,
+    /// Tokens.
+    pub tokens: Option<Window>,
+}
+
+/// One limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Window {
+    /// What it is when nothing is used.
+    pub limit: u64,
+    /// What is left of it.
+    pub remaining: u64,
+    /// Until all of it is there again.
+    #[serde(with = "humane")]
+    pub reset: Duration,
 }
 
 /// A tool call with arguments that the tool really takes, so that an agent can be led through a task.
@@ -106,6 +178,24 @@ pub(crate) mod humane {
         let text = String::deserialize(from)?;
         humantime::parse_duration(&text)
             .map_err(|why| D::Error::custom(format!("`{text}` is not a duration such as `250ms`: {why}")))
+    }
+}
+
+/// The same where there may be none.
+pub(crate) mod humane_option {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    struct Humane(#[serde(with = "super::humane")] Duration);
+
+    pub(crate) fn serialize<S: Serializer>(duration: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
+        duration.map(Humane).serialize(to)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+        Ok(Option::<Humane>::deserialize(from)?.map(|Humane(duration)| duration))
     }
 }
 

@@ -1,30 +1,23 @@
 //! What all connections of one mock share, and the lever that breaks one of them.
 
-use std::{
-    collections::VecDeque,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Behaviour, Fault, Settings, ledger::Ledger};
+use crate::{Behaviour, Door, Settings, door::Order, ledger::Ledger, schedule::Schedule};
 
 /// What all connections share.
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) ledger: Arc<Ledger>,
     behaviour: Mutex<Arc<Behaviour>>,
-    script: Mutex<Script>,
+    schedule: Mutex<Schedule>,
     connections: AtomicUsize,
-}
-
-#[derive(Default)]
-struct Script {
-    queue: VecDeque<Option<Fault>>,
-    cycle: VecDeque<Option<Fault>>,
+    orders: mpsc::UnboundedSender<Order>,
 }
 
 /// Counts one open connection while it lives.
@@ -34,17 +27,27 @@ pub(crate) struct Open(Arc<Shared>);
 #[derive(Clone)]
 pub(crate) struct Breaker {
     reset: Arc<AtomicBool>,
+    spared: Arc<AtomicBool>,
+    slam: Slam,
+    cancel: CancellationToken,
+}
+
+/// Breaks all connections of one time between two doors, with TCP resets.
+#[derive(Clone)]
+pub(crate) struct Slam {
+    reset: Arc<AtomicBool>,
     cancel: CancellationToken,
 }
 
 // === impl Shared ===
 
 impl Shared {
-    pub(crate) fn new(settings: Settings) -> Self {
+    pub(crate) fn new(settings: Settings, orders: mpsc::UnboundedSender<Order>) -> Self {
         Self {
+            orders,
             ledger: Arc::new(Ledger::new(settings.ledger_entries, settings.keep_bodies)),
             behaviour: Mutex::new(Arc::new(settings.behaviour.clone())),
-            script: Mutex::default(),
+            schedule: Mutex::default(),
             connections: AtomicUsize::new(0),
             settings,
         }
@@ -58,23 +61,17 @@ impl Shared {
         *lock(&self.behaviour) = Arc::new(behaviour);
     }
 
-    pub(crate) fn script(&self, faults: impl IntoIterator<Item = Option<Fault>>) {
-        lock(&self.script).queue.extend(faults);
+    /// What is to go wrong.
+    pub(crate) fn schedule(&self) -> MutexGuard<'_, Schedule> {
+        lock(&self.schedule)
     }
 
-    pub(crate) fn cycle(&self, faults: Vec<Option<Fault>>) {
-        lock(&self.script).cycle = faults.into();
-    }
-
-    /// The fault due for a request that begins now.
-    pub(crate) fn next_fault(&self) -> Option<Fault> {
-        let mut script = lock(&self.script);
-        if let Some(fault) = script.queue.pop_front() {
-            return fault;
-        }
-        let fault = script.cycle.pop_front()?;
-        script.cycle.push_back(fault.clone());
-        fault
+    /// Orders what is to become of connections; what comes back says that it is so.
+    pub(crate) fn shut(&self, door: Door, lasts: std::time::Duration) -> oneshot::Receiver<()> {
+        let (order, carried_out) = Order::new(door, lasts);
+        // A mock that is stopped has no door.
+        let _ = self.orders.send(order);
+        carried_out
     }
 
     pub(crate) fn open_connections(&self) -> usize {
@@ -83,7 +80,7 @@ impl Shared {
 
     /// As it was at the start.
     pub(crate) fn reset(&self) {
-        *lock(&self.script) = Script::default();
+        *self.schedule() = Schedule::default();
         self.set_behaviour(self.settings.behaviour.clone());
         self.ledger.clear();
     }
@@ -112,9 +109,10 @@ impl Drop for Open {
 // === impl Breaker ===
 
 impl Breaker {
-    /// For the connection that ends when `cancel` says so.
-    pub(crate) fn new(cancel: CancellationToken) -> Self {
-        Self { reset: Arc::default(), cancel }
+    /// For a connection that ends when `slam` says so.
+    pub(crate) fn new(slam: &Slam) -> Self {
+        let cancel = slam.cancel.child_token();
+        Self { reset: Arc::default(), spared: Arc::default(), slam: slam.clone(), cancel }
     }
 
     /// Ends the connection, and has its socket close with a reset.
@@ -123,13 +121,38 @@ impl Breaker {
         self.cancel.cancel();
     }
 
+    /// Lets the connection finish what it is doing when all are broken: it gave the order.
+    pub(crate) fn spare(&self) {
+        self.spared.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the connection may finish what it is doing.
+    pub(crate) fn is_spared(&self) -> bool {
+        self.spared.load(Ordering::Relaxed)
+    }
+
     /// Whether the socket is to close with a reset.
     pub(crate) fn is_reset(&self) -> bool {
-        self.reset.load(Ordering::Relaxed)
+        self.reset.load(Ordering::Relaxed) || (self.slam.reset.load(Ordering::Relaxed) && !self.is_spared())
     }
 
     /// Returns when the connection is to end, by a reset or with the mock.
     pub(crate) async fn cancelled(&self) {
         self.cancel.cancelled().await;
+    }
+}
+
+// === impl Slam ===
+
+impl Slam {
+    /// For connections that end when `cancel` says so.
+    pub(crate) fn new(cancel: &CancellationToken) -> Self {
+        Self { reset: Arc::default(), cancel: cancel.child_token() }
+    }
+
+    /// Breaks them all.
+    pub(crate) fn slam(&self) {
+        self.reset.store(true, Ordering::Relaxed);
+        self.cancel.cancel();
     }
 }

@@ -11,18 +11,17 @@ const VOCABULARY: &[&str] = &[
     "with", "water", "and", "pass", "between", "two", "levels",
 ];
 
-/// Where each token of `text` ends: blanks and the word after them, at most `PIECE_CHARS` characters of it.
+/// Where each token of `text` ends: blanks and the word after them, at most `PIECE_CHARS` characters of it unless they are
+/// all the same one, so that an event of any size can be had.
 pub(crate) fn piece_ends(text: &str) -> Vec<usize> {
-    let mut ends = Vec::with_capacity(text.len() / 5 + 1);
-    let mut word = 0;
+    let mut ends = Vec::new();
+    let mut word = Word::default();
     for (at, character) in text.char_indices() {
-        if word > 0 && (character.is_whitespace() || word == PIECE_CHARS) {
+        if !word.takes(character) {
             ends.push(at);
-            word = 0;
+            word = Word::default();
         }
-        if !character.is_whitespace() {
-            word += 1;
-        }
+        word.push(character);
     }
     if !text.is_empty() {
         ends.push(text.len());
@@ -33,17 +32,44 @@ pub(crate) fn piece_ends(text: &str) -> Vec<usize> {
 /// How many tokens `text` costs, by the same rule as `piece_ends`.
 pub(crate) fn token_count(text: &str) -> u64 {
     let mut count = 0;
-    let mut word = 0;
+    let mut word = Word::default();
     for character in text.chars() {
-        if character.is_whitespace() {
-            word = 0;
-        } else {
-            count += u64::from(word == 0);
-            word = (word + 1) % PIECE_CHARS;
+        if !word.takes(character) {
+            word = Word::default();
         }
+        word.push(character);
+        count += u64::from(word.chars == 1 && !character.is_whitespace());
     }
     // Blanks alone are one token, as in `piece_ends`.
     count.max(u64::from(!text.is_empty()))
+}
+
+/// A token under way.
+#[derive(Default)]
+struct Word {
+    /// Characters of it, the blanks before them not counted.
+    chars: usize,
+    last: Option<char>,
+    is_mixed: bool,
+}
+
+impl Word {
+    /// Whether `character` still belongs to it.
+    fn takes(&self, character: char) -> bool {
+        if character.is_whitespace() {
+            return self.chars == 0;
+        }
+        self.chars < PIECE_CHARS || !self.is_mixed && self.last == Some(character)
+    }
+
+    fn push(&mut self, character: char) {
+        if character.is_whitespace() {
+            return;
+        }
+        self.is_mixed |= self.last.is_some_and(|last| last != character);
+        self.last = Some(character);
+        self.chars += 1;
+    }
 }
 
 /// How many tokens a prompt costs: a count that does not read the text, so that a huge one costs no time.
@@ -177,13 +203,23 @@ mod tests {
         assert_eq!(pieces("ends \n"), ["ends", " \n"]);
         assert_eq!(pieces("{\"location\":\"Zürich\"}"), ["{\"location\":", "\"Zürich\"}"]);
         assert!(pieces("").is_empty());
+        let run = "x".repeat(100_000);
+        assert_eq!(pieces(&format!("a {run}b {run}")), ["a", &format!(" {run}"), "b", &format!(" {run}")]);
     }
 
     #[test]
     fn counting_agrees_with_cutting() {
-        for text in
-            ["", " ", "one", "one two", " one", "abcdefghijklmnopqrstuvwxyz", "abcdefghijkl mn", "é è\tà"]
-        {
+        for text in [
+            "",
+            " ",
+            "one",
+            "one two",
+            " one",
+            "abcdefghijklmnopqrstuvwxyz",
+            "abcdefghijkl mn",
+            "é è\tà",
+            "a---------------b c",
+        ] {
             assert_eq!(token_count(text), pieces(text).len() as u64, "{text:?}");
         }
         assert_eq!(token_count(&words(137)), 137);

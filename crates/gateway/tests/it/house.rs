@@ -161,14 +161,28 @@ impl Answer {
 }
 
 pub(crate) async fn read(response: Response<Incoming>) -> Answer {
-    let (head, body) = response.into_parts();
-    let bytes = body.collect().await.unwrap().to_bytes();
+    let (answer, is_whole) = read_what_comes(response).await;
+    assert!(is_whole, "the connection broke inside the answer: {answer:?}");
+    answer
+}
+
+/// Reads an answer as far as it comes, and says whether its end came too.
+pub(crate) async fn read_what_comes(response: Response<Incoming>) -> (Answer, bool) {
+    let (head, mut body) = response.into_parts();
+    let (mut bytes, mut is_whole) = (Vec::new(), true);
+    while let Some(frame) = body.frame().await {
+        match frame {
+            Ok(frame) => bytes.extend_from_slice(&frame.into_data().unwrap_or_default()),
+            Err(_) => is_whole = false,
+        }
+    }
     if let Some(run) = &*RUN {
         let (status, headers) = (head.status, &head.headers);
         let name = format!("answers-{}.log", std::process::id());
         run.keep(&name, &[format!("{status} {headers:?}\n").as_bytes(), &bytes, b"\n"].concat()).unwrap();
     }
-    Answer { status: head.status, headers: head.headers, text: String::from_utf8_lossy(&bytes).into_owned() }
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    (Answer { status: head.status, headers: head.headers, text }, is_whole)
 }
 
 /// Waits until `probe` finds what it looks for; five seconds at most.

@@ -104,6 +104,82 @@ async fn half_an_answer_that_claims_to_be_whole() {
 }
 
 #[tokio::test]
+async fn a_stream_that_opens_and_says_nothing() {
+    let seen = with("lifecycle", true).await;
+    assert_eq!((seen.events().len(), seen.outputs(), seen.framing), (1, 0, Framing::Whole));
+    let seen = with("lifecycle;429", true).await;
+    let events = seen.events();
+    assert_eq!((events.len(), seen.outputs(), seen.framing), (2, 0, Framing::Whole));
+    assert!(events[1].contains("rate_limit_exceeded"), "{}", events[1]);
+    let seen = with("error:2;429", true).await;
+    assert_eq!((seen.outputs(), seen.framing), (2, Framing::Whole));
+    assert!(seen.events().last().unwrap().contains("rate_limit_exceeded"));
+}
+
+#[tokio::test]
+async fn headers_and_nothing_after_them() {
+    for stream in [true, false] {
+        let mock = mock(ten_words()).await;
+        mock.script([Fault::HeadersOnly]);
+        let mut socket = tokio::net::TcpStream::connect(mock.addr()).await.unwrap();
+        tokio::io::AsyncWriteExt::write_all(&mut socket, chat(stream).as_bytes()).await.unwrap();
+        let mut bytes = Vec::new();
+        let read =
+            async { while tokio::io::AsyncReadExt::read_buf(&mut socket, &mut bytes).await.unwrap() > 0 {} };
+        assert!(tokio::time::timeout(Duration::from_millis(200), read).await.is_err());
+        assert!(bytes.starts_with(b"HTTP/1.1 200 OK") && bytes.ends_with(b"\r\n\r\n"));
+        assert_eq!(mock.counts().streams, u64::from(stream));
+        drop(socket);
+        assert!(matches!(ended(&mock).await.0, Ended::ClientGone { .. }));
+        assert_eq!(mock.counts().streams, 0);
+        mock.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_pause_in_the_middle() {
+    let seen = with("pause:5;150ms", true).await;
+    assert_eq!((seen.outputs(), seen.framing), (10, Framing::Whole));
+    assert!(seen.end_after - seen.head_after >= Duration::from_millis(150));
+    let seen = with("pause:5;150ms", false).await;
+    assert!(seen.end_after >= Duration::from_millis(150));
+    assert!(serde_json::from_slice::<serde_json::Value>(&seen.body).is_ok());
+}
+
+#[tokio::test]
+async fn lies_about_the_body() {
+    for stream in [true, false] {
+        let end: &[u8] = if stream { b"data: [DONE]\n\n" } else { b"}" };
+        let seen = with("type:text/plain", stream).await;
+        assert!(seen.head.contains("content-type: text/plain") && seen.body.ends_with(end), "{}", seen.head);
+        let seen = with("gzip-claimed", stream).await;
+        assert!(seen.head.contains("content-encoding: gzip") && seen.body.ends_with(end), "{}", seen.head);
+        for (fault, named) in [("gzip", true), ("gzip-unnamed", false)] {
+            let seen = with(fault, stream).await;
+            assert_eq!(seen.head.contains("content-encoding: gzip"), named, "{}", seen.head);
+            assert!(seen.body.starts_with(&[0x1f, 0x8b]) && seen.framing == Framing::Whole);
+        }
+        let seen = with("length:+10", stream).await;
+        assert_eq!((seen.framing, seen.body.ends_with(end)), (Framing::Short, true));
+        let seen = with("length:-10", stream).await;
+        assert_eq!((seen.framing, seen.body.ends_with(end)), (Framing::Whole, false));
+        let seen = with("no-end", stream).await;
+        assert_eq!((seen.framing, seen.body.ends_with(end)), (Framing::Short, true));
+    }
+}
+
+#[tokio::test]
+async fn headers_of_a_refusal_are_whatever_is_wanted() {
+    let mock = mock(ten_words()).await;
+    let refusal = r#"{"kind":"status","status":429,"headers":{"x-ratelimit-reset-requests":"6m0s","x-request-id":"mine"}}"#;
+    mock.script([serde_json::from_str::<Fault>(refusal).unwrap()]);
+    let head = send(&mock, &chat(false)).await.head;
+    assert!(head.contains("x-ratelimit-reset-requests: 6m0s"), "{head}");
+    assert_eq!(head.matches("x-request-id: ").count(), 1, "{head}");
+    mock.stop().await;
+}
+
+#[tokio::test]
 async fn a_late_first_token_has_early_headers() {
     for stream in [true, false] {
         let seen = with("late:120ms", stream).await;

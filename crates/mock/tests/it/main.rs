@@ -11,10 +11,12 @@
 mod anthropic;
 mod bedrock;
 mod control;
+mod door;
 mod faults;
 mod gemini;
 mod google;
 mod leaving;
 mod ollama;
 mod pace;
+mod prefill;
 mod wire;

@@ -42,6 +42,42 @@ async fn the_bytes_do_not_depend_on_the_cut() {
 }
 
 #[tokio::test]
+async fn lines_end_as_they_are_told() {
+    use lockgate_mock::LineEnd;
+    let body = async |line_end| {
+        let mock = mock(Behaviour { line_end, ..ten_words() }).await;
+        let seen = send(&mock, &chat(true)).await;
+        mock.stop().await;
+        seen.body
+    };
+    let lf = String::from_utf8(body(None).await).unwrap();
+    for (line_end, text) in [(LineEnd::Lf, "\n"), (LineEnd::Crlf, "\r\n"), (LineEnd::Cr, "\r")] {
+        assert_eq!(String::from_utf8(body(Some(line_end)).await).unwrap(), lf.replace('\n', text));
+    }
+}
+
+#[tokio::test]
+async fn an_event_of_any_size() {
+    let run = "x".repeat(1 << 20);
+    let mock = mock(Behaviour { answer: Some(format!("small {run} small")), ..Behaviour::default() }).await;
+    let seen = send(&mock, &chat(true)).await;
+    assert_eq!((seen.outputs(), seen.framing), (3, Framing::Whole));
+    assert!(seen.events().iter().any(|event| event.len() > 1 << 20));
+    mock.stop().await;
+}
+
+#[tokio::test]
+async fn thoughts_come_before_words() {
+    let mock = mock(Behaviour { thoughts: Some(3), ..ten_words() }).await;
+    let seen = send(&mock, &chat(true)).await;
+    let kinds: Vec<_> = seen.events().iter().map(|event| event.contains("reasoning_content")).collect();
+    assert_eq!(kinds[..5], [false, true, true, true, false]);
+    let seen = send(&mock, &chat(false)).await;
+    assert!(seen.text().contains(r#""reasoning_content":"the lock fills""#), "{}", seen.text());
+    mock.stop().await;
+}
+
+#[tokio::test]
 async fn chunks_have_the_size_asked_for() {
     for size in [10, 1000] {
         let mock = mock(Behaviour { chunk_bytes: Some(size), ..ten_words() }).await;

@@ -33,6 +33,12 @@ impl ApiError {
         Self::new(404, "not_found_error", message)
     }
 
+    pub(super) fn no_prefill() -> Self {
+        Self::bad(
+            "This model does not support assistant message prefill. The conversation must end with a user message.",
+        )
+    }
+
     pub(super) fn wrong_method() -> Self {
         Self::new(405, "invalid_request_error", "Method Not Allowed")
     }
@@ -64,6 +70,7 @@ impl ApiError {
             ),
             Refusal::ContextLength => Self::bad("prompt is too long: 210000 tokens > 200000 maximum"),
             Refusal::ContentFilter => Self::bad("Output blocked by content filtering policy"),
+            Refusal::Prefill => Self::no_prefill(),
             Refusal::Status(status) => Self::of_status(status, model),
         }
     }

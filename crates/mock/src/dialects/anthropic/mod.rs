@@ -19,7 +19,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
 use self::{error::ApiError, models::Model};
-use super::{Address, Call, Dialect, Refusal};
+use super::{Address, Call, Dialect, Refusal, limits};
 use crate::{
     reply::{Frame, Reply, Role, json_bytes},
     text,
@@ -67,8 +67,9 @@ impl Dialect for Anthropic {
         with_headers(ApiError::of(refusal, model).into_reply(call), call)
     }
 
-    fn error_event(&self, call: &Call<'_>, _: bool) -> Bytes {
-        Frame::named(Role::Lifecycle, "error", &ApiError::of(Refusal::Status(529), "").body(call)).bytes
+    fn error_event(&self, call: &Call<'_>, refusal: Option<Refusal>, _: bool) -> Bytes {
+        let error = ApiError::of(refusal.unwrap_or(Refusal::Status(529)), "");
+        Frame::named(Role::Lifecycle, "error", &error.body(call)).bytes
     }
 
     fn malformed_event(&self, _: &Call<'_>) -> Bytes {
@@ -111,6 +112,9 @@ fn create(ask: &Ask<'_>) -> Answered {
         return Err(ApiError::bad("messages: Field required"));
     }
     let prompt = prompt::of(&body);
+    if prompt.is_refused(ask.call.behaviour) {
+        return Err(ApiError::no_prefill());
+    }
     let message = message::Message::new(ask, model, &body, &prompt);
     let (named, usage) = (message.model.clone(), Some(message.usage));
     let reply = if flag(&body, "stream") { stream::reply(message) } else { message.reply() };
@@ -180,7 +184,22 @@ fn with_headers(mut reply: Reply, call: &Call<'_>) -> Reply {
     if reply.status != 200 {
         let retry = if matches!(reply.status, 408 | 409 | 429 | 500..) { "true" } else { "false" };
         reply.headers.push((HeaderName::from_static("x-should-retry"), HeaderValue::from_static(retry)));
-    } else if reply.usage.is_some() {
+    }
+    if let Some(limits) = call.behaviour.rate_limit {
+        const NAMES: [limits::Names; 2] = [
+            [
+                "anthropic-ratelimit-requests-limit",
+                "anthropic-ratelimit-requests-remaining",
+                "anthropic-ratelimit-requests-reset",
+            ],
+            [
+                "anthropic-ratelimit-tokens-limit",
+                "anthropic-ratelimit-tokens-remaining",
+                "anthropic-ratelimit-tokens-reset",
+            ],
+        ];
+        reply.headers.extend(limits::headers(limits, NAMES, limits::at));
+    } else if reply.status == 200 && reply.usage.is_some() {
         let limits = LIMITS
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));

@@ -53,9 +53,7 @@ fn check_roles(messages: &[Value], rules: &Rules) -> Result<(), ApiError> {
         return Err(ApiError::bad("role 'system' is not supported on this model"));
     }
     if !rules.prefill && messages.last().is_some_and(|message| text_in(message, "role") == "assistant") {
-        return Err(ApiError::bad(
-            "This model does not support assistant message prefill. The conversation must end with a user message.",
-        ));
+        return Err(ApiError::no_prefill());
     }
     Ok(())
 }

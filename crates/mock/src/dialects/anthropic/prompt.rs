@@ -31,6 +31,9 @@ pub(super) fn of(body: &Object) -> Prompt<'_> {
         Some(message) if text_in(message, "role") == "user" => {
             result_in(message).map_or(Last::User, Last::ToolResult)
         }
+        Some(message) if text_in(message, "role") == "assistant" => {
+            Last::Assistant(text_of(message.get("content")))
+        }
         _ => Last::Other,
     };
     let users = || spoken().filter(|message| text_in(message, "role") == "user");

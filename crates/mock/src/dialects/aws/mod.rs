@@ -40,14 +40,14 @@ impl Dialect for Aws {
     fn refusal(&self, _: &Call<'_>, _: &str, refusal: Refusal) -> Reply {
         match refusal {
             Refusal::Status(status) => sts::refused(status, "ServiceUnavailable", "try again later"),
-            Refusal::Quota | Refusal::ContextLength | Refusal::ContentFilter => {
+            Refusal::Quota | Refusal::ContextLength | Refusal::ContentFilter | Refusal::Prefill => {
                 sts::refused(400, "Throttling", "Rate exceeded")
             }
         }
     }
 
     /// Nothing here is a stream.
-    fn error_event(&self, _: &Call<'_>, _: bool) -> Bytes {
+    fn error_event(&self, _: &Call<'_>, _: Option<Refusal>, _: bool) -> Bytes {
         Bytes::new()
     }
 

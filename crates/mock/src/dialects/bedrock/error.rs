@@ -99,6 +99,15 @@ impl ApiError {
         Self::new(denied.status, denied.kind, denied.message)
     }
 
+    /// Its type.
+    pub(super) fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
     pub(super) fn into_reply(self) -> Reply {
         let body = match (self.kind, &*self.message) {
             ("UnknownOperationException", _) => {
@@ -140,6 +149,9 @@ impl ApiError {
                  again.",
             ),
             Refusal::ContentFilter => Self::model("Output blocked by content filtering policy"),
+            Refusal::Prefill => Self::model(
+                "This model does not support assistant message prefill. The conversation must end with a user message.",
+            ),
             Refusal::Status(status) => Self::of_status(status),
         }
     }

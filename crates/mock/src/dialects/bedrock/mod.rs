@@ -55,8 +55,11 @@ impl Dialect for Bedrock {
         with_id(ApiError::of(refusal).into_reply(), call)
     }
 
-    fn error_event(&self, _: &Call<'_>, _: bool) -> Bytes {
-        stream::exception()
+    fn error_event(&self, _: &Call<'_>, refusal: Option<Refusal>, _: bool) -> Bytes {
+        match refusal {
+            None => stream::exception(),
+            Some(refusal) => stream::refused(&ApiError::of(refusal)),
+        }
     }
 
     fn malformed_event(&self, call: &Call<'_>) -> Bytes {
@@ -109,6 +112,9 @@ fn answer(call: &Call<'_>) -> Answered {
     }
     let schema = prompt::schema(&body);
     let prompt = prompt::of(&id, &body, schema.as_ref());
+    if prompt.is_refused(call.behaviour) {
+        return Err(ApiError::of(Refusal::Prefill));
+    }
     let message = Message::new(call, &model, &body, &prompt);
     let usage = Some(message.usage);
     let reply = if verb == Verb::Stream { stream::reply(message) } else { message.reply() };

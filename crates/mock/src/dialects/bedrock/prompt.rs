@@ -26,6 +26,7 @@ pub(super) fn of<'a>(model: &'a str, body: &'a Object, schema: Option<&'a Value>
         Some(message) if text_in(message, "role") == "user" => {
             result_in(message).map_or(Last::User, Last::ToolResult)
         }
+        Some(message) if text_in(message, "role") == "assistant" => Last::Assistant(text_of(blocks(message))),
         _ => Last::Other,
     };
     let users = messages.iter().rev().filter(|message| text_in(message, "role") == "user");

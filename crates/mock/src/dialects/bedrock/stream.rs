@@ -6,7 +6,10 @@ use bytes::Bytes;
 use lockgate_protocol::framing::event_stream;
 use serde::Serialize;
 
-use super::message::{Block, Message};
+use super::{
+    error::ApiError,
+    message::{Block, Message},
+};
 use crate::{
     reply::{Frame, Frames, JSON, Reply, Role},
     text,
@@ -103,6 +106,16 @@ pub(super) fn exception() -> Bytes {
         (":message-type", "exception"),
     ];
     framed(&headers, |payload| write_json(payload, &failure))
+}
+
+/// A refusal in the middle: its type begins with a small letter there.
+pub(super) fn refused(error: &ApiError) -> Bytes {
+    let mut kind = error.kind().to_owned();
+    if let Some(first) = kind.get_mut(..1) {
+        first.make_ascii_lowercase();
+    }
+    let headers = [(":exception-type", &*kind), (":content-type", JSON), (":message-type", "exception")];
+    framed(&headers, |payload| write_json(payload, &serde_json::json!({ "message": error.message() })))
 }
 
 /// A message whose lengths and checksums fit and whose payload is no JSON.

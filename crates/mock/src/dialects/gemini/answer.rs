@@ -3,7 +3,9 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Answered, ApiError, Ask, Call, content, error, framing, items, prompt, signature, tables, verb};
+use super::{
+    Answered, ApiError, Ask, Call, Refusal, content, error, framing, items, prompt, signature, tables, verb,
+};
 use crate::{
     Usage,
     answer::{Content, End},
@@ -18,6 +20,9 @@ pub(super) fn generate(ask: &Ask<'_>, is_stream: bool) -> Answered {
         content::check(ask, &body)?;
     } else if items(body.get("contents")).is_empty() {
         return Err(ApiError::faults(&["contents: contents is not specified".to_owned()]));
+    }
+    if prompt::of(ask.named, ask.model, &body).is_refused(ask.call.behaviour) {
+        return Err(ApiError::of(Refusal::Prefill, ask.call, ask.named));
     }
     let candidate = Candidate::new(ask, &body);
     let usage = Some(candidate.usage);

@@ -108,6 +108,9 @@ impl ApiError {
                 "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).",
             ),
             Refusal::ContentFilter => Self::invalid("The prompt was blocked."),
+            Refusal::Prefill => Self::invalid(
+                "Please ensure that multiturn requests end with a user role or a function response.",
+            ),
             Refusal::Status(status) => Self::of_status(status, call, model),
         }
     }

@@ -86,8 +86,9 @@ impl Dialect for Gemini {
         error::hint_retry(reply, after);
     }
 
-    fn error_event(&self, call: &Call<'_>, alone: bool) -> Bytes {
-        framing(call).error(&ApiError::of(Refusal::Status(503), call, "").body(), alone)
+    fn error_event(&self, call: &Call<'_>, refusal: Option<Refusal>, alone: bool) -> Bytes {
+        let refusal = refusal.unwrap_or(Refusal::Status(503));
+        framing(call).error(&ApiError::of(refusal, call, "").body(), alone)
     }
 
     fn malformed_event(&self, call: &Call<'_>) -> Bytes {

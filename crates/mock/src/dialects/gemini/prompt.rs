@@ -19,8 +19,9 @@ pub(super) const CACHED_TOKENS: u64 = 2048;
 pub(super) fn of<'a>(named: &'a str, model: &Model, body: &'a Value) -> Prompt<'a> {
     let contents = items(body.get("contents"));
     let is_user = |content: &&Value| text_in(content, "role") != "model";
-    let last = match contents.last().filter(is_user) {
-        Some(content) => result_in(content).map_or(Last::User, Last::ToolResult),
+    let last = match contents.last() {
+        Some(content) if is_user(&content) => result_in(content).map_or(Last::User, Last::ToolResult),
+        Some(content) => Last::Assistant(text_of(content)),
         None => Last::Other,
     };
     let users = contents.iter().rev().filter(is_user);

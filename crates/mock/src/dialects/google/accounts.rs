@@ -47,7 +47,7 @@ impl Dialect for Accounts {
         }
     }
 
-    fn error_event(&self, _: &Call<'_>, _: bool) -> Bytes {
+    fn error_event(&self, _: &Call<'_>, _: Option<Refusal>, _: bool) -> Bytes {
         Bytes::new()
     }
 

@@ -41,8 +41,9 @@ impl Dialect for CodeAssist {
         Gemini.hint_retry(reply, after);
     }
 
-    fn error_event(&self, call: &Call<'_>, alone: bool) -> Bytes {
-        opened(call).map_or_else(|_| Bytes::new(), |inner| Gemini.error_event(&inner.call(call), alone))
+    fn error_event(&self, call: &Call<'_>, refusal: Option<Refusal>, alone: bool) -> Bytes {
+        opened(call)
+            .map_or_else(|_| Bytes::new(), |inner| Gemini.error_event(&inner.call(call), refusal, alone))
     }
 
     fn malformed_event(&self, call: &Call<'_>) -> Bytes {

@@ -62,8 +62,11 @@ impl Dialect for Vertex {
         Gemini.hint_retry(reply, after);
     }
 
-    fn error_event(&self, call: &Call<'_>, alone: bool) -> Bytes {
-        inner(call).map_or_else(|_| Bytes::new(), |inner| inner.dialect.error_event(&inner.call(call), alone))
+    fn error_event(&self, call: &Call<'_>, refusal: Option<Refusal>, alone: bool) -> Bytes {
+        inner(call).map_or_else(
+            |_| Bytes::new(),
+            |inner| inner.dialect.error_event(&inner.call(call), refusal, alone),
+        )
     }
 
     fn malformed_event(&self, call: &Call<'_>) -> Bytes {

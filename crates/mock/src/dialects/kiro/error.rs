@@ -54,6 +54,7 @@ impl ApiError {
             Refusal::ContextLength => Self::new(400, "ValidationException", "Input is too long.")
                 .because("CONTENT_LENGTH_EXCEEDS_THRESHOLD"),
             Refusal::ContentFilter => Self::malformed("inappropriate content"),
+            Refusal::Prefill => Self::malformed("the conversation does not end with the user"),
             Refusal::Status(401 | 403) => {
                 Self::denied("The bearer token included in the request is invalid.")
             }
@@ -68,6 +69,15 @@ impl ApiError {
         }
     }
 
+    /// Its type.
+    pub(super) fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
     pub(super) fn into_reply(self) -> Reply {
         let kind = format!("com.amazon.aws.codewhisperer#{}", self.kind);
         let mut body = json!({ "__type": kind, "message": self.message });
@@ -75,10 +85,5 @@ impl ApiError {
             body["reason"] = reason.into();
         }
         Reply::json(self.status, json_bytes(&body))
-    }
-
-    #[cfg(test)]
-    pub(super) fn message(&self) -> &str {
-        &self.message
     }
 }

@@ -39,8 +39,11 @@ impl Dialect for Kiro {
         ApiError::of(refusal).into_reply()
     }
 
-    fn error_event(&self, _: &Call<'_>, _: bool) -> Bytes {
-        stream::exception()
+    fn error_event(&self, _: &Call<'_>, refusal: Option<Refusal>, _: bool) -> Bytes {
+        match refusal {
+            None => stream::exception(),
+            Some(refusal) => stream::refused(&ApiError::of(refusal)),
+        }
     }
 
     fn malformed_event(&self, _: &Call<'_>) -> Bytes {

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use lockgate_protocol::framing::event_stream;
 use serde_json::{Value, json};
 
+use super::error::ApiError;
 use crate::{
     answer::{Answer, Content, ToolCall},
     dialects::Call,
@@ -76,6 +77,13 @@ pub(super) fn exception() -> Bytes {
         &headers,
         br#"{"message":"Encountered an unexpected error when processing the request, please try again."}"#,
     )
+}
+
+/// A refusal in the middle.
+pub(super) fn refused(error: &ApiError) -> Bytes {
+    let headers =
+        [(":exception-type", error.kind()), (":content-type", JSON), (":message-type", "exception")];
+    framed(&headers, serde_json::json!({ "message": error.message() }).to_string().as_bytes())
 }
 
 /// A message whose lengths and checksums fit and whose payload is no JSON.

@@ -61,6 +61,7 @@ impl ApiError {
             }
             Refusal::ContextLength => Self::bad("the input length exceeds the context length"),
             Refusal::ContentFilter => Self::bad("the request was refused by the content policy"),
+            Refusal::Prefill => Self::bad("the last message must be the user's or a tool's"),
             Refusal::Status(status) => match status {
                 401 => Self::unauthorized(),
                 404 => Self::no_such_model(model),

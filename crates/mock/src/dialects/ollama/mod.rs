@@ -62,8 +62,8 @@ impl Dialect for Ollama {
         ApiError::of(refusal, model).into_reply()
     }
 
-    fn error_event(&self, _: &Call<'_>, _: bool) -> Bytes {
-        let mut line = ApiError::of(Refusal::Status(500), "").body();
+    fn error_event(&self, _: &Call<'_>, refusal: Option<Refusal>, _: bool) -> Bytes {
+        let mut line = ApiError::of(refusal.unwrap_or(Refusal::Status(500)), "").body();
         line.push(b'\n');
         line.into()
     }

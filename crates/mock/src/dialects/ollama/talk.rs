@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     answer::{Last, Prompt, Shape, Tool, ToolChoice},
-    dialects::Call,
+    dialects::{Call, Refusal},
     text,
 };
 
@@ -60,6 +60,7 @@ pub(super) fn chat(call: &Call<'_>, body: &Object) -> Answered {
     let last = messages.last().map_or(Last::Other, |message| match str_of(message, "role") {
         "user" => Last::User,
         "tool" => Last::ToolResult(str_of(message, "content").into()),
+        "assistant" => Last::Assistant(str_of(message, "content").into()),
         _ => Last::Other,
     });
     let images = |message: &Value| message["images"].as_array().map_or(0, Vec::len) as u64;
@@ -75,6 +76,9 @@ pub(super) fn chat(call: &Call<'_>, body: &Object) -> Answered {
         effort,
         ..plain(name, body)
     };
+    if prompt.is_refused(call.behaviour) {
+        return Err(ApiError::of(Refusal::Prefill, name));
+    }
     Ok(render::reply(facts, prompt.answer(call.behaviour)))
 }
 

@@ -76,6 +76,10 @@ impl ApiError {
             )
             .param("prompt")
             .code("content_filter"),
+            // The API itself takes it; servers of open models say this, whose templates do not.
+            Refusal::Prefill => Self::bad(
+                "Expected last role User or Tool (or Assistant with prefix True) for serving but got assistant",
+            ),
             Refusal::Status(status) => Self::of_status(status, model),
         }
     }

@@ -21,7 +21,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
 use self::error::ApiError;
-use super::{Address, Call, Dialect, Refusal};
+use super::{Address, Call, Dialect, Refusal, limits};
 use crate::{
     multipart::Form,
     reply::{Frame, Reply, Role},
@@ -95,11 +95,11 @@ impl Dialect for OpenAi {
         reply
     }
 
-    fn error_event(&self, call: &Call<'_>, _: bool) -> Bytes {
-        let error = ApiError::of(Refusal::Status(500), "");
+    fn error_event(&self, call: &Call<'_>, refusal: Option<Refusal>, _: bool) -> Bytes {
+        let error = ApiError::of(refusal.unwrap_or(Refusal::Status(500)), "");
         if call.path.ends_with("/responses") {
             // Responses name their errors: fixtures openai-responses/stream/error-insufficient-quota.
-            let event = json!({ "type": "error", "sequence_number": 0, "code": "server_error", "message": error.message, "param": null });
+            let event = json!({ "type": "error", "sequence_number": 0, "code": error.code.as_deref().unwrap_or("server_error"), "message": error.message, "param": null });
             return Frame::named(Role::Lifecycle, "error", &event).bytes;
         }
         Frame::data(Role::Lifecycle, &error.body()).bytes
@@ -185,7 +185,13 @@ fn add_headers(reply: &mut Reply, call: &Call<'_>) {
         ("x-ratelimit-reset-requests", "8ms"),
         ("x-ratelimit-reset-tokens", "1ms"),
     ];
-    if reply.usage.is_some() {
+    if let Some(limits) = call.behaviour.rate_limit {
+        const NAMES: [limits::Names; 2] = [
+            ["x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"],
+            ["x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"],
+        ];
+        reply.headers.extend(limits::headers(limits, NAMES, limits::go));
+    } else if reply.usage.is_some() {
         let limits = LIMITS
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));

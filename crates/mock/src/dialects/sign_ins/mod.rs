@@ -63,14 +63,14 @@ impl Dialect for SignIns {
     fn refusal(&self, _: &Call<'_>, _: &str, refusal: Refusal) -> Reply {
         match refusal {
             Refusal::Status(status) => denied(status, "temporarily_unavailable", "try again later"),
-            Refusal::Quota | Refusal::ContextLength | Refusal::ContentFilter => {
+            Refusal::Quota | Refusal::ContextLength | Refusal::ContentFilter | Refusal::Prefill => {
                 denied(400, "invalid_grant", "The account has ended.")
             }
         }
     }
 
     /// Nothing here is a stream.
-    fn error_event(&self, _: &Call<'_>, _: bool) -> Bytes {
+    fn error_event(&self, _: &Call<'_>, _: Option<Refusal>, _: bool) -> Bytes {
         Bytes::new()
     }
 

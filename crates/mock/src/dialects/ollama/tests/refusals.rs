@@ -172,7 +172,7 @@ fn refusals_for_no_fault_of_the_request() {
         let Payload::Whole(body) = reply.payload else { panic!("a stream") };
         assert!(serde_json::from_slice::<Value>(&body).unwrap()["error"].is_string());
     }
-    let event = Ollama.error_event(&call, false);
+    let event = Ollama.error_event(&call, None, false);
     assert!(event.ends_with(b"}\n") && serde_json::from_slice::<Value>(&event).unwrap()["error"].is_string());
     assert!(serde_json::from_slice::<Value>(&Ollama.malformed_event(&call)).is_err());
 }

@@ -37,6 +37,8 @@ struct Choice<'a> {
 struct Message<'a> {
     role: &'a str,
     content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_content: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tool_calls: Vec<WireCall<'a>>,
     refusal: Option<&'a str>,
@@ -141,6 +143,7 @@ pub(super) fn reply(facts: &Facts, answer: &Answer) -> Reply {
         message: Message {
             role: "assistant",
             content: super::words_of(&answer.content),
+            reasoning_content: facts.thoughts.as_deref(),
             tool_calls: calls(facts, &answer.content, index),
             refusal: None,
             annotations: [],

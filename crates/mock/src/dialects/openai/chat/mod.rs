@@ -13,7 +13,14 @@ pub(super) use self::{
     prompt::{cost, stops, text_of},
 };
 use super::{Answered, Ask, Object, models};
-use crate::answer::{Answer, Content, End, ToolChoice};
+use crate::{
+    answer::{Answer, Content, End, ToolChoice},
+    dialects::Refusal,
+    text,
+};
+
+/// Most words thought aloud.
+const MAX_THOUGHTS: usize = 10_000;
 
 /// Checks, answers, and writes the answer whole or as a stream.
 pub(super) fn create(ask: &Ask<'_>, body: &Object) -> Answered {
@@ -28,8 +35,12 @@ pub(super) fn create(ask: &Ask<'_>, body: &Object) -> Answered {
         return Err(super::ApiError::missing("messages"));
     }
     let prompt = prompt::of(&model, body);
+    if prompt.is_refused(call.behaviour) {
+        return Err(super::ApiError::of(Refusal::Prefill, &model));
+    }
     let answer = prompt.answer(call.behaviour);
-    let facts = Facts::new(call.serial, &model, body, &answer, &prompt.tool_choice);
+    let mut facts = Facts::new(call.serial, &model, body, &answer, &prompt.tool_choice);
+    facts.thoughts = call.behaviour.thoughts.map(|count| text::words(count.min(MAX_THOUGHTS)));
     let usage = Some(facts.usage);
     let reply = match flag(body, "stream") {
         true => stream::reply(facts, answer, body),
@@ -47,6 +58,8 @@ struct Facts {
     choices: u64,
     /// Alternatives listed beside each token; absent when log probabilities were not asked for.
     top_logprobs: Option<u64>,
+    /// What is thought aloud before the answer.
+    thoughts: Option<String>,
     serial: u64,
     usage: crate::Usage,
 }
@@ -72,6 +85,7 @@ impl Facts {
             choices,
             top_logprobs: flag(body, "logprobs")
                 .then(|| body.get("top_logprobs").and_then(Value::as_u64).unwrap_or(0).min(20)),
+            thoughts: None,
             serial,
             usage,
         }

@@ -26,6 +26,7 @@ pub(super) fn of<'a>(model: &'a str, body: &'a Object) -> Prompt<'a> {
     let last = match spoken {
         Some(message) if role(message) == "user" => Last::User,
         Some(message) if matches!(role(message), "tool" | "function") => Last::ToolResult(content(message)),
+        Some(message) if role(message) == "assistant" => Last::Assistant(content(message)),
         _ => Last::Other,
     };
     Prompt {

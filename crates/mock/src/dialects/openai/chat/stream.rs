@@ -45,6 +45,8 @@ struct Delta<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     content: Option<Option<&'a str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     tool_calls: Option<[WireCall<'a>; 1]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     refusal: Option<Option<&'a str>>,
@@ -59,6 +61,7 @@ struct Stream {
 
 /// One output.
 enum Piece {
+    Thought(Range<usize>),
     Text(Range<usize>),
     /// A call begins.
     Call(usize),
@@ -70,7 +73,8 @@ pub(super) fn reply(facts: Facts, answer: Answer, body: &Object) -> Reply {
     let options = body.get("stream_options");
     let include_usage =
         options.and_then(|options| options.get("include_usage")).and_then(Value::as_bool).unwrap_or(false);
-    let pieces = pieces(&answer.content);
+    let thoughts = ranges(facts.thoughts.as_deref().unwrap_or_default()).map(Piece::Thought);
+    let pieces = thoughts.chain(pieces(&answer.content)).collect();
     let stream = Arc::new(Stream { facts, content: answer.content, pieces, include_usage });
     Reply::frames("text/event-stream; charset=utf-8", frames(&stream))
 }
@@ -123,6 +127,9 @@ impl Stream {
         let mut delta = Delta::default();
         let mut probabilities = None;
         match (&self.content, &self.pieces[number]) {
+            (_, Piece::Thought(range)) => {
+                delta.reasoning_content = self.facts.thoughts.as_deref().map(|text| &text[range.clone()]);
+            }
             (Content::Text(text), Piece::Text(range)) => {
                 delta.content = Some(Some(&text[range.clone()]));
                 probabilities = logprobs(&text[range.clone()], self.facts.top_logprobs);

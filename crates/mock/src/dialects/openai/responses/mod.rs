@@ -7,7 +7,10 @@ mod rules;
 use serde_json::{Value, json};
 
 use super::{Answered, ApiError, Ask, Object, models};
-use crate::reply::{Reply, json_bytes};
+use crate::{
+    dialects::Refusal,
+    reply::{Reply, json_bytes},
+};
 
 /// `POST /responses/input_tokens`.
 pub(super) fn count(ask: &Ask<'_>, body: &Object) -> Answered {
@@ -37,6 +40,9 @@ pub(super) fn create(ask: &Ask<'_>, body: &Object) -> Answered {
         rules::check(body, models::find(&model).and_then(|model| model.reasons))?;
     }
     let prompt = prompt::of(&model, body);
+    if prompt.is_refused(call.behaviour) {
+        return Err(ApiError::of(Refusal::Prefill, &model));
+    }
     let answer = prompt.answer(call.behaviour);
     let usage = Some(answer.usage);
     let response = render::Rendered::new(call.serial, &model, body, answer);

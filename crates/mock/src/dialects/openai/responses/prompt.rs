@@ -24,6 +24,9 @@ pub(super) fn of<'a>(model: &'a str, body: &'a Object) -> Prompt<'a> {
                 Some(item) if field(item, "type").ends_with("_call_output") => {
                     Last::ToolResult(chat::text_of(item.get("output")))
                 }
+                Some(item) if field(item, "role") == "assistant" => {
+                    Last::Assistant(chat::text_of(item.get("content")))
+                }
                 _ => Last::Other,
             };
             (user.map(|item| chat::text_of(item.get("content"))).unwrap_or_default(), last)

@@ -1,0 +1,14 @@
+//! The catalogue of faults: one named test for each, against providers that do just that.
+//!
+//! While a healthy deployment is left, nothing that goes wrong before the first byte may reach the client; what goes wrong
+//! after it must reach the client as its dialect's own error and as nothing else. [`bench`] asks in four client dialects,
+//! whole and streamed, providers of the same dialect and of another; `LOCKGATE_CATALOGUE` is the number of requests for
+//! each fault, 50 where it is not set.
+
+mod after;
+mod before;
+mod bench;
+mod bodies;
+mod client;
+mod spin;
+mod verdict;
