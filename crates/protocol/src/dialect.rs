@@ -132,6 +132,23 @@ pub enum Meaning {
     Garbled,
 }
 
+impl Meaning {
+    /// What an event means that has both parts: thinking alone is not yet the answer, thinking beside it does not count.
+    #[must_use]
+    pub fn and(self, part: Self) -> Self {
+        match (self, part) {
+            (Self::Output, _) | (_, Self::Output) => Self::Output,
+            (Self::Thinking, _) | (_, Self::Thinking) => Self::Thinking,
+            (first, _) => first,
+        }
+    }
+
+    /// Whether the event carries something of the answer, be it thinking.
+    pub fn says_something(self) -> bool {
+        matches!(self, Self::Output | Self::Thinking)
+    }
+}
+
 /// How a stream that simply stopped is to be taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use lockgate_protocol::{
     dialect::{Dialect, Ending, Meaning, Operation},
     dialects::DIALECTS,
-    framing::sse::Framer,
-    ir::Usage,
+    framing::{self, sse::Framer},
+    ir::{BlockKind, Event, Usage},
 };
 use lockgate_testkit::{
     fixtures::{self, Answer, Framing, Kind},
@@ -92,4 +92,88 @@ fn a_cut_recorded_stream_is_never_whole() {
             assert_eq!(watch(dialect, [&bytes[..place]]).ending, Ending::Cut, "{id}, cut at byte {place}");
         }
     });
+}
+
+/// The number of the first event that says something, and of the first that says more than thinking.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Firsts {
+    something: Option<usize>,
+    answer: Option<usize>,
+}
+
+impl Firsts {
+    fn note(&mut self, number: usize, is_answer: bool) {
+        self.something = self.something.or(Some(number));
+        self.answer = self.answer.or(is_answer.then_some(number));
+    }
+}
+
+fn watched(dialect: &dyn Dialect, events: &[&[u8]]) -> Firsts {
+    let mut watch = dialect.watch(Operation::Generate, false);
+    let mut firsts = Firsts::default();
+    for (number, raw) in events.iter().enumerate() {
+        match watch.event(raw) {
+            Meaning::Thinking => firsts.note(number, false),
+            // What is told at once comes with the end.
+            Meaning::Output | Meaning::End => firsts.note(number, true),
+            _ => {}
+        }
+    }
+    firsts
+}
+
+/// The same by what the stream's decoder hands over: where blocks begin, and where they have content.
+fn decoded(dialect: &dyn Dialect, events: &[&[u8]]) -> [Firsts; 2] {
+    let mut decoder = dialect.codec().decoder();
+    let [mut begun, mut said] = <[Firsts; 2]>::default();
+    let mut thinks = false;
+    for (number, raw) in events.iter().enumerate() {
+        decoder.event(raw, &mut |event| match event {
+            Event::BlockStart { kind, .. } => {
+                thinks = matches!(kind, BlockKind::Thinking { .. });
+                begun.note(number, !thinks);
+            }
+            Event::Delta { .. } => said.note(number, !thinks),
+            Event::Stop { .. } => {
+                [&mut begun, &mut said].into_iter().for_each(|firsts| firsts.note(number, true))
+            }
+            _ => {}
+        });
+    }
+    [begun, said]
+}
+
+/// No later than a decoder hands something over, or an error behind it would be told late; and where there is thinking, no
+/// earlier than the first other block begins, but for a finish reason, which decoders hold back.
+#[test]
+fn the_answer_of_a_recorded_stream_begins_behind_its_thinking() {
+    let Some(recorded) = fixtures::open() else { return };
+    let mut thinking = 0;
+    for dialect in DIALECTS {
+        let folders = ["", "-messages", "-converse"].map(|rest| format!("{}{rest}", dialect.name()));
+        for case in folders.iter().flat_map(|folder| recorded.cases(folder, Kind::Stream)) {
+            let case = case.unwrap();
+            let Answer::Stream(_, bytes) = &case.answer else { continue };
+            let mut framer = framing::Framer::new(dialect.codec().framing());
+            let Ok(batch) = framer.push(&Bytes::copy_from_slice(bytes)) else { continue };
+            let events: Vec<&[u8]> = batch.events().collect();
+            let (watched, [begun, said]) = (watched(*dialect, &events), decoded(*dialect, &events));
+            let what = format!("{}: {watched:?}, begun {begun:?}, said {said:?}", case.id());
+            let later = |seen: Option<usize>, handed: Option<usize>| {
+                handed.is_some_and(|handed| seen.is_none_or(|seen| seen > handed))
+            };
+            assert!(
+                !later(watched.something, said.something) && !later(watched.answer, said.answer),
+                "{what}"
+            );
+            if watched.something == watched.answer {
+                continue;
+            }
+            thinking += 1;
+            let first = watched.answer.map_or(&b""[..], |number| events[number]);
+            let is_finish = String::from_utf8_lossy(first).contains("\"finish_reason\":\"");
+            assert!(is_finish || begun.answer <= watched.answer, "{what}");
+        }
+    }
+    assert!(thinking >= 13, "only {thinking} recorded streams that think were found");
 }

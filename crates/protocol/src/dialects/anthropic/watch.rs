@@ -39,8 +39,17 @@ struct Started<'a> {
 
 #[derive(Deserialize)]
 struct Delta<'a> {
+    #[serde(borrow, rename = "type", default)]
+    kind: Option<Text<'a>>,
     #[serde(borrow, default)]
     stop_reason: Option<&'a RawValue>,
+}
+
+impl Delta<'_> {
+    /// Whether it is of a thinking block: its text or its proof.
+    fn is_thinking(&self) -> bool {
+        matches!(self.kind.as_deref(), Some("thinking_delta" | "signature_delta"))
+    }
 }
 
 impl MessageWatch {
@@ -58,6 +67,9 @@ impl MessageWatch {
             "message_stop" => {
                 self.is_done = true;
                 if self.has_output { Meaning::End } else { Meaning::Empty }
+            }
+            "content_block_delta" if frame.delta.as_ref().is_some_and(Delta::is_thinking) => {
+                Meaning::Thinking
             }
             "content_block_delta" => Meaning::Output,
             // A refusal has no content at all: its reason is the answer.
@@ -80,7 +92,7 @@ impl Watch for MessageWatch {
             Ok(frame) => self.frame(&frame),
             Err(_) => Meaning::Garbled,
         };
-        self.has_output |= meaning == Meaning::Output;
+        self.has_output |= meaning.says_something();
         meaning
     }
 
@@ -101,7 +113,7 @@ impl Watch for MessageWatch {
 mod tests {
     use super::*;
     use crate::{
-        dialect::Meaning::{Empty, End, Failed, Garbled, Lifecycle, Output},
+        dialect::Meaning::{Empty, End, Failed, Garbled, Lifecycle, Output, Thinking},
         ir::{Fault, FaultKind},
     };
 
@@ -140,6 +152,21 @@ mod tests {
             r#"{"type":"message_delta","delta":{"stop_reason":"refusal"},"usage":{"output_tokens":5}}"#;
         check(&[START, refusal, DONE], &[Lifecycle, Output, End], &whole);
         check(&[START, DONE], &[Lifecycle, Empty], &whole);
+    }
+
+    #[test]
+    fn thinking_and_its_proof_are_not_yet_the_answer() {
+        let delta = |kind: &str, name: &str| {
+            format!(r#"{{"type":"content_block_delta","index":0,"delta":{{"type":"{kind}","{name}":"x"}}}}"#)
+        };
+        let (thinking, proof) = (delta("thinking_delta", "thinking"), delta("signature_delta", "signature"));
+        let call = delta("input_json_delta", "partial_json");
+        check(
+            &[START, &thinking, &proof, &call, DONE],
+            &[Lifecycle, Thinking, Thinking, Output, End],
+            &Ending::Whole(Bytes::new()),
+        );
+        check(&[START, &thinking, DONE], &[Lifecycle, Thinking, End], &Ending::Whole(Bytes::new()));
     }
 
     #[test]

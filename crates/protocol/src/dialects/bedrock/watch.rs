@@ -28,13 +28,7 @@ impl Watch for FrameWatch {
         };
         let Ok(event) = serde_json::from_slice::<wire::Event<'_>>(payload) else { return Meaning::Garbled };
         match kind {
-            "contentBlockDelta" => {
-                if event.delta.is_some_and(|delta| says_something(&delta)) {
-                    Meaning::Output
-                } else {
-                    Meaning::Lifecycle
-                }
-            }
+            "contentBlockDelta" => event.delta.map_or(Meaning::Lifecycle, |delta| said(&delta)),
             "messageStop" => {
                 self.is_stopped = true;
                 Meaning::Output
@@ -63,23 +57,30 @@ impl Watch for FrameWatch {
 }
 
 /// gpt-oss begins with an empty text, calls with empty arguments; neither is a part of the answer yet.
-fn says_something(delta: &wire::Delta<'_>) -> bool {
+fn said(delta: &wire::Delta<'_>) -> Meaning {
     let is_full = |text: &Option<crate::ir::Text<'_>>| text.as_ref().is_some_and(|text| !text.is_empty());
     let reasons = delta.reasoning.as_ref();
-    is_full(&delta.text)
+    if is_full(&delta.text)
         || delta.tool_use.as_ref().is_some_and(|tool| is_full(&tool.input))
-        || reasons
-            .is_some_and(|part| is_full(&part.text) || is_full(&part.signature) || is_full(&part.redacted))
         || delta.tool_result.is_some()
         || delta.citation.is_some()
         || !delta.extra.is_empty()
+    {
+        return Meaning::Output;
+    }
+    match reasons {
+        Some(part) if is_full(&part.text) || is_full(&part.signature) || is_full(&part.redacted) => {
+            Meaning::Thinking
+        }
+        _ => Meaning::Lifecycle,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{super::frame, *};
     use crate::{
-        dialect::Meaning::{End, Failed, Garbled, Lifecycle, Output},
+        dialect::Meaning::{End, Failed, Garbled, Lifecycle, Output, Thinking},
         framing::event_stream::write,
         ir::FaultKind,
     };
@@ -125,6 +126,18 @@ mod tests {
         check(&[START, TEXT, STOP], &[Lifecycle, Output, Output], &whole);
         check(&[START, TEXT], &[Lifecycle, Output], &Ending::Cut);
         check(&[START, META], &[Lifecycle, Lifecycle], &Ending::Cut);
+    }
+
+    #[test]
+    fn thinking_and_its_proof_are_not_yet_the_answer() {
+        let delta = |reasoning: &str| {
+            format!(r#"{{"contentBlockIndex":0,"delta":{{"reasoningContent":{{{reasoning}}}}}}}"#)
+        };
+        let (text, proof) = (delta(r#""text":"hm""#), delta(r#""signature":"x""#));
+        let (redacted, empty) = (delta(r#""redactedContent":"eA==""#), delta(r#""text":"""#));
+        let events =
+            [&empty, &text, &proof, &redacted].map(|payload| ("contentBlockDelta", payload.as_str()));
+        check(&events, &[Lifecycle, Thinking, Thinking, Thinking], &Ending::Cut);
     }
 
     #[test]

@@ -17,6 +17,24 @@ pub(super) const AS_CONTENT: &str = "reasoning_content";
 pub(super) const AS_REASONING: &str = "reasoning";
 /// It came as parts of `content`.
 pub(super) const AS_PART: &str = "content";
+/// OpenRouter's list, which carries proofs too.
+const DETAILS: &str = "reasoning_details";
+
+/// Whether a member of a delta, its raw key with quotes, is thinking and nothing else. No other member is read.
+pub(super) fn is_only_thinking(key: &[u8], value: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Part<'a> {
+        #[serde(borrow, rename = "type", default)]
+        kind: Text<'a>,
+    }
+    let name = key.get(1..key.len().saturating_sub(1)).unwrap_or_default();
+    if name == AS_PART.as_bytes() {
+        return value.first() == Some(&b'[')
+            && serde_json::from_slice::<Vec<Part<'_>>>(value)
+                .is_ok_and(|parts| parts.iter().all(|part| *part.kind == *"thinking"));
+    }
+    [AS_CONTENT, AS_REASONING, DETAILS].iter().any(|thinking| name == thinking.as_bytes())
+}
 
 /// One of OpenRouter's `reasoning_details`.
 #[derive(Debug, Default, Serialize, Deserialize)]

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::{
     error,
     few::Few,
+    reasoning,
     wire::{Chunk, Usage, says_something},
 };
 use crate::{
@@ -53,13 +54,14 @@ impl ChunkWatch {
         for choice in chunk.choices.iter().flat_map(Few::iter) {
             let finished = choice.finish_reason.is_some();
             self.choice(choice.index.unwrap_or(0), finished);
-            let says = choice.text.is_some_and(|text| says_something(text.get().as_bytes()))
-                || choice.delta.is_some_and(|delta| delta_says_something(delta.get().as_bytes()));
-            if finished || says {
+            if finished || choice.text.is_some_and(|text| says_something(text.get().as_bytes())) {
                 meaning = Meaning::Output;
             }
+            if let Some(delta) = choice.delta.filter(|_| meaning != Meaning::Output) {
+                meaning = meaning.and(said(delta.get().as_bytes()));
+            }
         }
-        self.has_output |= meaning == Meaning::Output;
+        self.has_output |= meaning.says_something();
         // Azure's first chunk has no choices either, but it has no usage.
         let has_choices = chunk.choices.as_ref().is_some_and(|choices| !choices.is_empty());
         let only_usage = !has_choices && usage.is_some();
@@ -67,11 +69,16 @@ impl ChunkWatch {
     }
 }
 
-/// A delta that only names the role, or whose fields are all empty, opens the answer but says nothing of it.
-fn delta_says_something(delta: &[u8]) -> bool {
-    json::Object::scan(delta).is_ok_and(|object| {
-        object.members(delta).any(|(key, value)| key != b"\"role\"" && says_something(value))
+/// What a delta says. One that only names the role, or whose fields are all empty, opens the answer but says nothing of
+/// it.
+fn said(delta: &[u8]) -> Meaning {
+    let Ok(object) = json::Object::scan(delta) else { return Meaning::Lifecycle };
+    let told = object.members(delta).filter(|(key, value)| *key != b"\"role\"" && says_something(value));
+    told.map(|(key, value)| match reasoning::is_only_thinking(key, value) {
+        true => Meaning::Thinking,
+        false => Meaning::Output,
     })
+    .fold(Meaning::Lifecycle, Meaning::and)
 }
 
 impl Watch for ChunkWatch {
@@ -107,7 +114,7 @@ impl Watch for ChunkWatch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialect::Meaning::{Empty, End, Failed, Garbled, Lifecycle, Output, Withheld};
+    use crate::dialect::Meaning::{Empty, End, Failed, Garbled, Lifecycle, Output, Thinking, Withheld};
 
     #[track_caller]
     fn check(events: &[&str], expect: &[Meaning], ending: &Ending) {
@@ -157,12 +164,8 @@ mod tests {
     }
 
     #[test]
-    fn reasoning_tools_and_old_completions_are_output() {
+    fn tools_and_old_completions_are_output() {
         let says = |data: &str| ChunkWatch::new(false).event(format!("data: {data}\n\n").as_bytes());
-        assert_eq!(
-            says(r#"{"choices":[{"delta":{"role":"assistant","content":"","reasoning":"We"}}]}"#),
-            Output
-        );
         assert_eq!(says(r#"{"choices":[{"delta":{"content":null,"tool_calls":[{"index":0}]}}]}"#), Output);
         assert_eq!(
             says(r#"{"choices":[{"delta":{"role":null,"content":null,"tool_calls":null}}]}"#),
@@ -170,6 +173,24 @@ mod tests {
         );
         assert_eq!(says(r#"{"choices":[{"index":0,"text":"x"}]}"#), Output);
         assert_eq!(ChunkWatch::new(false).event(b": OPENROUTER PROCESSING\n\n"), Lifecycle);
+    }
+
+    #[test]
+    fn thinking_by_any_of_its_names_is_not_yet_the_answer() {
+        let says = |deltas: &[&str]| {
+            let choices: Vec<_> = deltas.iter().map(|delta| format!(r#"{{"delta":{delta}}}"#)).collect();
+            let data = format!("data: {{\"choices\":[{}]}}\n\n", choices.join(","));
+            ChunkWatch::new(false).event(data.as_bytes())
+        };
+        assert_eq!(says(&[r#"{"role":"assistant","content":"","reasoning":"We"}"#]), Thinking);
+        assert_eq!(says(&[r#"{"content":null,"reasoning_content":"We"}"#]), Thinking);
+        assert_eq!(says(&[r#"{"reasoning":"We","reasoning_details":[{"text":"We"}]}"#]), Thinking);
+        let part = r#"{"type":"thinking","thinking":[{"type":"text","text":"We"}]}"#;
+        assert_eq!(says(&[&format!(r#"{{"content":[{part}]}}"#)]), Thinking);
+        assert_eq!(says(&[&format!(r#"{{"content":[{part},{{"type":"text","text":"We"}}]}}"#)]), Output);
+        assert_eq!(says(&[r#"{"content":"We","reasoning_content":"We"}"#]), Output);
+        assert_eq!(says(&[r#"{"reasoning":"We"}"#, r#"{"content":"We"}"#]), Output);
+        assert_eq!(says(&[r#"{"reasoning":"We"}"#, r#"{"role":"assistant"}"#]), Thinking);
     }
 
     #[test]

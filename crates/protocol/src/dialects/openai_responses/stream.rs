@@ -8,7 +8,7 @@ use super::openai_chat::{WireUsage, error_object};
 use crate::{
     dialect::{Ending, Meaning, Watch},
     framing::sse::Event,
-    ir,
+    ir::{self, Text},
 };
 
 /// Remembers what the dialect's own error needs: the response that began and the number of the last event.
@@ -28,6 +28,29 @@ struct Typed<'a> {
     sequence_number: Option<u64>,
     #[serde(borrow, default)]
     response: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    item: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    part: Option<&'a RawValue>,
+}
+
+impl Typed<'_> {
+    /// Whether the event carries only reasoning: its text, its summary, or all of it with its proof.
+    fn is_thinking(&self) -> bool {
+        #[derive(Deserialize)]
+        struct Kind<'a> {
+            #[serde(borrow, default)]
+            r#type: Text<'a>,
+        }
+        match self.r#type {
+            "response.output_item.done" | "response.content_part.done" => {
+                let done = self.item.or(self.part);
+                let kind = done.and_then(|raw| serde_json::from_str::<Kind<'_>>(raw.get()).ok());
+                kind.is_some_and(|kind| matches!(&*kind.r#type, "reasoning" | "reasoning_text"))
+            }
+            name => name.starts_with("response.reasoning_"),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -82,6 +105,7 @@ impl Watch for ResponseWatch {
                 self.usage = finished.and_then(|done| WireUsage::read(done.usage?.get().as_bytes()));
                 Meaning::End
             }
+            _ if typed.is_thinking() => Meaning::Thinking,
             _ => Meaning::Output,
         }
     }
@@ -117,7 +141,7 @@ impl Watch for ResponseWatch {
 mod tests {
     use super::*;
     use crate::{
-        dialect::Meaning::{End, Failed, Garbled, Lifecycle, Output},
+        dialect::Meaning::{End, Failed, Garbled, Lifecycle, Output, Thinking},
         ir::{Fault, FaultKind},
     };
 
@@ -147,6 +171,27 @@ mod tests {
         let usage = watch.usage().unwrap();
         assert_eq!((usage.input, usage.cache_read, usage.output), (6, 3, 4));
         check(&[r#"{"type":"response.incomplete","response":{}}"#], &[End], &whole);
+    }
+
+    #[test]
+    fn reasoning_is_not_yet_the_answer() {
+        let done = |what: &str, name: &str, kind: &str| {
+            format!(
+                r#"{{"type":"response.{what}.done","{name}":{{"encrypted_content":"x","type":"{kind}"}}}}"#
+            )
+        };
+        let (part, item) = ("content_part", "output_item");
+        let events = [
+            r#"{"type":"response.reasoning_text.delta","delta":"hm"}"#,
+            r#"{"type":"response.reasoning_summary_text.delta","delta":"hm"}"#,
+            r#"{"type":"response.reasoning_summary_part.done","part":{"type":"summary_text"}}"#,
+            &done(part, "part", "reasoning_text"),
+            &done(item, "item", "reasoning"),
+            &done(part, "part", "output_text"),
+            &done(item, "item", "message"),
+        ];
+        let expect = [Thinking, Thinking, Thinking, Thinking, Thinking, Output, Output];
+        check(&events, &expect, &Ending::Cut);
     }
 
     #[test]

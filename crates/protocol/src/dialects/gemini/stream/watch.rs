@@ -65,10 +65,8 @@ impl ChunkWatch {
                 return Meaning::Garbled;
             }
             let parts = candidate.content.iter().flat_map(|content| content.parts.iter().flatten());
-            let says_something = parts.into_iter().any(|part| {
-                part.text.as_deref().is_none_or(|text| !text.is_empty()) || part.signature.is_some()
-            });
-            if is_finished || says_something {
+            meaning = parts.into_iter().map(said).fold(meaning, Meaning::and);
+            if is_finished {
                 meaning = Meaning::Output;
             }
         }
@@ -78,6 +76,17 @@ impl ChunkWatch {
     fn is_whole(&self) -> bool {
         let finished = self.candidates.iter().all(|(_, is_finished)| *is_finished);
         finished && (self.is_blocked || !self.candidates.is_empty())
+    }
+}
+
+/// What one part is of the answer. A proof beside no text proves the thinking that came before it.
+fn said(part: &wire::Part<'_>) -> Meaning {
+    let is_empty = part.text.as_deref().is_some_and(str::is_empty);
+    match (is_empty, part.signature.is_some()) {
+        (true, false) => Meaning::Lifecycle,
+        (true, true) => Meaning::Thinking,
+        _ if part.thought == Some(true) => Meaning::Thinking,
+        _ => Meaning::Output,
     }
 }
 
@@ -137,7 +146,7 @@ pub(in super::super) fn whole(body: &[u8]) -> Answer {
 mod tests {
     use super::*;
     use crate::{
-        dialect::Meaning::{Failed, Garbled, Lifecycle, Output},
+        dialect::Meaning::{Failed, Garbled, Lifecycle, Output, Thinking},
         ir::FaultKind,
     };
 
@@ -165,6 +174,16 @@ mod tests {
         check(&[], &[], false);
         check(&[r#"{"promptFeedback":{"blockReason":"SAFETY"}}"#], &[Output], true);
         check(&[r#"{"promptFeedback":{}}"#], &[Lifecycle], false);
+    }
+
+    #[test]
+    fn thoughts_and_their_proof_are_not_yet_the_answer() {
+        let chunk = |parts: &str| format!(r#"{{"candidates":[{{"content":{{"parts":[{parts}]}}}}]}}"#);
+        let thought = chunk(r#"{"text":"hm","thought":true}"#);
+        let proof = chunk(r#"{"text":"","thoughtSignature":"x"}"#);
+        let both = chunk(r#"{"text":"hm","thought":true},{"text":"hi"}"#);
+        let call = chunk(r#"{"functionCall":{"name":"f"},"thoughtSignature":"x"}"#);
+        check(&[&thought, &proof, &both, &call], &[Thinking, Thinking, Output, Output], false);
     }
 
     #[test]

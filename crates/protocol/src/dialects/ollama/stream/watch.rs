@@ -16,22 +16,25 @@ pub(in crate::dialects::ollama) struct LineWatch {
     usage: Option<Usage>,
 }
 
-/// True if a line carries something of the answer.
-fn says_something(answer: &wire::Answer<'_>) -> bool {
+/// What a line carries of the answer.
+fn said(answer: &wire::Answer<'_>) -> Meaning {
     let message = answer.message.as_ref();
-    let texts = [
-        &answer.response,
-        &answer.thinking,
-        &answer.image,
-        message.map_or(&None, |message| &message.content),
-        message.map_or(&None, |message| &message.thinking),
-    ];
+    let texts = [&answer.response, &answer.image, message.map_or(&None, |message| &message.content)];
+    let thoughts = [&answer.thinking, message.map_or(&None, |message| &message.thinking)];
     let calls = [&answer.tool_calls, message.map_or(&None, |message| &message.tool_calls)];
     let images = message.and_then(|message| message.images.as_ref());
-    texts.into_iter().flatten().any(|text| !text.is_empty())
+    let is_said = texts.into_iter().flatten().any(|text| !text.is_empty())
         || calls.into_iter().flatten().any(|calls| !calls.is_empty())
-        || images.is_some_and(|images| !images.is_empty())
-        || answer.logprobs.as_ref().is_some_and(|list| !list.is_empty())
+        || images.is_some_and(|images| !images.is_empty());
+    let is_thought = thoughts.into_iter().flatten().any(|text| !text.is_empty());
+    // Thinking has log probabilities too.
+    let has_logprobs = answer.logprobs.as_ref().is_some_and(|list| !list.is_empty());
+    match (is_said, is_thought) {
+        (true, _) => Meaning::Output,
+        (false, true) => Meaning::Thinking,
+        (false, false) if has_logprobs => Meaning::Output,
+        (false, false) => Meaning::Lifecycle,
+    }
 }
 
 impl Watch for LineWatch {
@@ -42,8 +45,8 @@ impl Watch for LineWatch {
             return Meaning::Failed;
         }
         self.usage = usage(answer.prompt_eval_count, answer.eval_count).or(self.usage);
-        let says = says_something(&answer);
-        self.has_output |= says;
+        let said = said(&answer);
+        self.has_output |= said.says_something();
         match answer.done {
             // A model that was only to be loaded or unloaded has nothing to say, and has said so.
             Some(true)
@@ -52,8 +55,7 @@ impl Watch for LineWatch {
                 Meaning::End
             }
             Some(true) => Meaning::Empty,
-            _ if says => Meaning::Output,
-            _ => Meaning::Lifecycle,
+            _ => said,
         }
     }
 
@@ -75,7 +77,7 @@ impl Watch for LineWatch {
 mod tests {
     use super::*;
     use crate::{
-        dialect::Meaning::{Empty, End, Failed, Garbled, Lifecycle, Output},
+        dialect::Meaning::{Empty, End, Failed, Garbled, Lifecycle, Output, Thinking},
         ir::FaultKind,
     };
 
@@ -95,7 +97,10 @@ mod tests {
         let text = r#"{"message":{"role":"assistant","content":"hi"},"done":false}"#;
         check(&[EMPTY, text, "", DONE], &[Lifecycle, Output, Lifecycle, End]);
         check(&[r#"{"response":"hi","done":false}"#, r#"{"response":"","done":true}"#], &[Output, End]);
-        check(&[r#"{"message":{"content":"","thinking":"hm"},"done":false}"#], &[Output]);
+        let thinking =
+            r#"{"message":{"content":"","thinking":"hm"},"done":false,"logprobs":[{"token":"hm"}]}"#;
+        check(&[thinking, text, DONE], &[Thinking, Output, End]);
+        check(&[r#"{"response":"","thinking":"hm","done":false}"#, DONE], &[Thinking, End]);
         let call = r#"{"message":{"content":"","tool_calls":[{"function":{"name":"f","arguments":{}}}]},"done":false}"#;
         check(&[call, DONE], &[Output, End]);
         check(&[r#"{"message":{"content":"all"},"done":true}"#], &[End]);
