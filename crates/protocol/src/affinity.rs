@@ -68,7 +68,7 @@ impl Id {
 }
 
 /// The key of the conversation that a request belongs to; `None` if nothing tells. `header` gives the value of a header by
-/// its name in lower case. Reads a bounded part of the body: some microseconds, however long the conversation is.
+/// its name in lower case. Reads no further than to the first answer: some microseconds, however long the conversation is.
 pub fn key<'h>(
     dialect: &dyn Dialect,
     header: impl Fn(&str) -> Option<&'h str>,

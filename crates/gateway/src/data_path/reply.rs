@@ -227,7 +227,11 @@ impl Kind {
 
 /// Nothing came for so long.
 pub(crate) fn silent(patience: Duration) -> Fault {
-    Fault::new(FaultKind::Timeout, format!("the provider sent nothing for {} s", patience.as_secs()))
+    let text = match patience.as_secs() {
+        0 => format!("the provider sent nothing for {} ms", patience.as_millis()),
+        seconds => format!("the provider sent nothing for {seconds} s"),
+    };
+    Fault::new(FaultKind::Timeout, text)
 }
 
 /// The next bytes of an answer; `None` at its end.

@@ -8,6 +8,8 @@
 const WINDOW: usize = 2000;
 /// Most bytes of quotation marks, dots, blanks and fences that a model may have put in front.
 const MAX_WRAPPING: usize = 64;
+/// How many repetitions are looked at, longer ones first: only what is periodic has more.
+const MAX_FOUND: usize = 16;
 /// Letters and digits that a repetition has to have: less is punctuation and indentation, which repeats by itself.
 const MIN_LETTERS: usize = 3;
 
@@ -179,7 +181,7 @@ impl Overlap {
     /// How much of what is held is not new; `None` if it contradicts what was sent.
     fn cut(&mut self) -> Option<usize> {
         for run in &self.runs {
-            if let Some(at) = run.found.iter().rev().find(|at| self.is_repetition(**at)) {
+            if let Some(at) = run.found.iter().rev().take(MAX_FOUND).find(|at| self.is_repetition(**at)) {
                 self.has_repeated = true;
                 return Some(run.from + self.sent.len() - at);
             }

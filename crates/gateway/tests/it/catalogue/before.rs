@@ -37,9 +37,9 @@ async fn check(retry: &str, faults: &[&str], asked: &[Way]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f01_an_upstream_accepts_and_sends_nothing() {
-    let limit = Duration::from_millis(300);
+    let limit = Duration::from_millis(800);
     for fault in ["silent", "headers", "stall:0"] {
-        let bench = Bench::new("first_byte: 300ms, stall: 300ms").await;
+        let bench = Bench::new("first_byte: 800ms, first_token: 800ms").await;
         bench.always(fault);
         let got = bench.ask_all("both", many(&streams())).await;
         all(fault, got.iter().map(Got::is_whole));
@@ -75,7 +75,10 @@ async fn f03_a_short_retry_after_is_waited_for_and_a_long_one_is_not() {
     assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
     // With nobody else, the client is told when to come back.
     let got = bench.ask("alone", ways()[0]).await;
-    assert_eq!((got.answer.status.as_u16(), got.answer.header("retry-after")), (429, "120"));
+    assert_eq!(got.answer.status, 429);
+    // Later by up to a tenth: not all shall come back at once.
+    let wait: u32 = got.answer.header("retry-after").parse().unwrap();
+    assert!((100..=132).contains(&wait), "{wait}");
     got.is_clean_error().unwrap();
 }
 
@@ -156,6 +159,8 @@ async fn f07_an_overloaded_provider_is_left_alone() {
         bench.always(fault);
         unseen(&bench, fault, &ways()).await;
         // The two are told apart on record.
+        let bench = Bench::new("").await;
+        bench.always(fault);
         let way = Way { client: "anthropic", upstream: "anthropic", stream: true };
         let before = bench.house.journal.all().len();
         bench.ask("alone", way).await.is_clean_error().unwrap();

@@ -118,8 +118,11 @@ impl Bench {
     /// The same with a faulty provider that is reached by another URL.
     pub(crate) async fn at(bad: Mock, url: &str, retry: &str, fields: &str, sections: &str) -> Self {
         let good = talkative().await;
-        let house =
-            House::new(&config(url, &format!("http://{}", good.addr()), retry, fields, sections)).await;
+        // Unless it is about being left alone, every request is to meet the fault.
+        let health = if sections.contains("health:") { "" } else { "health: { error_threshold: 1000 }\n" };
+        let sections = format!("{sections}{health}");
+        let good_url = format!("http://{}", good.addr());
+        let house = House::new(&config(url, &good_url, retry, fields, &sections)).await;
         Self { bad, good, house }
     }
 

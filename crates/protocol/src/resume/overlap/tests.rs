@@ -1,3 +1,5 @@
+//! Two parts of a text and what they have in common.
+
 use proptest::prelude::*;
 
 use super::*;
