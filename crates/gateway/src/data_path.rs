@@ -1,5 +1,6 @@
 //! The life of a request, top to bottom, in the words of ARCHITECTURE.md.
 
+mod across;
 mod admit;
 mod asking;
 mod attempt;
@@ -12,6 +13,7 @@ mod idle;
 mod passage;
 mod relay;
 mod reply;
+mod resume;
 mod settle;
 mod vectors;
 mod way;
@@ -94,6 +96,7 @@ async fn prepare(
     let model = gateway.fleet.model(&asked.model).await?;
     let plan =
         model.plan(call.wanted(model.wants_affinity().then(|| asked.affinity(&head.headers)).flatten()));
+    asked.resumes = asked.operation == Operation::Generate && call.stream && model.limits.resumes;
     let plan = match &chain {
         Some(chain) => chain.narrow(&asked, &head.headers, plan)?,
         None => plan,

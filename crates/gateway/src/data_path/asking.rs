@@ -20,6 +20,7 @@ use crate::{
         attempt::{Attempt, Begun},
         call::{Call, Notes},
         identify::Asked,
+        resume::Resumer,
     },
     fleet::{Deployment, Limits, Plan},
     gauge::Permit,
@@ -34,6 +35,8 @@ pub(crate) struct Committed {
     pub(crate) pass: Arc<Pass>,
     /// Its part in what is known of the deployment: the end of the answer is still to be told.
     pub(crate) ticket: Ticket,
+    /// What has somebody else go on with the answer, should it break off.
+    pub(crate) resumer: Option<Box<Resumer>>,
 }
 
 /// What is asked, of whom.
@@ -46,10 +49,10 @@ pub(crate) struct Asking<'a> {
 }
 
 /// A place at one deployment for one attempt.
-struct Part {
+pub(super) struct Part {
     place: usize,
-    ticket: Ticket,
-    permit: Option<Permit>,
+    pub(super) ticket: Ticket,
+    pub(super) permit: Option<Permit>,
 }
 
 /// What one attempt came to.
@@ -61,7 +64,7 @@ struct Tried {
     result: Result<(Begun, Arc<Pass>), Fault>,
 }
 
-impl Asking<'_> {
+impl<'a> Asking<'a> {
     /// Asks until one begins to answer or nothing is left that could help.
     pub(crate) async fn until_commit(self, call: &mut Call, course: &mut Course) -> Result<Committed, Fault> {
         let Some(mut place) = course.first() else { return Err(self.plan.nobody(clock::now())) };
@@ -102,7 +105,7 @@ impl Asking<'_> {
 
     /// Takes part in what the deployment and its credential may be asked for; else says how long it may take until there
     /// is room, where waiting is of use.
-    fn begin(&self, place: usize, is_last: bool) -> Result<Part, Option<Duration>> {
+    pub(super) fn begin(&self, place: usize, is_last: bool) -> Result<Part, Option<Duration>> {
         let deployment = self.plan.at(place);
         let now = clock::now();
         let health = &deployment.health;
@@ -136,7 +139,7 @@ impl Asking<'_> {
                 call.attempted(deployment, since, None);
                 ticket.began(clock::now());
                 let (deployment, limits) = (Arc::clone(deployment), Arc::clone(self.plan.limits()));
-                Ok(Committed { deployment, answer, limits, pass, ticket })
+                Ok(Committed { deployment, answer, limits, pass, ticket, resumer: None })
             }
             Err(fault) => {
                 self.failed(place, since, ticket, &fault, call);
@@ -145,29 +148,49 @@ impl Asking<'_> {
         }
     }
 
-    /// Puts a fault on record and where it is learned from.
-    fn failed(&self, place: usize, since: Instant, ticket: Ticket, fault: &Fault, call: &mut Call) {
-        call.attempted(self.plan.at(place), since, Some(fault));
-        ticket.failed(fault, &self.plan.limits().rules, clock::now(), self.gateway.ids.dice());
-    }
-
-    async fn attempt(self, part: Part, has_other: bool, call: &Call) -> Tried {
-        let Part { place, ticket, permit } = part;
+    /// One attempt, which begins now.
+    pub(super) fn attempt_at<'c>(
+        self,
+        place: usize,
+        permit: Option<Permit>,
+        has_other: bool,
+        call: &'c Call,
+    ) -> Attempt<'c>
+    where
+        'a: 'c,
+    {
         let Self { gateway, head, asked, plan } = self;
-        let since = clock::now();
-        let mut attempt = Attempt {
+        Attempt {
             gateway,
             call,
             head,
             asked,
             deployment: plan.at(place),
             limits: plan.limits(),
-            since,
+            since: clock::now(),
             has_other,
             notes: Notes::with(permit),
-        };
+        }
+    }
+
+    /// Puts a fault on record and where it is learned from.
+    pub(super) fn failed(
+        &self,
+        place: usize,
+        since: Instant,
+        ticket: Ticket,
+        fault: &Fault,
+        call: &mut Call,
+    ) {
+        call.attempted(self.plan.at(place), since, Some(fault));
+        ticket.failed(fault, &self.plan.limits().rules, clock::now(), self.gateway.ids.dice());
+    }
+
+    async fn attempt(self, part: Part, has_other: bool, call: &Call) -> Tried {
+        let Part { place, ticket, permit } = part;
+        let mut attempt = self.attempt_at(place, permit, has_other, call);
         let result = attempt.run().await;
-        Tried { place, since, notes: attempt.notes, ticket, result }
+        Tried { place, since: attempt.since, notes: attempt.notes, ticket, result }
     }
 
     /// What the first of two comes to who has something to say; the second is asked only if the first takes longer than
@@ -196,7 +219,7 @@ impl Asking<'_> {
         last
     }
 
-    fn moment(&self, call: &Call) -> Moment<'_> {
+    pub(super) fn moment(&self, call: &Call) -> Moment<'_> {
         Moment {
             now: clock::now(),
             left: self.plan.limits().timeout.saturating_sub(call.elapsed()),

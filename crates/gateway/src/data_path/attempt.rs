@@ -8,8 +8,10 @@ use std::{
 use http::{HeaderMap, Request, Response, StatusCode, request::Parts};
 use hyper::body::Incoming;
 use lockgate_protocol::{
-    forms::{Dressing, Form},
+    forms::{Dressing, Form, Undress},
     ir::{Fault, FaultKind, Scope},
+    resume::Said,
+    translate::Continuation,
 };
 use lockgate_provider::{Ask, Pass};
 
@@ -45,6 +47,22 @@ fn is_of_token(fault: &Fault) -> bool {
     fault.kind == FaultKind::KeyRefused && fault.scope == Scope::Credential
 }
 
+/// The fault as it may be told: without what a cloak covered and what the request showed.
+fn told(mut fault: Fault, way: &Way<'_>, form: &dyn Form, pass: &Pass) -> Fault {
+    if let Some(mask) = way.mask() {
+        mask.fault(&mut fault);
+    }
+    // The provider's own error body only means something to a client of its dialect.
+    fault.body = fault.body.filter(|body| !way.is_across() && form.keeps_error(body));
+    pass.conceal(&mut fault);
+    fault
+}
+
+/// What is not understood cannot be gone on with.
+fn not_translated() -> Fault {
+    Fault::new(FaultKind::Unsupported, "the answer passed through unread, so that nobody can go on with it")
+}
+
 /// One try at one deployment.
 pub(crate) struct Attempt<'a> {
     pub(crate) gateway: &'a Gateway,
@@ -60,39 +78,90 @@ pub(crate) struct Attempt<'a> {
     pub(crate) notes: Notes,
 }
 
+/// The answer to one request has a head, and it is no refusal.
+struct Answered {
+    response: Response<Incoming>,
+    form: &'static dyn Form,
+    pass: Arc<Pass>,
+}
+
+/// A deployment goes on with an answer that broke off.
+pub(crate) struct GoneOn {
+    /// How its stream becomes the rest of the client's.
+    pub(crate) continuation: Continuation,
+    /// What takes its stream out of its host's form.
+    pub(crate) undress: Option<Box<dyn Undress>>,
+    pub(crate) rest: Incoming,
+    pub(crate) pass: Arc<Pass>,
+}
+
 impl Attempt<'_> {
     /// Asks, until the answer has begun.
     pub(crate) async fn run(&mut self) -> Result<(Begun, Arc<Pass>), Fault> {
         let seed = self.call.id.clone();
+        let mut way = self.way(&seed)?;
+        let Answered { response, form, pass } = self.answered(&mut way).await?;
+        match reply::judge(self, &mut way, form, response).await {
+            Ok(begun) => {
+                self.notes.losses = way.losses().clone();
+                Ok((begun, pass))
+            }
+            Err(fault) => Err(told(fault, &way, form, &pass)),
+        }
+    }
+
+    /// Asks to go on with an answer that broke off after `said`; in another manner too, if the first one is refused: not
+    /// every model takes the beginning of its answer.
+    pub(crate) async fn go_on(&mut self, said: &Said) -> Result<GoneOn, Fault> {
+        let seed = self.call.id.clone();
+        let mut manner = None;
+        loop {
+            let mut way = self.way(&seed)?;
+            let spent = way.spent(said);
+            let known = self.deployment.provider.site.prefill();
+            let asked = way.go_on(said, manner, known).ok_or_else(not_translated)?;
+            match self.answered(&mut way).await {
+                Ok(Answered { response, form, pass }) => {
+                    let rest = reply::stream(response)?;
+                    let continuation = way.continuation(spent).ok_or_else(not_translated)?;
+                    return Ok(GoneOn { continuation, undress: form.stream(), rest, pass });
+                }
+                Err(fault) if fault.kind == FaultKind::Refused && asked.after_refusal().is_some() => {
+                    manner = asked.after_refusal();
+                }
+                Err(fault) => return Err(fault),
+            }
+        }
+    }
+
+    fn way<'w>(&self, seed: &'w str) -> Result<Way<'w>, Fault>
+    where
+        Self: 'w,
+    {
         let proofs = self.gateway.proofs.of(self.call.caller.as_deref());
         let cloak = self.deployment.cloak_for(&self.head.headers);
-        let mut way = Way::to(self.asked, self.deployment, cloak, proofs, &seed, clock::wall_ms() / 1000)?;
+        Way::to(self.asked, self.deployment, cloak, proofs, seed, clock::wall_ms() / 1000)
+    }
+
+    /// Sends the request, with a new pass if the one that was shown is refused.
+    async fn answered(&mut self, way: &mut Way<'_>) -> Result<Answered, Fault> {
         let mut is_renewed = false;
         loop {
             let passes = &self.deployment.credential().passes;
             let pass = self.notes.wait(passes.get()).await?;
             let form = self.deployment.provider.site.form(&pass, &way.talk(self.deployment));
-            let request = self.request(&mut way, &pass, form)?;
-            self.allow(&way)?;
-            let answer = self.send(request).await?;
-            match reply::judge(self, &mut way, form, answer).await {
-                Ok(begun) => {
-                    self.notes.losses = way.losses().clone();
-                    return Ok((begun, pass));
-                }
-                // A token may be revoked before its time; a request that was refused for it did nothing yet.
-                Err(fault) if is_of_token(&fault) && !is_renewed && passes.refused(&pass) => {
-                    is_renewed = true;
-                }
-                Err(mut fault) => {
-                    if let Some(mask) = way.mask() {
-                        mask.fault(&mut fault);
-                    }
-                    // The provider's own error body only means something to a client of its dialect.
-                    fault.body = fault.body.filter(|body| !way.is_across() && form.keeps_error(body));
-                    pass.conceal(&mut fault);
-                    return Err(fault);
-                }
+            let request = self.request(way, &pass, form)?;
+            self.allow(way)?;
+            let response = self.send(request).await?;
+            let fault = match reply::refusal(self, response).await {
+                Ok(response) => return Ok(Answered { response, form, pass }),
+                Err(fault) => fault,
+            };
+            // A token may be revoked before its time; a request that was refused for it did nothing yet.
+            if is_of_token(&fault) && !is_renewed && passes.refused(&pass) {
+                is_renewed = true;
+            } else {
+                return Err(told(fault, way, form, &pass));
             }
         }
     }

@@ -88,6 +88,12 @@ impl Call {
         self.permit = notes.permit;
     }
 
+    /// The same of one that was to go on with an answer: what the answer cost and lost so far is known elsewhere.
+    pub(crate) fn take_over(&mut self, notes: Notes) {
+        self.waited += notes.waited;
+        self.permit = notes.permit;
+    }
+
     /// Runs `work`, whose time is somebody else's.
     pub(crate) async fn wait<T>(&mut self, work: impl Future<Output = T>) -> T {
         let start = clock::now();

@@ -162,10 +162,12 @@ impl Chain {
 }
 
 /// Whether `deployment` is spoken to in the client's dialect, so that it keeps answers itself. What it keeps of a cloaked
-/// conversation is not what the client said: that is kept here.
+/// conversation is not what the client said, and what it keeps of an answer that others go on with is not all of it: those
+/// are kept here.
 fn keeps_itself(asked: &Asked, headers: &HeaderMap, deployment: &Deployment) -> bool {
     deployment.dialect_for(asked.dialect, asked.operation).name() == asked.dialect.name()
         && deployment.cloak_for(headers).is_none()
+        && !asked.resumes
 }
 
 /// Shows, forgets or gives up an answer: here, or at the provider that gave it.
@@ -226,6 +228,7 @@ fn asked(head: &Parts, called: Called<'_>, deployment: &Deployment) -> Result<As
         envelope: Envelope::read(None, Bytes::new())?,
         continues: None,
         is_kept: false,
+        resumes: false,
     })
 }
 

@@ -50,6 +50,8 @@ pub(crate) struct Asked {
     pub(crate) continues: Option<String>,
     /// Whether the gateway keeps the answer, should its provider not speak the dialect.
     pub(crate) is_kept: bool,
+    /// Whether its streamed answer is gone on with by others should it break off.
+    pub(crate) resumes: bool,
 }
 
 impl Asked {
@@ -130,6 +132,7 @@ pub(crate) async fn read(
         envelope,
         continues: None,
         is_kept: false,
+        resumes: false,
     })
 }
 

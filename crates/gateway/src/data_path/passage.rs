@@ -8,7 +8,12 @@ mod watched;
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use lockgate_protocol::ir::{Fault, FaultKind, Losses, Usage};
+use lockgate_protocol::{
+    forms::Undress,
+    ir::{Fault, FaultKind, Losses, Usage},
+    resume::Said,
+    translate::Continuation,
+};
 
 pub(crate) use dressed::Dressed;
 pub(crate) use noted::Noted;
@@ -49,6 +54,14 @@ pub(crate) trait Passage: Send {
 
     /// Turns back what a cloak has covered of the request that the provider quotes in its failure.
     fn turn_back(&self, _fault: &mut Fault) {}
+
+    /// What the client was sent, where somebody else can go on with it.
+    fn said(&self) -> Option<&Said> {
+        None
+    }
+
+    /// Goes on with the stream of somebody else, which comes in another form.
+    fn resume(&mut self, _continuation: Continuation, _undress: Option<Box<dyn Undress>>) {}
 
     /// The client's dialect's own error, to be sent in place of what is missing.
     fn fail(&mut self, fault: &Fault) -> Bytes;

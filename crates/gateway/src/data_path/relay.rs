@@ -27,6 +27,7 @@ use crate::{
         company::Company,
         passage::{Passage, Progress},
         reply::{Content, Events, classified, next, silent},
+        resume::{Resumed, Resumer},
         settle,
     },
     fleet::{Deployment, Limits},
@@ -37,7 +38,7 @@ const LINGER: Duration = Duration::from_secs(1);
 
 /// Turns a committed answer into the response that the server sends.
 pub(crate) fn relay(call: Call, committed: Committed) -> Response<AnswerBody> {
-    let Committed { deployment, answer, limits, pass, ticket } = committed;
+    let Committed { deployment, answer, limits, pass, ticket, resumer } = committed;
     let mut witness = Witness { ticket: Some(ticket), limits: Arc::clone(&limits) };
     let Begun { status, mut headers, content } = answer;
     settle::mark(&call, Some(&deployment), &mut headers);
@@ -60,7 +61,7 @@ pub(crate) fn relay(call: Call, committed: Committed) -> Response<AnswerBody> {
         }
         Content::Events(events) => {
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-            let relay = EventRelay::new(call, deployment, pass, status, events, witness);
+            let relay = EventRelay::new(call, (deployment, pass), status, events, witness, resumer);
             (Box::pin(stream::unfold(relay, EventRelay::next)), None)
         }
     };
@@ -173,13 +174,18 @@ struct EventRelay {
     /// What is ready to go.
     ready: VecDeque<Bytes>,
     stage: Stage,
+    /// What has somebody else go on, if the model says so.
+    resumer: Option<Box<Resumer>>,
+    /// Why the answer first broke off.
+    first: Option<Fault>,
 }
 
 /// How far a stream has come.
-#[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
     /// The answer goes on.
     Open,
+    /// It broke off.
+    Broken(Fault),
     /// The answer is complete and on record; the provider has not closed its stream yet.
     Complete,
     /// Nothing more comes.
@@ -189,17 +195,28 @@ enum Stage {
 impl EventRelay {
     fn new(
         call: Call,
-        deployment: Arc<Deployment>,
-        pass: Arc<Pass>,
+        (deployment, pass): (Arc<Deployment>, Arc<Pass>),
         status: StatusCode,
         events: Events,
         witness: Witness,
+        resumer: Option<Box<Resumer>>,
     ) -> Self {
         let Events { passage, ready, progress, rest } = events;
         let patience = Patience::new(deployment.stall, witness.limits.timeout, call.company);
-        let stage = Stage::Open;
-        let mut relay =
-            Self { witness, call, deployment, pass, status, passage, rest, patience, ready, stage };
+        let mut relay = Self {
+            call,
+            witness,
+            deployment,
+            pass,
+            status,
+            passage,
+            rest,
+            patience,
+            ready,
+            stage: Stage::Open,
+            resumer,
+            first: None,
+        };
         relay.take(progress);
         relay
     }
@@ -209,15 +226,16 @@ impl EventRelay {
             if let Some(piece) = self.ready.pop_front() {
                 return Some((Ok(piece), self));
             }
-            match self.stage {
+            match std::mem::replace(&mut self.stage, Stage::Closed) {
                 Stage::Open => {
+                    self.stage = Stage::Open;
                     let progress = match self.patience.next(&mut self.call, &mut self.rest).await {
                         Ok(Waited::For(Some(chunk))) => self.passage.chunk(&chunk, &mut self.ready),
-                        Ok(Waited::For(None)) => self.end(),
+                        Ok(Waited::For(None)) => self.passage.end(&mut self.ready),
                         Ok(Waited::InVain) => {
                             // Only whole events leave, so this stands between two.
-                            let sign =
-                                self.call.company.map(|company| Bytes::from_static(company.sign.as_bytes()));
+                            let company = self.call.company;
+                            let sign = company.map(|company| Bytes::from_static(company.sign.as_bytes()));
                             self.ready.extend(sign);
                             continue;
                         }
@@ -225,26 +243,23 @@ impl EventRelay {
                         Err(fault) => match self.passage.broken(&mut self.ready) {
                             Progress::Complete => Progress::Complete,
                             _ => {
-                                self.fail(fault);
+                                self.stage = Stage::Broken(fault);
                                 continue;
                             }
                         },
                     };
                     self.take(progress);
                 }
+                // What came before it has left by now.
+                Stage::Broken(fault) => self.go_on_or_fail(fault).await,
                 Stage::Complete => {
                     let rest = async { while let Ok(Some(_)) = next(&mut self.rest).await {} };
                     // A provider that keeps its stream open costs a connection, not the client's time.
                     let _ = tokio::time::timeout(LINGER, rest).await;
-                    self.stage = Stage::Closed;
                 }
                 Stage::Closed => return None,
             }
         }
-    }
-
-    fn end(&mut self) -> Progress {
-        self.passage.end(&mut self.ready)
     }
 
     /// Acts on what the latest bytes came to; nothing of `ready` has left yet.
@@ -260,19 +275,36 @@ impl EventRelay {
             Ok(_) => {}
             Err(mut fault) => {
                 self.pass.conceal(&mut fault);
-                self.fail(fault);
+                self.stage = Stage::Broken(fault);
             }
         }
     }
 
-    /// The answer broke off: the client is told in its dialect, after what it already has.
-    fn fail(&mut self, mut fault: Fault) {
+    /// The answer broke off: somebody else goes on with it where its model says so, else the client is told in its
+    /// dialect, after what it already has. What it is told is why the answer broke off, not why nobody went on.
+    async fn go_on_or_fail(&mut self, mut fault: Fault) {
         self.passage.turn_back(&mut fault);
         self.witness.failed(&fault, &self.call);
         self.call.broke(&fault);
-        self.settle(Ended::Broken);
-        self.ready.push_back(self.passage.fail(&fault));
-        self.stage = Stage::Closed;
+        let fault = self.first.take().unwrap_or(fault);
+        let resumed = match &mut self.resumer {
+            Some(resumer) => resumer.go_on(&mut self.call, &mut self.passage, &self.deployment).await,
+            None => None,
+        };
+        match resumed {
+            Some(Resumed { deployment, pass, ticket, rest }) => {
+                self.witness.ticket = Some(ticket);
+                self.patience = Patience::new(deployment.stall, self.patience.timeout, self.call.company);
+                (self.deployment, self.pass, self.rest) = (deployment, pass, rest);
+                self.first = Some(fault);
+                self.stage = Stage::Open;
+            }
+            None => {
+                self.settle(Ended::Broken);
+                self.ready.push_back(self.passage.fail(&fault));
+                self.stage = Stage::Closed;
+            }
+        }
     }
 
     fn settle(&mut self, ended: Ended) {

@@ -56,7 +56,31 @@ pub(crate) struct Events {
     pub(crate) rest: Incoming,
 }
 
-/// Whether the reply is an answer, and if so how it is to be passed on.
+/// The reply, unless it is a refusal. What its head says is left of the provider's limits is noted in any case.
+pub(crate) async fn refusal(
+    attempt: &mut Attempt<'_>,
+    reply: Response<Incoming>,
+) -> Result<Response<Incoming>, Fault> {
+    let room = attempt.deployment.provider.site.room(reply.headers(), clock::wall());
+    attempt.deployment.health.noted(&room, clock::now());
+    if reply.status().is_success() {
+        return Ok(reply);
+    }
+    let (head, body) = reply.into_parts();
+    Err(refused(attempt, head.status, &head.headers, body).await)
+}
+
+/// The body of an answer that has to be a stream.
+pub(crate) fn stream(reply: Response<Incoming>) -> Result<Incoming, Fault> {
+    match Kind::of(reply.headers(), Operation::Generate)? {
+        Kind::Events => Ok(reply.into_body()),
+        Kind::Json | Kind::Opaque => {
+            Err(Fault::new(FaultKind::Garbled, "the provider does not stream its answer"))
+        }
+    }
+}
+
+/// What there is of an answer at the commit, and how it is to be passed on.
 pub(crate) async fn judge(
     attempt: &mut Attempt<'_>,
     way: &mut Way<'_>,
@@ -64,18 +88,14 @@ pub(crate) async fn judge(
     reply: Response<Incoming>,
 ) -> Result<Begun, Fault> {
     let (head, body) = reply.into_parts();
-    let room = attempt.deployment.provider.site.room(&head.headers, clock::wall());
-    attempt.deployment.health.noted(&room, clock::now());
-    if !head.status.is_success() {
-        return Err(refused(attempt, head.status, &head.headers, body).await);
-    }
     let content = match Kind::of(&head.headers, attempt.asked.operation)? {
         Kind::Events if way.is_to_fold() && form.stream().is_none() => {
             whole(attempt, way, form, Way::folded, &head.headers, body).await?
         }
         Kind::Events => {
             let passage = way.passage().ok_or_else(unexpected)?;
-            events(attempt, dressed(form, passage), &head.headers, body).await?
+            let passage = dressed(form, passage, attempt.asked.resumes);
+            events(attempt, passage, &head.headers, body).await?
         }
         // A host that wraps its streams wraps each item of such a list, which is read whole.
         Kind::Json => match way.array_passage().filter(|_| form.stream().is_none()) {
@@ -154,11 +174,11 @@ fn unexpected() -> Fault {
     Fault::new(FaultKind::Garbled, "the provider answers with a stream where there is none to expect")
 }
 
-/// The same passage for what the host wraps its stream in.
-fn dressed(form: &dyn Form, passage: Box<dyn Passage>) -> Box<dyn Passage> {
+/// The same passage for what the host wraps its stream in; who goes on with it may wrap it in something else.
+fn dressed(form: &dyn Form, passage: Box<dyn Passage>, resumes: bool) -> Box<dyn Passage> {
     match form.stream() {
-        None => passage,
-        Some(undress) => Box::new(Dressed::new(undress, passage)),
+        None if !resumes => passage,
+        undress => Box::new(Dressed::new(undress, passage)),
     }
 }
 

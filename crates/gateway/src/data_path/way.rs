@@ -6,21 +6,22 @@ use bytes::Bytes;
 use http::Method;
 use lockgate_protocol::{
     cloak::Mask,
-    codec::{Encoded, Reply, RequestHead, Target},
-    counting::{self, Counting},
-    dialect::{Answer, Dialect, Operation},
-    estimate::Meter,
+    codec::RequestHead,
+    counting,
+    dialect::{Answer, Operation},
     forms::Form,
     framing::Framing,
-    ir::{Fault, FaultKind, Losses, Request, Response, Text, Usage},
+    ir::{Fault, FaultKind, Losses, Usage},
+    resume::{self, Manner, Prefill},
     splice::Edits,
-    translate::{Pair, Streamed},
+    translate::{Continuation, Pair},
 };
 use lockgate_provider::{StreamUsage, Talk};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::{
     data_path::{
+        across::Across,
         identify::Asked,
         passage::{Passage, Translated, Watched},
         vectors::Vectors,
@@ -46,31 +47,6 @@ pub(crate) struct Same<'a> {
     spare_usage: bool,
     /// Of the head: the body is the client's.
     losses: Losses,
-    cloak: Option<&'a Cloak>,
-    /// What turns a cloaked request's answer back.
-    mask: Option<Arc<Mask>>,
-}
-
-/// The client's request as it was understood.
-pub(crate) struct Across<'a> {
-    pair: Pair,
-    /// The provider's dialect.
-    dialect: &'static dyn Dialect,
-    /// The model as the provider knows it.
-    model: &'a str,
-    /// How the provider is asked, if it shall count the request and not answer it.
-    counting: Option<&'static dyn Counting>,
-    request: Request<'a>,
-    proofs: OwnProofs,
-    losses: Losses,
-    asked: &'a Asked,
-    /// The path that was called, with its query.
-    path: Cow<'a, str>,
-    /// Who the answer is for: derives the ids a provider did not give.
-    seed: &'a str,
-    now: u64,
-    /// Whether the provider speaks the client's dialect, and only the cloak is why the way leads across.
-    is_home: bool,
     cloak: Option<&'a Cloak>,
     /// What turns a cloaked request's answer back.
     mask: Option<Arc<Mask>>,
@@ -115,6 +91,8 @@ impl<'a> Way<'a> {
         let has_custom_tools = deployment.provider.site.kind().has_custom_tools();
         // Tools of plain text are made functions of in the request as it is understood.
         let stays = has_custom_tools || !asked.dialect.codec().may_name_custom_tools(asked.envelope.body());
+        // What may have to be gone on with by others has to be understood.
+        let stays = stays && !asked.resumes;
         if is_same && (asked.operation != Operation::Generate || (cloak.is_none() && stays)) {
             let losses = Losses::default();
             return Ok(Self::Same(Same { asked, spare_usage: false, losses, cloak, mask: None }));
@@ -163,6 +141,7 @@ impl<'a> Way<'a> {
             is_home: is_same,
             cloak,
             mask: None,
+            manner: None,
         })))
     }
 
@@ -229,10 +208,41 @@ impl<'a> Way<'a> {
             }
             Self::Across(across) if across.counting.is_none() => {
                 let collector = OwnProofs::collector(across.pair.client(), &across.request);
-                let stream = across.pair.stream(across.reply(), across.mask.clone()).metered(across.meter());
+                let mut stream =
+                    across.pair.stream(across.reply(), across.mask.clone()).metered(across.meter());
+                if across.asked.resumes {
+                    stream = stream.resumable(&across.request);
+                }
                 Some(Box::new(Translated::new(stream, collector, across.proofs.clone())))
             }
             Self::Across(_) | Self::Vectors(_) => None,
+        }
+    }
+
+    /// Makes it the way on from where an answer broke off: how its provider is asked to go on, in that manner if the usual
+    /// one was refused. `None` where nothing is translated, so that nothing can be gone on with.
+    pub(crate) fn go_on(
+        &mut self,
+        said: &'a resume::Said,
+        manner: Option<Manner>,
+        known: Option<Prefill>,
+    ) -> Option<Manner> {
+        let Self::Across(across) = self else { return None };
+        Some(across.go_on(said, manner, known))
+    }
+
+    /// How the stream of a provider that was asked so becomes the rest of the client's; `spent` is what the parts before
+    /// it cost.
+    pub(crate) fn continuation(&self, spent: Usage) -> Option<Continuation> {
+        let Self::Across(across) = self else { return None };
+        Some(across.continuation(spent))
+    }
+
+    /// What the request costs up to where the answer broke off, all parts together.
+    pub(crate) fn spent(&self, said: &resume::Said) -> Usage {
+        match self {
+            Self::Across(across) => said.cost(&across.request, across.model),
+            Self::Same(_) | Self::Vectors(_) => Usage::default(),
         }
     }
 
@@ -341,84 +351,6 @@ impl<'a> Same<'a> {
             query: asked.query.as_deref().map(Cow::Borrowed),
             body: pieces,
         })
-    }
-}
-
-impl<'a> Across<'a> {
-    fn outgoing(&mut self, deployment: &Deployment) -> Result<Outgoing<'a>, Fault> {
-        let target = Target { model: &deployment.model, max_output: None, version: None };
-        // What the gateway keeps is not the provider's to keep; the answer repeats what the client said about it.
-        let store = self.request.store.take_if(|store| *store && self.asked.is_kept);
-        // Of a conversation that the gateway keeps, all is in the request.
-        self.request.previous.take_if(|_| self.asked.continues.is_some());
-        let covered = self.cloak.map(|cloak| cloak.talk.request(&self.request));
-        let request = covered.as_ref().map_or(&self.request, |(request, _)| request);
-        let mut encoded = match self.counting {
-            Some(counting) => self.pair.count(counting, request, target),
-            None => self.pair.request(request, target),
-        };
-        if let Some((_, mask)) = covered {
-            match &mut encoded {
-                Ok(encoded) => mask.losses(&mut encoded.losses),
-                Err(fault) => mask.fault(fault),
-            }
-            self.mask = Some(Arc::new(mask));
-        }
-        self.request.store = store.or(self.request.store);
-        self.request.previous =
-            self.asked.continues.as_deref().map(Text::from).or(self.request.previous.take());
-        let encoded = encoded?;
-        self.losses = encoded.losses;
-        let call = match self.counting {
-            Some(counting) => counting.call(&deployment.model),
-            None => self.pair.upstream().call(&deployment.model, self.request.stream),
-        };
-        Ok(Outgoing {
-            method: Method::POST,
-            tail: Cow::Owned(call.tail),
-            query: call.query.map(Cow::Borrowed),
-            body: vec![encoded.body.into()],
-        })
-    }
-
-    fn answer(&mut self, body: &Bytes) -> Result<Said, Fault> {
-        if self.pair.upstream().decode_error(body).is_some() {
-            return Ok(Said::Failed(body.clone()));
-        }
-        if let Some(counting) = self.counting {
-            let body = self.pair.client().encode_count(counting.decode(body)?);
-            return Ok(Said::Answer(WholeAnswer { body, usage: None }));
-        }
-        let (response, encoded) = self.pair.answer(body, self.reply(), self.mask.as_deref())?;
-        Ok(Said::Answer(self.kept(&response, encoded)))
-    }
-
-    fn folded(&mut self, body: &Bytes) -> Result<Said, Fault> {
-        let (origin, mask) = (self.dialect.name(), self.mask.as_deref());
-        match self.pair.answer_of_stream(origin, body, self.reply(), mask, self.meter())? {
-            Streamed::Whole(response, encoded) => Ok(Said::Answer(self.kept(&response, encoded))),
-            Streamed::Failed(body) => Ok(Said::Failed(body)),
-        }
-    }
-
-    /// What counts for a provider that may not say what an answer cost.
-    fn meter(&self) -> Option<Meter> {
-        (!self.pair.upstream().reports_usage()).then(|| Meter::new(&self.request, self.model))
-    }
-
-    /// The answer for the client, once its proofs are kept and what could not be said is named.
-    fn kept(&mut self, response: &Response<'_>, mut encoded: Encoded) -> WholeAnswer {
-        let mut collector = OwnProofs::collector(self.pair.client(), &self.request);
-        collector.response(response);
-        if self.proofs.keep(collector.finish()) {
-            encoded.losses.forget_proofs();
-        }
-        self.losses.append(encoded.losses);
-        WholeAnswer { body: encoded.body.into(), usage: response.usage }
-    }
-
-    fn reply(&self) -> Reply<'_> {
-        Reply { request: &self.request, seed: self.seed, now: self.now, path: &self.path }
     }
 }
 

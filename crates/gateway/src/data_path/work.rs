@@ -16,6 +16,7 @@ use crate::{
         chain::Chain,
         count::{self, Fallback},
         identify::Asked,
+        resume::Resumer,
     },
     fleet::Plan,
 };
@@ -81,10 +82,13 @@ impl Work {
         if let Some((answers, id)) = forget {
             answers.forget(&id);
         }
-        let committed = match chain {
+        let mut committed = match chain {
             Some(chain) => chain.note(&asked, &head.headers, committed),
             None => committed,
         };
+        if asked.resumes {
+            committed.resumer = Some(Box::new(Resumer::new(gateway, head, asked, plan)));
+        }
         Ok(Outcome::Committed(Box::new(committed)))
     }
 }

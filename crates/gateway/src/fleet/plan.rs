@@ -40,6 +40,14 @@ impl Plan {
         Course::new(&self.order, self.limits().policy)
     }
 
+    /// The course of a call whose answer broke off at `broken`: who is asked again only if there is nobody else.
+    pub(crate) fn course_after(&self, broken: &Deployment) -> Course {
+        let is_broken = |leg: &Leg| self.at(leg.deployment).name == broken.name;
+        let mut order = Order { legs: self.order.legs.clone(), ..Order::default() };
+        order.legs.sort_by_key(is_broken);
+        Course::new(&order, self.limits().policy)
+    }
+
     /// All that the model's calls may be answered by, who may be asked now first.
     pub(crate) fn deployments(&self) -> impl Iterator<Item = &Arc<Deployment>> {
         let open = self.order.legs.iter().map(|leg| leg.deployment);

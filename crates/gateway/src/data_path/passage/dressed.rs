@@ -6,18 +6,21 @@ use bytes::Bytes;
 use lockgate_protocol::{
     forms::{Trouble, Undress, Undressed},
     ir::{Fault, Losses, Usage},
+    resume::Said,
+    translate::Continuation,
 };
 
 use super::{Passage, Progress, unreadable};
 
 /// Takes a stream out of its form in front of another passage.
 pub(crate) struct Dressed {
-    undress: Box<dyn Undress>,
+    /// Absent where a stream comes bare, but who goes on with it may not.
+    undress: Option<Box<dyn Undress>>,
     passage: Box<dyn Passage>,
 }
 
 impl Dressed {
-    pub(crate) fn new(undress: Box<dyn Undress>, passage: Box<dyn Passage>) -> Self {
+    pub(crate) fn new(undress: Option<Box<dyn Undress>>, passage: Box<dyn Passage>) -> Self {
         Self { undress, passage }
     }
 
@@ -37,12 +40,14 @@ impl Dressed {
 
 impl Passage for Dressed {
     fn chunk(&mut self, chunk: &Bytes, out: &mut VecDeque<Bytes>) -> Progress {
-        let undressed = self.undress.push(chunk);
+        let Some(undress) = &mut self.undress else { return self.passage.chunk(chunk, out) };
+        let undressed = undress.push(chunk);
         self.pass(&undressed, out)
     }
 
     fn end(&mut self, out: &mut VecDeque<Bytes>) -> Progress {
-        let undressed = self.undress.finish();
+        let Some(undress) = &mut self.undress else { return self.passage.end(out) };
+        let undressed = undress.finish();
         match self.pass(&undressed, out) {
             Progress::Open => self.passage.end(out),
             progress => progress,
@@ -50,7 +55,8 @@ impl Passage for Dressed {
     }
 
     fn broken(&mut self, out: &mut VecDeque<Bytes>) -> Progress {
-        let undressed = self.undress.finish();
+        let Some(undress) = &mut self.undress else { return self.passage.broken(out) };
+        let undressed = undress.finish();
         match self.pass(&undressed, out) {
             Progress::Open => self.passage.broken(out),
             progress => progress,
@@ -63,6 +69,19 @@ impl Passage for Dressed {
 
     fn has_answer(&self) -> bool {
         self.passage.has_answer()
+    }
+
+    fn turn_back(&self, fault: &mut Fault) {
+        self.passage.turn_back(fault);
+    }
+
+    fn said(&self) -> Option<&Said> {
+        self.passage.said()
+    }
+
+    fn resume(&mut self, continuation: Continuation, undress: Option<Box<dyn Undress>>) {
+        self.passage.resume(continuation, None);
+        self.undress = undress;
     }
 
     fn fail(&mut self, fault: &Fault) -> Bytes {

@@ -4,8 +4,11 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use lockgate_protocol::{
+    forms::Undress,
     framing::{Framer, Framing},
     ir::{Fault, Losses, Usage},
+    resume::Said,
+    translate::Continuation,
 };
 
 use super::{Passage, Progress};
@@ -75,6 +78,14 @@ impl Passage for Noted {
 
     fn turn_back(&self, fault: &mut Fault) {
         self.passage.turn_back(fault);
+    }
+
+    fn said(&self) -> Option<&Said> {
+        self.passage.said()
+    }
+
+    fn resume(&mut self, continuation: Continuation, undress: Option<Box<dyn Undress>>) {
+        self.passage.resume(continuation, undress);
     }
 
     fn fail(&mut self, fault: &Fault) -> Bytes {

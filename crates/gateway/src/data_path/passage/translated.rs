@@ -6,8 +6,10 @@ use bytes::Bytes;
 use lockgate_protocol::{
     codec::Step,
     continuity::Collector,
+    forms::Undress,
     ir::{BlockKind, Event, Fault, FaultKind, Losses, Usage},
-    translate::{Seen, Stream},
+    resume::Said,
+    translate::{Continuation, Seen, Stream},
 };
 
 use super::{Passage, Progress, cut};
@@ -126,6 +128,14 @@ impl Passage for Translated {
 
     fn turn_back(&self, fault: &mut Fault) {
         self.stream.turn_back(fault);
+    }
+
+    fn said(&self) -> Option<&Said> {
+        self.stream.said()
+    }
+
+    fn resume(&mut self, continuation: Continuation, _undress: Option<Box<dyn Undress>>) {
+        self.stream.resume(continuation);
     }
 
     fn fail(&mut self, fault: &Fault) -> Bytes {

@@ -1,0 +1,108 @@
+//! resume: an answer that broke off behind the commit is gone on with by another deployment.
+
+use std::sync::Arc;
+
+use http::request::Parts;
+use hyper::body::Incoming;
+use lockgate_protocol::{forms::Undress, ir::Fault, resume::Said, translate::Continuation};
+use lockgate_provider::Pass;
+use lockgate_routing::{Next, Ticket};
+
+use crate::{
+    Gateway, clock,
+    data_path::{
+        asking::{Asking, Part},
+        attempt::GoneOn,
+        call::Call,
+        identify::Asked,
+        passage::Passage,
+    },
+    fleet::{Deployment, Plan},
+};
+
+/// How often one answer may break off and be gone on with.
+const MOST_BREAKS: u32 = 5;
+
+/// All that the asking takes, for as long as an answer is under way.
+pub(crate) struct Resumer {
+    gateway: Arc<Gateway>,
+    head: Parts,
+    asked: Asked,
+    plan: Plan,
+    left: u32,
+}
+
+/// Who goes on.
+pub(crate) struct Resumed {
+    pub(crate) deployment: Arc<Deployment>,
+    pub(crate) pass: Arc<Pass>,
+    pub(crate) ticket: Ticket,
+    pub(crate) rest: Incoming,
+}
+
+impl Resumer {
+    pub(crate) fn new(gateway: Arc<Gateway>, head: Parts, asked: Asked, plan: Plan) -> Self {
+        Self { gateway, head, asked, plan, left: MOST_BREAKS }
+    }
+
+    /// Has somebody go on with what `passage` has sent so far of the answer of `broken`; `None` if that cannot be gone on
+    /// with, or nobody does.
+    pub(crate) async fn go_on(
+        &mut self,
+        call: &mut Call,
+        passage: &mut Box<dyn Passage>,
+        broken: &Deployment,
+    ) -> Option<Resumed> {
+        self.left = self.left.checked_sub(1)?;
+        let said = passage.said()?;
+        if let Some(obstacle) = said.obstacle() {
+            tracing::info!(call = call.id, %obstacle, "the answer cannot be gone on with");
+            return None;
+        }
+        let (resumed, continuation, undress) = self.ask(call, said, broken).await?;
+        passage.resume(continuation, undress);
+        tracing::info!(call = call.id, deployment = &*resumed.deployment.name, "the answer is gone on with");
+        Some(resumed)
+    }
+
+    async fn ask(
+        &self,
+        call: &mut Call,
+        said: &Said,
+        broken: &Deployment,
+    ) -> Option<(Resumed, Continuation, Option<Box<dyn Undress>>)> {
+        let Self { gateway, head, asked, plan, .. } = self;
+        let asking = Asking { gateway, head, asked, plan };
+        let mut course = plan.course_after(broken);
+        let mut place = course.first().filter(|_| plan.budget().retry(clock::now()))?;
+        loop {
+            let next = match asking.begin(place, course.is_last()) {
+                Ok(Part { ticket, permit, .. }) => {
+                    let since = clock::now();
+                    let mut attempt = asking.attempt_at(place, permit, course.has_other(), call);
+                    let result: Result<GoneOn, Fault> = attempt.go_on(said).await;
+                    let notes = attempt.notes;
+                    call.take_over(notes);
+                    match result {
+                        Ok(GoneOn { continuation, undress, rest, pass }) => {
+                            let deployment = Arc::clone(plan.at(place));
+                            call.attempted(&deployment, since, None);
+                            let resumed = Resumed { deployment, pass, ticket, rest };
+                            return Some((resumed, continuation, undress));
+                        }
+                        Err(fault) => {
+                            asking.failed(place, since, ticket, &fault, call);
+                            course.after(&fault, clock::now() - since, &asking.moment(call))
+                        }
+                    }
+                }
+                Err(wait) => course.passed(wait, &asking.moment(call)),
+            };
+            let Next::Ask { deployment, after } = next else { return None };
+            if !after.is_zero() {
+                call.wait(tokio::time::sleep(after)).await;
+            }
+            place = deployment;
+        }
+    }
+}
