@@ -280,8 +280,6 @@ IMPOSSIBLE = [
     ("thinking-shown", "*", "openai-responses", "the mock's thoughts have no summary in this dialect"),
     ("count", "*openai chat", "*", "the API cannot count"),
     ("count", "*ollama", "*", "the API cannot count"),
-    ("count", "*openai responses", "*", "the gateway does not serve this dialect's counting"),
-    ("count", "boto3", "*", "the gateway does not serve this dialect's counting"),
     ("listed", "boto3", "*", "models are listed by another service"),
 ]
 

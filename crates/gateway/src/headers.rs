@@ -43,12 +43,27 @@ const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("lockgate/", en
 /// Adds the client's headers that belong to the request; what is there already (the operator's) wins. The client's
 /// credentials, cookies and addresses are in none of the lists.
 pub(crate) fn to_provider(dialect: &dyn Dialect, client: &HeaderMap, out: &mut HeaderMap) {
+    known(dialect, client, out);
+    let withheld =
+        |name: &HeaderName| dialect.withheld_headers().iter().any(|pattern| matches(pattern, name));
+    for pattern in dialect.request_headers().iter().filter(|pattern| pattern.ends_with('*')) {
+        let fits = |name: &&HeaderName| matches(pattern, name) && !withheld(name) && !out.contains_key(*name);
+        let names: Vec<HeaderName> = client.keys().filter(fits).cloned().collect();
+        for name in names {
+            out.extend(client.get_all(&name).iter().map(|value| (name.clone(), value.clone())));
+        }
+    }
+}
+
+/// Those of them that are named one by one.
+fn known(dialect: &dyn Dialect, client: &HeaderMap, out: &mut HeaderMap) {
     for name in TO_PROVIDER {
         if let Some(value) = client.get(name).filter(|_| !out.contains_key(name)) {
             out.insert(name.clone(), value.clone());
         }
     }
-    for name in TIES.iter().chain(dialect.request_headers()).filter(|name| client.contains_key(**name)) {
+    let names = TIES.iter().chain(dialect.request_headers()).filter(|name| !name.ends_with('*'));
+    for name in names.filter(|name| client.contains_key(**name)) {
         let name = HeaderName::from_static(name);
         if !out.contains_key(&name) {
             out.extend(client.get_all(&name).iter().map(|value| (name.clone(), value.clone())));
@@ -87,7 +102,8 @@ pub(crate) fn cloaked(
         };
         plain.extend(value.map(|value| (name.clone(), value)));
     }
-    to_provider(dialect, &plain, out);
+    // What a header says that nobody knows here nobody can tell.
+    known(dialect, &plain, out);
 }
 
 /// Adds what the operator has taken from the client's headers, names there and here; a header that the operator wrote
@@ -158,11 +174,14 @@ mod tests {
             ("cookie", "a=b"),
             ("x-forwarded-for", "10.0.0.1"),
             ("openai-organization", "theirs"),
+            ("openai-project", "theirs"),
             ("host", "gateway"),
             ("accept-encoding", "gzip"),
             ("content-type", "application/json"),
             ("openai-beta", "x"),
             ("openai-beta", "y"),
+            ("openai-safety-identifier", "z"),
+            ("openaix", "no"),
             ("traceparent", "00-1-2-01"),
             ("x-session-id", "s"),
             ("user-agent", "first"),
@@ -175,6 +194,7 @@ mod tests {
             ("content-type", "application/json"),
             ("openai-beta", "x"),
             ("openai-beta", "y"),
+            ("openai-safety-identifier", "z"),
             ("traceparent", "00-1-2-01"),
             ("x-session-id", "s"),
             ("user-agent", "first"),
@@ -192,6 +212,7 @@ mod tests {
             ("x-codex-window-id", "1"),
             ("x-stainless-os", "Linux"),
             ("openai-beta", "x"),
+            ("openai-new", "who knows"),
             ("traceparent", "00-1-2-01"),
             ("session_id", "s"),
             ("x-session-id", "s"),
@@ -235,6 +256,18 @@ mod tests {
         let mut out = map(&[("x-api-key", "ours")]);
         copied(&rows, &map(&[("x-client-team", "blue"), ("x-team", "red")]), &mut out);
         assert_eq!(out, map(&[("x-api-key", "ours"), ("x-team", "blue")]));
+    }
+
+    #[test]
+    fn what_the_operator_wrote_stands_under_a_pattern_too() {
+        let mut out = map(&[("openai-organization", "ours"), ("openai-new", "ours")]);
+        let client = map(&[("openai-organization", "theirs"), ("openai-new", "theirs")]);
+        to_provider(DEFAULT, &client, &mut out);
+        assert_eq!(
+            (out["openai-organization"].as_bytes(), out["openai-new"].as_bytes()),
+            (&b"ours"[..], &b"ours"[..])
+        );
+        assert_eq!(out.get_all("openai-new").iter().count(), 1);
     }
 
     #[test]

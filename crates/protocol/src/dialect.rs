@@ -186,8 +186,15 @@ pub trait Dialect: Sync + fmt::Debug {
         None
     }
 
-    /// The client's request headers that are part of the dialect and travel to the provider; lower case.
+    /// The client's request headers that are part of the dialect and travel to the provider; lower case, `*` at the end
+    /// stands for any rest.
     fn request_headers(&self) -> &'static [&'static str];
+
+    /// Those that such a rest stands for too and that are the operator's to send, since they say who pays; spelled the
+    /// same way.
+    fn withheld_headers(&self) -> &'static [&'static str] {
+        &[]
+    }
 
     /// The provider's answer headers that are part of the dialect and travel to the client; lower case, `*` at the end
     /// stands for any rest.

@@ -12,6 +12,7 @@ mod aborts;
 mod accounts;
 mod arrays;
 mod aws;
+mod canaries;
 mod catalogue;
 mod cloak;
 mod conversations;

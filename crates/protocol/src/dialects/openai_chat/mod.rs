@@ -118,8 +118,10 @@ const ENDPOINTS: &[Endpoint] = &[
     endpoint(Method::GET, "/v1/models/*", Operation::GetModel),
 ];
 
-/// Headers of the dialect; the organisation and project headers choose whose account pays and so are not the client's.
-const REQUEST_HEADERS: &[&str] = &["openai-beta", "x-client-request-id"];
+/// Headers of the dialect; what is named one by one is known not to say who asks.
+const REQUEST_HEADERS: &[&str] = &["openai-beta", "openai-*", "x-client-request-id"];
+/// These choose whose account pays and so are not the client's.
+pub(super) const WITHHELD_HEADERS: &[&str] = &["openai-organization*", "openai-project*"];
 /// Headers that the official SDKs read from answers.
 pub(super) const ANSWER_HEADERS: &[&str] = &["openai-processing-ms", "openai-version", "x-ratelimit-*"];
 
@@ -160,6 +162,10 @@ impl Dialect for OpenAiChat {
 
     fn request_headers(&self) -> &'static [&'static str] {
         REQUEST_HEADERS
+    }
+
+    fn withheld_headers(&self) -> &'static [&'static str] {
+        WITHHELD_HEADERS
     }
 
     fn answer_headers(&self) -> &'static [&'static str] {

@@ -88,6 +88,7 @@ const ENDPOINTS: &[Endpoint] = &[
 const REQUEST_HEADERS: &[&str] = &[
     "conversation_id",
     "openai-beta",
+    "openai-*",
     "session-id",
     "session_id",
     "thread-id",
@@ -129,6 +130,10 @@ impl Dialect for OpenAiResponses {
 
     fn request_headers(&self) -> &'static [&'static str] {
         REQUEST_HEADERS
+    }
+
+    fn withheld_headers(&self) -> &'static [&'static str] {
+        openai_chat::WITHHELD_HEADERS
     }
 
     fn answer_headers(&self) -> &'static [&'static str] {
