@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use http::{HeaderMap, Request, Response, StatusCode, request::Parts};
-use hyper::body::Incoming;
 use lockgate_protocol::{
     forms::{Dressing, Form},
     ir::{Fault, FaultKind},
@@ -24,7 +23,7 @@ use crate::{
     fleet::{Deployment, Limits, Plan},
     headers,
     rules::Subject,
-    upstream::signed,
+    upstream::{Incoming, signed},
 };
 
 /// The deployments whose credentials may be asked now; a fault that says how long to wait if there are none.
