@@ -115,7 +115,8 @@ impl Upstream {
         let mut hosts = shared.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         let found = hosts.entry((scheme.clone(), authority.clone()));
         let new = || {
-            let place = Uri::builder().scheme(scheme.clone()).authority(authority.clone()).path_and_query("/");
+            let place =
+                Uri::builder().scheme(scheme.clone()).authority(authority.clone()).path_and_query("/");
             let place = place.build().unwrap_or_else(|_| uri.clone());
             Arc::new(Host::new(place, shared.offers, shared.dial.clone()))
         };

@@ -228,14 +228,7 @@ impl Host {
             Ok(Opened::Single { sender, seen, is_absolute }) => self.change(|state| {
                 state.opening -= 1;
                 state.speaks = Speaks::Http1;
-                state.rest(Single {
-                    number,
-                    sender,
-                    seen,
-                    is_absolute,
-                    has_sent: false,
-                    is_rested: false,
-                });
+                state.rest(Single { number, sender, seen, is_absolute, has_sent: false, is_rested: false });
             }),
             Ok(Opened::Shared { sender, connection, seen }) => {
                 self.change(|state| {

@@ -141,8 +141,8 @@ impl Drop for Lease {
 impl Single {
     /// Whether it can take a request, as far as is known here.
     pub(super) fn is_open(&self) -> bool {
-        // One that is new has not asked for its first request yet.
-        self.sender.is_ready() || !self.has_sent && !self.sender.is_closed()
+        // One that is new has not asked for its first request yet; that it may be closed already is for who sends it to see.
+        self.sender.is_ready() || !self.has_sent && !self.is_rested
     }
 
     async fn send(
