@@ -228,6 +228,7 @@ impl Host {
             Ok(Opened::Single { sender, seen, is_absolute }) => self.change(|state| {
                 state.opening -= 1;
                 state.speaks = Speaks::Http1;
+                let sender = Some(sender);
                 state.rest(Single { number, sender, seen, is_absolute, has_sent: false, is_rested: false });
             }),
             Ok(Opened::Shared { sender, connection, seen }) => {
@@ -337,7 +338,7 @@ impl State {
         lane.taken += 1;
         Some(Stream {
             number: lane.number,
-            sender: lane.sender.clone(),
+            sender: Some(lane.sender.clone()),
             seen: Arc::clone(&lane.seen),
             has_answered: Arc::clone(&lane.has_answered),
         })

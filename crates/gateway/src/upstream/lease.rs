@@ -2,7 +2,8 @@
 
 use std::{
     error::Error,
-    pin::Pin,
+    future::poll_fn,
+    pin::{Pin, pin},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -15,7 +16,7 @@ use http::{HeaderValue, Request, Response, Uri, header};
 use http_body::{Body, Frame, SizeHint};
 use hyper::{
     body,
-    client::conn::{http1, http2},
+    client::conn::{TrySendError, http1, http2},
 };
 use tokio::runtime::Handle;
 
@@ -42,7 +43,8 @@ pub(super) enum Line {
 #[derive(Debug)]
 pub(super) struct Single {
     pub(super) number: u64,
-    pub(super) sender: http1::SendRequest<RequestBody>,
+    /// Absent once it is closed.
+    pub(super) sender: Option<http1::SendRequest<RequestBody>>,
     pub(super) seen: Arc<Seen>,
     pub(super) is_absolute: bool,
     pub(super) has_sent: bool,
@@ -54,7 +56,8 @@ pub(super) struct Single {
 #[derive(Debug)]
 pub(super) struct Stream {
     pub(super) number: u64,
-    pub(super) sender: http2::SendRequest<RequestBody>,
+    /// Absent once the request is sent.
+    pub(super) sender: Option<http2::SendRequest<RequestBody>>,
     pub(super) seen: Arc<Seen>,
     /// Of the connection, on any stream.
     pub(super) has_answered: Arc<AtomicBool>,
@@ -108,10 +111,7 @@ impl Lease {
         let answer = match &mut self.line {
             Some(Line::Single(single)) => single.send(request, self.host.name()).await?,
             Some(Line::Shared(stream)) => stream.send(request, &self.host).await?,
-            None => {
-                let why = "the connection has been given back".to_owned();
-                return Err(Failed { why, distrust: None, may: May::No });
-            }
+            None => return Err(Failed::used_up()),
         };
         Ok(answer.map(|body| Incoming { body, lease: Some(self) }))
     }
@@ -122,18 +122,20 @@ impl Drop for Lease {
         match self.line.take() {
             Some(Line::Shared(stream)) => self.host.release(stream.number),
             Some(Line::Single(single)) if single.is_open() => self.host.give_back(single),
-            // It may have to see the end of the answer first; if there is more to come, it closes.
-            Some(Line::Single(mut single)) if !single.sender.is_closed() => {
+            Some(Line::Single(mut single)) => {
+                let (Some(mut sender), Ok(runtime)) = (single.sender.take(), Handle::try_current()) else {
+                    return;
+                };
                 let host = Arc::clone(&self.host);
-                if let Ok(runtime) = Handle::try_current() {
-                    runtime.spawn(async move {
-                        if single.sender.ready().await.is_ok() {
-                            host.give_back(single);
-                        }
-                    });
-                }
+                // It may have to see the end of the answer first; if there is more to come, it closes.
+                runtime.spawn(async move {
+                    if sender.ready().await.is_ok() {
+                        single.sender = Some(sender);
+                        host.give_back(single);
+                    }
+                });
             }
-            _ => {}
+            None => {}
         }
     }
 }
@@ -142,7 +144,8 @@ impl Single {
     /// Whether it can take a request, as far as is known here.
     pub(super) fn is_open(&self) -> bool {
         // One that is new has not asked for its first request yet; that it may be closed already is for who sends it to see.
-        self.sender.is_ready() || !self.has_sent && !self.is_rested
+        let Some(sender) = &self.sender else { return false };
+        sender.is_ready() || !self.has_sent && !self.is_rested
     }
 
     async fn send(
@@ -156,10 +159,12 @@ impl Single {
         if !self.is_absolute {
             *request.uri_mut() = relative(request.uri());
         }
+        let Some(sender) = self.sender.take() else { return Err(Failed::used_up()) };
         self.has_sent = true;
         self.seen.listen();
-        match self.sender.try_send_request(request).await {
-            Ok(answer) => {
+        match answer(sender, request).await {
+            Ok((answer, sender)) => {
+                self.sender = sender;
                 self.is_rested = true;
                 Ok(answer)
             }
@@ -168,13 +173,37 @@ impl Single {
                 let may = match (self.is_rested, was_written) {
                     (false, _) => May::No,
                     (true, false) => May::Unseen,
-                    (true, true) if self.seen.has_heard() || failed.error().is_user() => May::No,
+                    (true, true) if self.seen.has_heard() => May::No,
                     (true, true) => May::Lost,
                 };
                 Err(Failed::new(failed.error(), &self.seen, may))
             }
         }
     }
+}
+
+/// The answer to a request, and the sender for the next one. A request that is handed over just when the connection ends
+/// may be left lying there, and is only told when nobody can hand over more: so once it has ended, nobody can.
+async fn answer(
+    mut sender: http1::SendRequest<RequestBody>,
+    request: Request<RequestBody>,
+) -> Result<
+    (Response<body::Incoming>, Option<http1::SendRequest<RequestBody>>),
+    TrySendError<Request<RequestBody>>,
+> {
+    let mut answer = pin!(sender.try_send_request(request));
+    let mut sender = Some(sender);
+    let answer = poll_fn(|cx| {
+        if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
+            return Poll::Ready(answer);
+        }
+        let Some(Poll::Ready(Err(_))) = sender.as_mut().map(|sender| sender.poll_ready(cx)) else {
+            return Poll::Pending;
+        };
+        sender = None;
+        answer.as_mut().poll(cx)
+    });
+    Ok((answer.await?, sender))
 }
 
 impl Stream {
@@ -191,7 +220,11 @@ impl Stream {
                 *request.uri_mut() = uri;
             }
         }
-        match self.sender.try_send_request(request).await {
+        let Some(mut sender) = self.sender.take() else { return Err(Failed::used_up()) };
+        let answer = sender.try_send_request(request);
+        // A request that is handed over just when the connection ends is only told when nobody can hand over more.
+        drop(sender);
+        match answer.await {
             Ok(answer) => {
                 self.has_answered.store(true, Ordering::Relaxed);
                 Ok(answer)
@@ -221,7 +254,7 @@ fn judge(error: &hyper::Error, was_written: bool, has_answered: bool) -> (May, b
         }
         Some(told) if told.is_reset() => (May::No, false),
         // A connection that never worked did not close for having lain idle.
-        _ if !has_answered || error.is_user() => (May::No, !error.is_user()),
+        _ if !has_answered => (May::No, true),
         _ if !was_written => (May::Unseen, true),
         _ => (May::Lost, true),
     }
@@ -231,6 +264,11 @@ impl Failed {
     fn new(error: &hyper::Error, seen: &Seen, may: May) -> Self {
         let distrust = distrust(error).or_else(|| seen.distrust().map(str::to_owned));
         Self { why: causes(error), distrust, may }
+    }
+
+    /// A lease is for one request.
+    fn used_up() -> Self {
+        Self { why: "the connection is in use".to_owned(), distrust: None, may: May::No }
     }
 }
 
