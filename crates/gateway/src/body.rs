@@ -74,8 +74,8 @@ impl http_body::Body for AnswerBody {
     }
 }
 
-/// A request to a provider: views of the client's bytes with the gateway's edits between them.
-#[derive(Debug, Default)]
+/// A request to a provider: views of the client's bytes with the gateway's edits between them. A clone shares the bytes.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct RequestBody {
     pieces: VecDeque<Bytes>,
 }

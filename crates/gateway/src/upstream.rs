@@ -1,14 +1,17 @@
 //! The way out: connections to providers, kept and reused; a request in, an answer's head and body out.
 
+mod dial;
 mod exits;
+mod host;
+mod io;
+mod lease;
 mod road;
 mod route;
 mod tls;
 
 use std::{
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -16,75 +19,55 @@ use http::{
     Request, Response, StatusCode, Uri, header,
     uri::{Authority, Scheme},
 };
-use hyper::body::Incoming;
-use hyper_rustls::{DefaultServerNameResolver, FixedServerNameResolver, HttpsConnector, MaybeHttpsStream};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
-};
+use hyper_rustls::{DefaultServerNameResolver, FixedServerNameResolver, HttpsConnector};
+use hyper_util::client::legacy::connect::HttpConnector;
 use lockgate_config::Proxy;
 use lockgate_protocol::ir::{Fault, FaultKind};
 use lockgate_provider::{Outbound, Pass, Site};
-use tower_service::Service;
 
 use crate::{body::RequestBody, clock};
-use road::{Line, Road};
+use dial::{Dial, unreached, untrusted};
+use host::Host;
+use lease::{Failed, May};
+use road::Road;
 use route::Routes;
 use tls::Tls;
 
 pub(crate) use exits::{Exit, Exits};
+pub(crate) use lease::Incoming;
 
-/// How long an unused connection is kept. Shorter than the minute after which most servers close theirs, so that a
-/// request seldom meets a connection that is just being closed.
-const IDLE: Duration = Duration::from_secs(50);
-/// Most unused connections kept to one host.
-const MAX_IDLE: usize = 1024;
+/// Most times that one request is sent again because the other side surely did not look at it: a host that is being
+/// restarted may say so on one connection after the other.
+const MAX_AGAIN: usize = 3;
 
 /// Sends requests. Cheap to clone; clones share their connections.
 #[derive(Debug, Clone)]
 pub(crate) struct Upstream {
-    client: Client<Connector, RequestBody>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    dial: Dial,
     routes: Routes,
-}
-
-/// Makes connections: the road to the host, and TLS over it where the host wants that.
-#[derive(Clone, Debug)]
-struct Connector {
-    https: HttpsConnector<Road>,
-    limit: Duration,
-}
-
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
-type Connecting = Pin<Box<dyn Future<Output = Result<MaybeHttpsStream<Line>, BoxError>> + Send>>;
-
-impl Service<Uri> for Connector {
-    type Response = MaybeHttpsStream<Line>;
-    type Error = BoxError;
-    type Future = Connecting;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.https.poll_ready(cx)
-    }
-
-    fn call(&mut self, host: Uri) -> Connecting {
-        let connecting = tokio::time::timeout(self.limit, self.https.call(host));
-        let late = format!("TLS was not agreed on within {} ms", self.limit.as_millis());
-        Box::pin(async move { connecting.await.unwrap_or_else(|_| Err(late.into())) })
-    }
+    /// Whether HTTP/2 is offered.
+    offers: bool,
+    /// There are as many as the config and the grants name.
+    hosts: Mutex<HashMap<(Scheme, Authority), Arc<Host>>>,
 }
 
 impl Upstream {
     /// `connect` bounds the making of one connection: DNS, TCP, a proxy's consent, TLS. `to_proxy` is for a proxy that
     /// wants TLS itself.
-    fn new(connect: Duration, routes: Routes, tls: Tls, to_proxy: Tls) -> Self {
+    fn new(connect: Duration, routes: Routes, tls: Tls, to_proxy: &Tls) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(connect));
         tcp.set_keepalive(Some(Duration::from_secs(60)));
-        let to_proxy = HttpsConnector::from((tcp.clone(), to_proxy.client));
+        let to_proxy = HttpsConnector::from((tcp.clone(), to_proxy.for_proxy()));
         let road = Road { tcp, to_proxy, routes: routes.clone(), limit: connect };
-        // HTTP/1.1 only, so nothing is offered: one HTTP/2 connection would cap a provider at its 100 streams.
+        let offers = tls.offers_http2();
         let https = match tls.server_name {
             Some(name) => {
                 HttpsConnector::new(road, tls.client, false, Arc::new(FixedServerNameResolver::new(name)))
@@ -93,31 +76,26 @@ impl Upstream {
                 HttpsConnector::new(road, tls.client, false, Arc::new(DefaultServerNameResolver::default()))
             }
         };
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(MAX_IDLE)
-            .build(Connector { https, limit: connect });
-        Self { client, routes }
+        let dial = Dial::new(https, connect);
+        Self { shared: Arc::new(Shared { dial, routes, offers, hosts: Mutex::default() }) }
     }
 
     /// Sends one request; answers with the head as soon as it is there. Redirects are answers like any other. A request
-    /// that met a dead connection before anything was sent goes out again on a fresh one by itself.
+    /// that met a connection which had been closed meanwhile goes out again, on one that is opened for it.
     pub(crate) async fn send(&self, mut request: Request<RequestBody>) -> Result<Response<Incoming>, Fault> {
         let asked = self.asked_whole(request.uri()).cloned();
         if let Some(shown) = asked.as_ref().and_then(road::basic) {
             request.headers_mut().insert(header::PROXY_AUTHORIZATION, shown);
         }
-        let place = request.uri().authority().cloned();
-        let place = || place.as_ref().map_or("", Authority::as_str);
-        let answer = self.client.request(request).await.map_err(|error| fault(&error, place()))?;
+        let host = self.host(request.uri())?;
+        let answer = ask(&host, request).await?;
         match asked {
             // No provider answers with this one.
             Some(proxy) if answer.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
-                let place = place();
+                let place = host.place().authority().map_or("", Authority::as_str);
                 let detail =
                     format!("the proxy {proxy} does not lead to {place}: it wants other credentials");
-                Err(Fault::new(FaultKind::Connect, UNREACHABLE).with_detail(detail))
+                Err(unreached(detail))
             }
             _ => Ok(answer),
         }
@@ -126,11 +104,52 @@ impl Upstream {
     /// The proxy that is sent the whole request, which it can read, rather than asked for a tunnel.
     fn asked_whole(&self, uri: &Uri) -> Option<&Proxy> {
         let is_plain = uri.scheme() == Some(&Scheme::HTTP);
-        self.routes.to(uri).filter(|proxy| is_plain && proxy.is_http())
+        self.shared.routes.to(uri).filter(|proxy| is_plain && proxy.is_http())
+    }
+
+    fn host(&self, uri: &Uri) -> Result<Arc<Host>, Fault> {
+        let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else {
+            return Err(unreached(format!("`{uri}` does not say where to go")));
+        };
+        let shared = &self.shared;
+        let mut hosts = shared.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = hosts.entry((scheme.clone(), authority.clone()));
+        let new = || {
+            let place =
+                Uri::builder().scheme(scheme.clone()).authority(authority.clone()).path_and_query("/");
+            let place = place.build().unwrap_or_else(|_| uri.clone());
+            Arc::new(Host::new(place, shared.offers, shared.dial.clone()))
+        };
+        Ok(Arc::clone(found.or_insert_with(new)))
     }
 }
 
-const UNREACHABLE: &str = "the provider cannot be reached";
+/// Sends a request until it is answered, or until sending it again would be another attempt.
+async fn ask(host: &Arc<Host>, mut request: Request<RequestBody>) -> Result<Response<Incoming>, Fault> {
+    let mut from = 0;
+    let mut may_be_lost = true;
+    let mut left = MAX_AGAIN;
+    loop {
+        let lease = host.take(from).await?;
+        let next = lease.next;
+        let again = (left > 0 && lease.may_fail_unseen()).then(|| request.clone());
+        let failed = match lease.send(request).await {
+            Ok(answer) => return Ok(answer),
+            Err(failed) => failed,
+        };
+        request = match (failed.may, again) {
+            (May::Unseen, Some(again)) => again,
+            (May::Lost, Some(again)) if may_be_lost => {
+                may_be_lost = false;
+                again
+            }
+            _ => return Err(fault(failed, host)),
+        };
+        left -= 1;
+        from = next;
+        tracing::debug!(host = %host.place(), "a connection was closed under a request, which is sent again");
+    }
+}
 
 /// The request as it may leave: signed, where its provider wants that.
 pub(crate) fn signed(
@@ -145,17 +164,12 @@ pub(crate) fn signed(
     Ok(Request::from_parts(head, body))
 }
 
-fn fault(error: &hyper_util::client::legacy::Error, place: &str) -> Fault {
-    if let Some(why) = tls::distrust(error) {
-        let public = "the provider and the gateway do not trust each other's certificates";
-        return Fault::new(FaultKind::Untrusted, public).with_detail(format!("{place}: {why}"));
+fn fault(failed: Failed, host: &Host) -> Fault {
+    if let Some(why) = failed.distrust {
+        return untrusted(host.place().authority().map_or("", Authority::as_str), &why);
     }
-    let (kind, public) = if error.is_connect() {
-        (FaultKind::Connect, UNREACHABLE)
-    } else {
-        (FaultKind::Reset, "the provider closed the connection before it answered")
-    };
-    Fault::new(kind, public).with_detail(causes(error))
+    let public = "the provider closed the connection before it answered";
+    Fault::new(FaultKind::Reset, public).with_detail(failed.why)
 }
 
 /// The body of an answer broke off.

@@ -6,7 +6,6 @@ use std::{
 };
 
 use http::{HeaderMap, Request, Response, StatusCode, request::Parts};
-use hyper::body::Incoming;
 use lockgate_protocol::{
     forms::{Dressing, Form, Undress},
     ir::{Fault, FaultKind, Scope},
@@ -28,7 +27,7 @@ use crate::{
     fleet::{Deployment, Limits},
     headers,
     rules::Subject,
-    upstream::signed,
+    upstream::{Incoming, signed},
 };
 
 /// How long a stream may take to say something where nothing else is written and somebody else can be asked.

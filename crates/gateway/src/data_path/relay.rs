@@ -10,7 +10,6 @@ use std::{
 use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
-use hyper::body::Incoming;
 use lockgate_protocol::ir::{Fault, FaultKind};
 use lockgate_provider::Pass;
 use lockgate_routing::Ticket;
@@ -31,6 +30,7 @@ use crate::{
         settle,
     },
     fleet::{Deployment, Limits},
+    upstream::Incoming,
 };
 
 /// How long the bytes behind a finished answer are waited for, so that the connection can be used again.

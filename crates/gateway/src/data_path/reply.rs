@@ -5,7 +5,7 @@ use std::{collections::VecDeque, time::Duration};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 use lockgate_config::Commit;
 use lockgate_protocol::{
     dialect::Operation,
@@ -22,7 +22,8 @@ use crate::{
         way::{Said, Way},
     },
     fleet::Provider,
-    headers, upstream,
+    headers,
+    upstream::{self, Incoming},
 };
 
 /// Most of an error answer that is read.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use http::request::Parts;
-use hyper::body::Incoming;
 use lockgate_protocol::{forms::Undress, ir::Fault, resume::Said, translate::Continuation};
 use lockgate_provider::Pass;
 use lockgate_routing::{Next, Ticket};
@@ -18,6 +17,7 @@ use crate::{
         passage::Passage,
     },
     fleet::{Deployment, Plan},
+    upstream::Incoming,
 };
 
 /// How often one answer may break off and be gone on with.

@@ -66,7 +66,7 @@ impl Exits {
         let tls = self.tls(&exit.tls)?;
         // A proxy is believed like a provider, but has its own name and does not want the provider's certificate.
         let to_proxy = self.tls(&exit.tls.elsewhere())?;
-        let upstream = Upstream::new(connect, routes, tls, to_proxy);
+        let upstream = Upstream::new(connect, routes, tls, &to_proxy);
         self.made.insert(key, upstream.clone());
         Ok(upstream)
     }

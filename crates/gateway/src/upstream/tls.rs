@@ -18,6 +18,8 @@ use rustls::{
 
 use crate::files;
 
+/// What HTTP/2 over TLS is called where both sides agree on a protocol (RFC 9113, section 3.1).
+const HTTP2: &[u8] = b"h2";
 /// Most certificates that one file may have.
 const MAX_CERTIFICATES: usize = 1000;
 
@@ -46,7 +48,7 @@ impl Tls {
             .map_err(|error| error.to_string())?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier));
-        let client = match (&written.cert_file, &written.key_file) {
+        let mut client = match (&written.cert_file, &written.key_file) {
             (Some(cert), Some(key)) => {
                 let chain = certificates("cert_file", cert)?;
                 let key = PrivateKeyDer::from_pem_file(files::written(key))
@@ -57,11 +59,26 @@ impl Tls {
             }
             _ => builder.with_no_client_auth(),
         };
+        if written.http2 {
+            client.alpn_protocols = vec![HTTP2.to_vec(), b"http/1.1".to_vec()];
+        }
         let server_name = written.server_name.as_ref().map(|name| {
             ServerName::try_from(name.clone())
                 .map_err(|_| "`tls.server_name` is neither a host name nor an IP address".to_owned())
         });
         Ok(Self { client: Arc::new(client), server_name: server_name.transpose()? })
+    }
+
+    /// Whether HTTP/2 is offered.
+    pub(super) fn offers_http2(&self) -> bool {
+        self.client.alpn_protocols.iter().any(|offered| offered == HTTP2)
+    }
+
+    /// The same for a proxy, which is asked for its roads in HTTP/1.1.
+    pub(super) fn for_proxy(&self) -> ClientConfig {
+        let mut client = ClientConfig::clone(&self.client);
+        client.alpn_protocols.clear();
+        client
     }
 }
 

@@ -1,6 +1,10 @@
 //! TLS in front of a mock: authorities, certificates and servers of one test.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
@@ -37,6 +41,8 @@ pub(crate) struct Identity {
 /// A server that takes TLS off and passes on what was in it.
 pub(crate) struct Front {
     pub(crate) address: SocketAddr,
+    /// What was agreed on with each connection.
+    spoken: Arc<Mutex<Vec<String>>>,
     task: JoinHandle<()>,
 }
 
@@ -112,30 +118,50 @@ fn new_key() -> KeyPair {
     key
 }
 
+/// Takes TLS off, showing `identity` and offering these protocols, which may be none; with `clients` it takes only those
+/// whose certificate that one signed.
+pub(crate) fn acceptor(identity: &Identity, clients: Option<&Authority>, offered: &[&str]) -> TlsAcceptor {
+    let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap();
+    let builder = match clients {
+        Some(authority) => {
+            let mut roots = RootCertStore::empty();
+            roots.add(authority.issuer.der().clone()).unwrap();
+            let provider = Arc::new(ring::default_provider());
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+            builder.with_client_cert_verifier(verifier.build().unwrap())
+        }
+        None => builder.with_no_client_auth(),
+    };
+    let (chain, key) = identity.parts();
+    let mut config = builder.with_single_cert(chain, key).unwrap();
+    config.alpn_protocols = offered.iter().map(|offered| offered.as_bytes().to_vec()).collect();
+    TlsAcceptor::from(Arc::new(config))
+}
+
 impl Front {
     /// In front of `behind`, showing `identity`; with `clients` it takes only those whose certificate that one signed.
     pub(crate) async fn new(behind: SocketAddr, identity: &Identity, clients: Option<&Authority>) -> Self {
-        let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap();
-        let builder = match clients {
-            Some(authority) => {
-                let mut roots = RootCertStore::empty();
-                roots.add(authority.issuer.der().clone()).unwrap();
-                let provider = Arc::new(ring::default_provider());
-                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-                builder.with_client_cert_verifier(verifier.build().unwrap())
-            }
-            None => builder.with_no_client_auth(),
-        };
-        let (chain, key) = identity.parts();
-        let acceptor = TlsAcceptor::from(Arc::new(builder.with_single_cert(chain, key).unwrap()));
+        Self::offering(behind, identity, clients, &[]).await
+    }
+
+    /// The same, offering these protocols.
+    pub(crate) async fn offering(
+        behind: SocketAddr,
+        identity: &Identity,
+        clients: Option<&Authority>,
+        offered: &[&str],
+    ) -> Self {
+        let acceptor = acceptor(identity, clients, offered);
+        let spoken = Arc::<Mutex<Vec<String>>>::default();
+        let noted = Arc::clone(&spoken);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         #[allow(clippy::disallowed_methods, reason = "aborted on drop")]
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let acceptor = acceptor.clone();
+                let (acceptor, noted) = (acceptor.clone(), Arc::clone(&noted));
                 #[allow(clippy::disallowed_methods, reason = "ends with its connection")]
                 tokio::spawn(async move {
                     let mut inside = match acceptor.accept(stream).into_fallible().await {
@@ -147,12 +173,19 @@ impl Front {
                             return;
                         }
                     };
+                    let is_http2 = inside.get_ref().1.alpn_protocol() == Some(b"h2");
+                    noted.lock().unwrap().push(if is_http2 { "HTTP/2.0" } else { "HTTP/1.1" }.to_owned());
                     let mut server = TcpStream::connect(behind).await.unwrap();
                     let _ = copy_bidirectional(&mut inside, &mut server).await;
                 });
             }
         });
-        Self { address, task }
+        Self { address, spoken, task }
+    }
+
+    /// What was agreed on with each connection so far.
+    pub(crate) fn spoken(&self) -> Vec<String> {
+        self.spoken.lock().unwrap().clone()
     }
 
     /// Its base URL for the name that its certificate is for.
