@@ -13,6 +13,8 @@ mod accounts;
 mod arrays;
 mod aws;
 mod cloak;
+mod commit;
+mod company;
 mod conversations;
 mod counts;
 mod credentials;

@@ -16,7 +16,7 @@ pub(crate) struct Client {
     pub(crate) body: &'static str,
     pub(crate) stream_body: &'static str,
     /// What only a whole stream of the dialect has.
-    end: &'static str,
+    pub(crate) end: &'static str,
 }
 
 pub(crate) const CLIENTS: &[Client] = &[
