@@ -12,7 +12,7 @@
 //! The event that says so counts once its JSON is whole, even if the line's end is cut off. What is whole has to be
 //! shown as whole, and everything shorter as an error of the client's dialect, whether the bytes end well or break off.
 //!
-//! Without `LOCKGATE_CUTS=all` only some of the places are tried: those around the ends of events, and a few hundred of
+//! Without `LOCKGATE_CUTS=all` only some of the places are tried: those around the ends of events, and some of
 //! the others.
 
 use std::{
@@ -259,8 +259,8 @@ impl Recorded {
         }
         let around = |end: &usize| end.saturating_sub(2)..=(end + 4).min(length);
         // Of a stream with many events, the last ones and the one that makes it whole are all there is to confuse.
-        let last = self.ends.iter().rev().take(6).chain([&self.whole]);
-        let step = 1 + length / 61;
+        let last = self.ends.iter().rev().take(4).chain([&self.whole]);
+        let step = 1 + length / 29;
         last.flat_map(around).chain((0..=length).step_by(step)).collect()
     }
 }
