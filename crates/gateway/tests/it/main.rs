@@ -18,6 +18,7 @@ mod company;
 mod conversations;
 mod counts;
 mod credentials;
+mod cuts;
 mod drain;
 mod embeddings;
 mod errors;

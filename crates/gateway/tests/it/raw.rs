@@ -1,6 +1,10 @@
 //! An upstream that answers every request with the same bytes, whatever they are, and then closes.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -11,6 +15,7 @@ use tokio::{
 /// Closes its port when dropped.
 pub(crate) struct Raw {
     pub(crate) address: SocketAddr,
+    answer: Arc<Mutex<Vec<Vec<u8>>>>,
     task: JoinHandle<()>,
 }
 
@@ -22,13 +27,14 @@ impl Raw {
 
     /// Answers with these pieces, a tenth of a second apart.
     pub(crate) async fn paced(pieces: Vec<Vec<u8>>) -> Self {
-        let answer: Arc<Vec<Vec<u8>>> = Arc::new(pieces);
+        let answer = Arc::new(Mutex::new(pieces));
+        let answers = Arc::clone(&answer);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         #[allow(clippy::disallowed_methods, reason = "aborted on drop")]
         let task = tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
-                let answer = Arc::clone(&answer);
+                let answer = answers.lock().unwrap().clone();
                 #[allow(clippy::disallowed_methods, reason = "ends with its connection")]
                 tokio::spawn(async move {
                     // All requests here are small: what one read gives is enough to answer.
@@ -45,7 +51,12 @@ impl Raw {
                 });
             }
         });
-        Self { address, task }
+        Self { address, answer, task }
+    }
+
+    /// From now on answers with this, head and all.
+    pub(crate) fn set(&self, answer: Vec<u8>) {
+        *self.answer.lock().unwrap() = vec![answer];
     }
 
     pub(crate) fn base_url(&self) -> String {
