@@ -1,6 +1,7 @@
 """What every client must be able to do on every upstream. A scenario is a function of a `Cell`; the table is at the end."""
 
 import base64
+import dataclasses
 
 import pydantic
 import pytest
@@ -230,6 +231,21 @@ def breaks(trouble):
     return scenario
 
 
+def stream_late(cell):
+    """Where clients can be told that they are waited for, they are, and read the same answer."""
+    late, well = cell.but(trouble="late").stream(HELLO), cell.stream(HELLO)
+    assert late[0] == well[0]
+    assert dataclasses.replace(late[1], turn=None) == dataclasses.replace(well[1], turn=None)
+
+
+def stream_silent(cell):
+    """Who was told that they are waited for is told inside the stream that it was in vain, all others by the status."""
+    with pytest.raises(Exception) as raised:
+        cell.but(trouble="silent").stream(HELLO)
+    told = cell.client.speaks in ("openai-chat", "openai-responses", "anthropic")
+    assert cell.client.kind(raised.value) == ("broken stream" if told else "unavailable"), shown(raised.value)
+
+
 def shown(error):
     """With the body, where the SDK keeps it."""
     return f"{error!r}: {getattr(error, 'body', None)!r}"[:1000]
@@ -270,6 +286,8 @@ SCENARIOS = {
     "error-down": fails("unavailable", trouble="down"),
     "stream-cut": breaks("cut"),
     "stream-error": breaks("failing"),
+    "stream-late": stream_late,
+    "stream-silent": stream_silent,
 }
 
 # What cannot be: scenario, client, upstream (`*` is any), and why.
@@ -287,4 +305,5 @@ IMPOSSIBLE = [
 GATEWAY_ONLY = [
     ("listed", "*"),
     ("error-unknown-model", "*openai responses"),
+    ("stream-silent", "*"),
 ]

@@ -23,6 +23,8 @@ TROUBLES = {
     "down": ["--cycle", "503"],
     "cut": ["--cycle", "cut:3"],
     "failing": ["--cycle", "error:3"],
+    "late": ["--cycle", "late:700ms"],
+    "silent": ["--cycle", "silent"],
 }
 
 # The mock has it in every dialect.
@@ -59,8 +61,10 @@ def gateway(hosts, upstreams):
             }
             for upstream, trouble in pairs
         },
+        # So often that every client that can be told is told before a late answer begins.
+        "server": {"keep_alive": "100ms"},
         # How often a call is tried again is not what is looked at here.
-        "retry": {"attempts": 1},
+        "retry": {"attempts": 1, "first_token": "1500ms"},
         "models": {
             model(upstream, trouble): {"targets": [f"{trouble}-{upstream}/{MODELS.get(upstream, UPSTREAM_MODEL)}"]}
             for upstream, trouble in pairs

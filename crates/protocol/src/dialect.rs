@@ -229,8 +229,8 @@ pub trait Dialect: Sync + fmt::Debug {
         None
     }
 
-    /// Whether a request without a word about it asks for a stream.
-    fn streams_by_default(&self) -> bool {
+    /// Whether a request for `operation` without a word about it asks for a stream.
+    fn streams_by_default(&self, _operation: Operation) -> bool {
         false
     }
 

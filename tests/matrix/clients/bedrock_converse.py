@@ -81,6 +81,8 @@ class Bedrock(Client):
                 return "refused"
             case known.ServiceUnavailableException() | known.InternalServerException() | known.ModelErrorException():
                 return "unavailable"
+            case known.ModelTimeoutException():
+                return "unavailable"
             case EventStreamError() | ParserError() | HTTPClientError():
                 return "broken stream"
             case ClientError():

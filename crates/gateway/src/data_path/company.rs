@@ -109,7 +109,11 @@ async fn next(company: Company, stage: Stage) -> Option<(Result<Bytes, Broken>, 
                 AnswerBody::Whole(_) => None,
             };
         }
-        Ok(_) => Fault::new(FaultKind::Garbled, "the provider did not stream its answer"),
+        Ok(_) => {
+            let fault = Fault::new(FaultKind::Garbled, "the provider did not stream its answer");
+            call.broke(&fault);
+            fault
+        }
         Err(fault) => fault,
     };
     call.settle(http::StatusCode::OK.as_u16(), Ended::Broken);

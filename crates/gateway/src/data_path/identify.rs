@@ -118,7 +118,8 @@ pub(crate) async fn read(
     };
     call.dialect = called.dialect;
     call.model = Some(model.clone());
-    call.stream = called.stream.unwrap_or_else(|| envelope.streams(called.dialect.streams_by_default()));
+    let by_default = || called.dialect.streams_by_default(called.operation);
+    call.stream = called.stream.unwrap_or_else(|| envelope.streams(by_default()));
     Ok(Asked {
         dialect: called.dialect,
         operation: called.operation,

@@ -1,5 +1,7 @@
 //! How a stream passes from a provider to a client: watched on its way, or translated.
 
+#[cfg(test)]
+mod cuts;
 mod dressed;
 mod noted;
 mod translated;

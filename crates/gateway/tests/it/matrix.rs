@@ -1,9 +1,8 @@
 //! Every dialect on the client's side before every dialect on the provider's, over real connections.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, net::SocketAddr};
 
 use http::Method;
-use lockgate_mock::Mock;
 use lockgate_store::Ended;
 
 use crate::house::{Answer, House, mock};
@@ -80,9 +79,9 @@ pub(crate) const UPSTREAMS: &[(&str, &str)] = &[
     ("bedrock", "bedrock"),
 ];
 
-/// One gateway with one model for each upstream dialect, named as the dialect.
-async fn house(mock: &Mock) -> House {
-    let host = format!("http://{}", mock.addr());
+/// One gateway with one model for each upstream dialect, `on-{dialect}`, all at this server.
+pub(crate) async fn house(server: SocketAddr) -> House {
+    let host = format!("http://{server}");
     let mut yaml =
         "server: { listen: \"127.0.0.1:0\" }\nretry: { attempts: 1, stall: 2s }\nproviders:\n".to_owned();
     let mut models = "models:\n".to_owned();
@@ -108,7 +107,7 @@ async fn ask(house: &House, client: &Client, upstream: &str, stream: bool) -> An
 #[tokio::test(flavor = "multi_thread")]
 async fn every_pair_answers_whole_and_streamed() {
     let mock = mock().await;
-    let house = house(&mock).await;
+    let house = house(mock.addr()).await;
     let mut holes = Vec::new();
     for client in CLIENTS {
         for (_, upstream) in UPSTREAMS {
@@ -136,7 +135,7 @@ async fn every_pair_answers_whole_and_streamed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cut_stream_never_ends_as_a_whole_one_in_any_pair() {
     let mock = mock().await;
-    let house = house(&mock).await;
+    let house = house(mock.addr()).await;
     let mut holes = Vec::new();
     for client in CLIENTS {
         for (_, upstream) in UPSTREAMS {

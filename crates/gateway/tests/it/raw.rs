@@ -17,6 +17,7 @@ pub(crate) struct Raw {
     pub(crate) address: SocketAddr,
     /// What was asked, in order.
     requests: Arc<Mutex<Vec<String>>>,
+    answer: Arc<Mutex<Vec<Vec<u8>>>>,
     task: JoinHandle<()>,
 }
 
@@ -28,7 +29,8 @@ impl Raw {
 
     /// Answers with these pieces, a tenth of a second apart.
     pub(crate) async fn paced(pieces: Vec<Vec<u8>>) -> Self {
-        let answer: Arc<Vec<Vec<u8>>> = Arc::new(pieces);
+        let answer = Arc::new(Mutex::new(pieces));
+        let answers = Arc::clone(&answer);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let requests = Arc::<Mutex<Vec<String>>>::default();
@@ -36,7 +38,7 @@ impl Raw {
         #[allow(clippy::disallowed_methods, reason = "aborted on drop")]
         let task = tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
-                let (answer, seen) = (Arc::clone(&answer), Arc::clone(&seen));
+                let (answer, seen) = (answers.lock().unwrap().clone(), Arc::clone(&seen));
                 #[allow(clippy::disallowed_methods, reason = "ends with its connection")]
                 tokio::spawn(async move {
                     // All requests here are small: what one read gives is enough to answer.
@@ -54,12 +56,17 @@ impl Raw {
                 });
             }
         });
-        Self { address, requests, task }
+        Self { address, requests, answer, task }
     }
 
     /// What it was asked so far, head first.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
+    }
+
+    /// From now on answers with this, head and all.
+    pub(crate) fn set(&self, answer: Vec<u8>) {
+        *self.answer.lock().unwrap() = vec![answer];
     }
 
     pub(crate) fn base_url(&self) -> String {

@@ -86,8 +86,11 @@ impl Passage for Watched {
     fn end(&mut self, out: &mut VecDeque<Bytes>) -> Progress {
         if let Some(last) = self.framer.finish() {
             let meaning = self.watch.event(&last);
-            // Half an event is no event; a whole one only lacks its blank line.
-            if meaning != Meaning::Garbled {
+            // Half an event is no event; a whole one only lacks its blank line. One that has a name and no data yet would,
+            // closed, be read by its name.
+            let is_half = meaning == Meaning::Garbled
+                || (meaning == Meaning::Lifecycle && self.framing.payload(&last).is_empty());
+            if !is_half {
                 let progress = self.judge(&last, meaning);
                 if matches!(progress, None | Some(Progress::Complete)) && meaning != Meaning::Withheld {
                     out.push_back(self.framing.closed(&last));

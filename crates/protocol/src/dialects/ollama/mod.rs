@@ -241,6 +241,11 @@ impl Dialect for Ollama {
         Box::new(stream::LineWatch::default())
     }
 
+    /// `stream` defaults to true (Ollama's API description, chat and generate).
+    fn streams_by_default(&self, operation: Operation) -> bool {
+        operation == Operation::Generate
+    }
+
     fn error_body(&self, fault: &Fault) -> Bytes {
         error::passed(fault)
     }

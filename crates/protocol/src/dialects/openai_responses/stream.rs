@@ -17,7 +17,7 @@ pub(super) struct ResponseWatch {
     usage: Option<ir::Usage>,
     /// The `response` object of the first event, as the provider wrote it.
     response: Option<Box<RawValue>>,
-    sequence: u64,
+    sequence: Option<u64>,
     is_done: bool,
 }
 
@@ -71,6 +71,13 @@ pub(super) fn failure_code(fault: &ir::Fault) -> &'static str {
     }
 }
 
+impl ResponseWatch {
+    /// Events are counted from 0.
+    fn next_sequence(&self) -> u64 {
+        self.sequence.map_or(0, |last| last.saturating_add(1))
+    }
+}
+
 impl Watch for ResponseWatch {
     fn event(&mut self, raw: &[u8]) -> Meaning {
         let event = Event::parse(raw);
@@ -86,7 +93,7 @@ impl Watch for ResponseWatch {
         if matches!(typed.r#type, "error" | "response.failed") {
             return Meaning::Failed;
         }
-        self.sequence = typed.sequence_number.unwrap_or(self.sequence.saturating_add(1));
+        self.sequence = Some(typed.sequence_number.unwrap_or_else(|| self.next_sequence()));
         match typed.r#type {
             "response.created" | "response.queued" | "response.in_progress" => {
                 if self.response.is_none() {
@@ -126,7 +133,7 @@ impl Watch for ResponseWatch {
         );
         let event = serde_json::json!({
             "type": "response.failed",
-            "sequence_number": self.sequence.saturating_add(1),
+            "sequence_number": self.next_sequence(),
             "response": response,
         });
         format!("event: response.failed\ndata: {event}\n\n").into()
@@ -199,6 +206,13 @@ mod tests {
         let mut watch = check(&[CREATED, DELTA], &[Lifecycle, Output], &Ending::Cut);
         let frame = watch.fail(&Fault::new(FaultKind::Cut, "the answer was cut"));
         let expect = "event: response.failed\ndata: {\"response\":{\"error\":{\"code\":\"server_error\",\"message\":\"the answer was cut\"},\"id\":\"resp_1\",\"status\":\"failed\"},\"sequence_number\":3,\"type\":\"response.failed\"}\n\n";
+        assert_eq!(frame, expect);
+    }
+
+    #[test]
+    fn a_failure_before_anything_else_is_the_first_event() {
+        let frame = ResponseWatch::default().fail(&Fault::new(FaultKind::Timeout, "too late"));
+        let expect = "event: response.failed\ndata: {\"response\":{\"error\":{\"code\":\"server_error\",\"message\":\"too late\"},\"status\":\"failed\"},\"sequence_number\":0,\"type\":\"response.failed\"}\n\n";
         assert_eq!(frame, expect);
     }
 
