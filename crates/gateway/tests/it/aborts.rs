@@ -58,7 +58,7 @@ async fn in_the_middle_of_a_stream() {
 #[tokio::test(flavor = "multi_thread")]
 async fn in_a_stream_that_stalls() {
     let mock = mock().await;
-    mock.cycle(vec![Some(Fault::StallAfter { events: 3 })]);
+    mock.cycle(vec![Some("stall:3".parse().unwrap())]);
     check(&mock, STREAM, 1).await;
 }
 
