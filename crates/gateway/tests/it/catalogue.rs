@@ -7,8 +7,8 @@
 
 mod after;
 mod before;
-mod bench;
+pub(crate) mod bench;
 mod bodies;
 mod client;
 mod spin;
-mod verdict;
+pub(crate) mod verdict;

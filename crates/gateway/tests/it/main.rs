@@ -34,6 +34,7 @@ mod quirks;
 mod raw;
 mod retried;
 mod routes;
+mod scenarios;
 mod tls;
 mod truth;
 mod ways_out;
