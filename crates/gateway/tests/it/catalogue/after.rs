@@ -13,7 +13,7 @@ use super::{
 
 /// Every stream that `fault` befalls ends in the client's dialect's error, and nobody else is asked.
 async fn clean(fault: &str) -> Vec<Got> {
-    let bench = Bench::new("stall: 400ms").await;
+    let bench = Bench::new("stall: 800ms").await;
     bench.always(fault);
     let asked = many(&streams());
     let count = asked.len();
