@@ -10,5 +10,6 @@ mod before;
 pub(crate) mod bench;
 mod bodies;
 mod client;
+mod health;
 mod spin;
 pub(crate) mod verdict;
