@@ -110,8 +110,8 @@ impl Prompt<'_> {
             let budget = self.limit.map(|limit| limit - reasoning);
             let text = self.text(behaviour);
             let text = match behaviour.prefill {
-                Prefill::Continue => self.rest_of(&text, behaviour.overlap).to_owned(),
-                Prefill::Ignore | Prefill::Refuse => text,
+                Prefill::Continue | Prefill::Refuse => self.rest_of(&text, behaviour.overlap).to_owned(),
+                Prefill::Ignore => text,
             };
             let (text, end, stop, tokens) = self.cut(text, budget);
             (Content::Text(text), end, stop.map(str::to_owned), tokens)

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 
 pub use self::text::UnknownFault;
-use crate::settings::humane;
+use crate::settings::{humane, humane_option};
 
 /// One fault for one request. `events` and `at` count outputs (words, pieces of tool arguments) already sent;
 /// a number beyond the answer's end means just before its terminator. Faults of a stream do the nearest thing to
@@ -52,10 +52,13 @@ pub enum Fault {
         /// Outputs sent before.
         events: usize,
     },
-    /// The answer stops and the connection stays open: `stall:20`.
+    /// The answer stops and the connection stays open: `stall:20`; `stall:20;30s` closes it then.
     StallAfter {
         /// Outputs sent before.
         events: usize,
+        /// How long the connection stays open; absent = until the client closes it.
+        #[serde(default, with = "humane_option", skip_serializing_if = "Option::is_none")]
+        closes: Option<Duration>,
     },
     /// The answer pauses and goes on: `pause:20;30s`.
     PauseAfter {

@@ -34,7 +34,8 @@ pub(crate) struct Mishap {
 
 enum What {
     Cut,
-    Stall,
+    /// Nothing more; the connection closes after a while, or never.
+    Stall(Option<Duration>),
     /// Waits and goes on.
     Pause(Duration),
     /// Sends this event and goes on.
@@ -64,7 +65,7 @@ impl Mishap {
             |status: Option<u16>| What::Break { after: error(status, false), alone: error(status, true) };
         let (at, what) = match fault {
             Fault::CutAfter { events } => (*events, What::Cut),
-            Fault::StallAfter { events } => (*events, What::Stall),
+            Fault::StallAfter { events, closes } => (*events, What::Stall(*closes)),
             Fault::MalformedEvent { at } => (*at, What::Insert(malformed())),
             Fault::PauseAfter { events, pause } => (*events, What::Pause(*pause)),
             Fault::ErrorEvent { at, status } => (*at, broken(*status)),
@@ -110,7 +111,10 @@ pub(crate) fn broken_whole(body: &Bytes, fault: &Fault) -> Steps {
     let half = Step::Send(body.slice(..body.len() / 2));
     let steps = match fault {
         Fault::CutAfter { .. } => vec![half, Step::Flush, Step::Cut],
-        Fault::StallAfter { .. } => vec![half, Step::Stall],
+        Fault::StallAfter { closes: None, .. } => vec![half, Step::Stall],
+        Fault::StallAfter { closes: Some(closes), .. } => {
+            vec![half, Step::Flush, Step::Wait(*closes), Step::Cut]
+        }
         Fault::LateFirstToken { after } => vec![Step::Wait(*after), Step::Send(body.clone())],
         Fault::HeadersOnly => vec![Step::Stall],
         Fault::PauseAfter { pause, .. } => {
@@ -148,7 +152,11 @@ impl Paced {
                 self.due.push_back(Step::Flush);
                 self.finish_with(Step::Cut);
             }
-            Some(What::Stall) => self.finish_with(Step::Stall),
+            Some(What::Stall(None)) => self.finish_with(Step::Stall),
+            Some(What::Stall(Some(closes))) => {
+                self.due.extend([Step::Flush, Step::Wait(closes)]);
+                self.finish_with(Step::Cut);
+            }
             Some(What::Pause(pause)) => self.due.extend([Step::Flush, Step::Wait(pause)]),
             Some(What::Break { after, alone }) => {
                 let event = if self.has_sent { after } else { alone };
@@ -260,6 +268,7 @@ mod tests {
         check("cut:3", "role 1 2 3 <Cut>");
         check("cut:99", "role 1 2 3 finish <Cut>");
         check("stall:1", "role 1 <Stall>");
+        check("stall:1;2s", "role 1 <Wait(2s)> <Cut>");
         check("malformed:2", "role 1 2 {broken 3 finish [DONE]");
         check("error:1", "role 1 error");
         check("error:1;429", "role 1 error429");

@@ -121,9 +121,10 @@ pub enum Prefill {
     /// It is answered as if nothing stood there, where the model takes such a thing.
     #[default]
     Ignore,
-    /// It is refused with a 400, in the provider's words.
+    /// It is refused with a 400, in the provider's words. Where the user's last words quote the end of the text, the answer
+    /// goes on behind it.
     Refuse,
-    /// The answer goes on behind those words. The same is done where the user's last words quote the end of the text.
+    /// The answer goes on behind those words, and where the user's last words quote the end of the text.
     Continue,
 }
 

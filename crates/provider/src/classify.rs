@@ -43,6 +43,7 @@ const SIGNS: &[Sign] = &[
         ],
         phrases: &[
             "content management policy",
+            "content filtering policy",
             "flagged as potentially violating",
             "violates our content policy",
             "violates usage guidelines",

@@ -7,8 +7,9 @@
 
 mod after;
 mod before;
-mod bench;
+pub(crate) mod bench;
 mod bodies;
 mod client;
+mod health;
 mod spin;
-mod verdict;
+pub(crate) mod verdict;

@@ -40,6 +40,7 @@ mod raw;
 mod retried;
 mod reuse;
 mod routes;
+mod scenarios;
 mod tls;
 mod truth;
 mod ways_out;

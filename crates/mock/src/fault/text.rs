@@ -10,7 +10,7 @@ use super::Fault;
 pub struct UnknownFault(String);
 
 const KNOWN: &str = "`429`, `503;retry-after=2`, `quota`, `context-length`, `content-filter`, `reset`, \
-`silent`, `headers`, `late:20s`, `cut:40`, `stall:20`, `pause:20;30s`, `malformed:5`, `error:3`, `error:3;429`, \
+`silent`, `headers`, `late:20s`, `cut:40`, `stall:20`, `stall:20;30s`, `pause:20;30s`, `malformed:5`, `error:3`, `error:3;429`, \
 `lifecycle`, `lifecycle;529`, `no-done`, `no-end`, `empty`, `html`, `html:200`, `error-in-200`, `error-in-200;429`, \
 `truncated`, `type:text/plain`, `gzip`, `gzip-unnamed`, `gzip-claimed`, `length:+10`, `length:-10`";
 
@@ -46,12 +46,17 @@ fn with_option(name: &str, argument: Option<&str>, option: Option<&str>) -> Opti
         None => None,
         Some(option) => option.parse().ok().filter(|status| (400..600).contains(status)),
     };
-    if option.is_some() && status.is_none() && name != "pause" {
+    if option.is_some() && status.is_none() && !matches!(name, "pause" | "stall") {
         return None;
     }
     match (name, argument) {
         ("pause", Some(events)) => {
             Some(Fault::PauseAfter { events: events.parse().ok()?, pause: duration(option?)? })
+        }
+        ("stall", Some(events)) => {
+            let closes = option.map(duration);
+            (closes != Some(None))
+                .then_some(Fault::StallAfter { events: events.parse().ok()?, closes: closes.flatten() })
         }
         ("error", Some(at)) => Some(Fault::ErrorEvent { at: at.parse().ok()?, status }),
         ("lifecycle", None) => Some(Fault::LifecycleOnly { status }),
@@ -70,7 +75,6 @@ fn plain(name: &str, argument: Option<&str>) -> Option<Fault> {
         ("headers", None) => Fault::HeadersOnly,
         ("late", Some(after)) => Fault::LateFirstToken { after: duration(after)? },
         ("cut", Some(events)) => Fault::CutAfter { events: events.parse().ok()? },
-        ("stall", Some(events)) => Fault::StallAfter { events: events.parse().ok()? },
         ("malformed", Some(at)) => Fault::MalformedEvent { at: at.parse().ok()? },
         ("no-done", None) => Fault::NoDone,
         ("no-end", None) => Fault::NoEnd,
@@ -113,7 +117,10 @@ impl fmt::Display for Fault {
             Self::HeadersOnly => f.write_str("headers"),
             Self::LateFirstToken { after } => write!(f, "late:{}", humantime::format_duration(*after)),
             Self::CutAfter { events } => write!(f, "cut:{events}"),
-            Self::StallAfter { events } => write!(f, "stall:{events}"),
+            Self::StallAfter { events, closes: None } => write!(f, "stall:{events}"),
+            Self::StallAfter { events, closes: Some(closes) } => {
+                write!(f, "stall:{events};{}", humantime::format_duration(*closes))
+            }
             Self::PauseAfter { events, pause } => {
                 write!(f, "pause:{events};{}", humantime::format_duration(*pause))
             }
@@ -176,6 +183,7 @@ mod tests {
             "error:3;soon",
             "error:3;200",
             "pause:3",
+            "stall:3;soon",
             "length:10",
             "type:",
             "type:\n",

@@ -74,9 +74,11 @@ async fn they_are_refused_ignored_or_gone_on_from() {
 
 #[tokio::test]
 async fn a_quotation_does_as_well() {
-    let mock = counting(Prefill::Continue, 0).await;
-    let body = r#"{"model":"mock-1","messages":[{"role":"user","content":"Go on behind \"one two three four five six\"."}]}"#;
-    let seen = send(&mock, &request("POST", "/v1/chat/completions", body)).await;
-    assert!(seen.text().contains(r#""content":" seven eight nine""#), "{}", seen.text());
-    mock.stop().await;
+    for prefill in [Prefill::Continue, Prefill::Refuse] {
+        let mock = counting(prefill, 0).await;
+        let body = r#"{"model":"mock-1","messages":[{"role":"user","content":"Go on behind \"one two three four five six\"."}]}"#;
+        let seen = send(&mock, &request("POST", "/v1/chat/completions", body)).await;
+        assert!(seen.text().contains(r#""content":" seven eight nine""#), "{}", seen.text());
+        mock.stop().await;
+    }
 }

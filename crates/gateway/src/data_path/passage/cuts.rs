@@ -246,7 +246,7 @@ impl Recorded {
             }
         };
         Some(match self.form.and_then(|form| form.stream()) {
-            Some(undress) => Box::new(Dressed::new(undress, passage)),
+            undress @ Some(_) => Box::new(Dressed::new(undress, passage)),
             None => passage,
         })
     }

@@ -22,6 +22,9 @@ use crate::{
 pub(crate) static TEXT: LazyLock<String> =
     LazyLock::new(|| (1..=60).map(|number| format!("wört{number}")).collect::<Vec<_>>().join(" "));
 
+/// The section by which failures are not counted as long as there are fewer than a thousand.
+pub(crate) const PATIENT: &str = "health: { error_threshold: 1000 }\n";
+
 /// The provider kinds and the dialects they are spoken to in.
 const SPOKEN: &[(&str, &str)] = &[
     ("openai", "openai-chat"),
@@ -108,6 +111,11 @@ impl Bench {
         Self::with(retry, "", "").await
     }
 
+    /// The same where no number of failures makes a provider be left alone, so that each call meets the fault.
+    pub(crate) async fn patient(retry: &str) -> Self {
+        Self::with(retry, "", PATIENT).await
+    }
+
     /// The same with fields for the models that have a fallback, and other sections.
     pub(crate) async fn with(retry: &str, fields: &str, sections: &str) -> Self {
         let bad = talkative().await;
@@ -118,11 +126,8 @@ impl Bench {
     /// The same with a faulty provider that is reached by another URL.
     pub(crate) async fn at(bad: Mock, url: &str, retry: &str, fields: &str, sections: &str) -> Self {
         let good = talkative().await;
-        // Unless it is about being left alone, every request is to meet the fault.
-        let health = if sections.contains("health:") { "" } else { "health: { error_threshold: 1000 }\n" };
-        let sections = format!("{sections}{health}");
-        let good_url = format!("http://{}", good.addr());
-        let house = House::new(&config(url, &good_url, retry, fields, &sections)).await;
+        let house =
+            House::new(&config(url, &format!("http://{}", good.addr()), retry, fields, sections)).await;
         Self { bad, good, house }
     }
 
@@ -187,7 +192,7 @@ impl Got {
     pub(crate) fn is_whole(&self) -> Result<(), String> {
         match &self.verdict {
             Verdict::Whole(text) if *text == *TEXT => Ok(()),
-            other => Err(format!("{:?}: {other:?}", self.way)),
+            other => Err(format!("{:?}: {:.700}", self.way, format!("{other:?}"))),
         }
     }
 
@@ -195,7 +200,7 @@ impl Got {
     pub(crate) fn is_clean_error(&self) -> Result<(), String> {
         match &self.verdict {
             Verdict::Failed { text, .. } if TEXT.starts_with(text.as_str()) => Ok(()),
-            other => Err(format!("{:?}: {other:?}", self.way)),
+            other => Err(format!("{:?}: {:.700}", self.way, format!("{other:?}"))),
         }
     }
 }
