@@ -149,21 +149,28 @@ fn closed(member: &Member, ask: &Ask<'_>) -> Option<Blocked> {
 }
 
 impl Tier {
-    /// By the strategy; those whose provider says that little is left step behind the others, the more likely the less
-    /// it is.
+    /// By the strategy, with two exceptions. Whom the provider leaves little steps behind the others, the more likely
+    /// the less it is. And after the first come those that are well: a call looks after one that has failed before at
+    /// most, and when that fails too, does not go on to the next such one.
     fn order(&self, open: &mut [Candidate], call: &mut Call) {
         if open.len() < 2 {
             return;
         }
         self.strategy.order(&self.members, open, call);
-        let mut is_any_behind = false;
-        for candidate in &mut *open {
-            let reluctance = self.members[candidate.place].health.reluctance(call.now);
-            let is_behind = reluctance > 0.0 && call.draw.fraction() <= reluctance;
-            candidate.key = if is_behind { 1.0 } else { 0.0 };
-            is_any_behind |= is_behind;
+        let mut is_as_ordered = true;
+        for (number, candidate) in open.iter_mut().enumerate() {
+            let health = &self.members[candidate.place].health;
+            let reluctance = health.reluctance(call.now);
+            candidate.key = if reluctance > 0.0 && call.draw.fraction() <= reluctance {
+                2.0
+            } else if number > 0 && !health.is_well() {
+                1.0
+            } else {
+                0.0
+            };
+            is_as_ordered &= candidate.key == 0.0;
         }
-        if is_any_behind {
+        if !is_as_ordered {
             open.sort_by(|a, b| a.key.total_cmp(&b.key));
         }
     }
