@@ -168,17 +168,15 @@ impl Course {
     /// Decides after `fault` of the deployment asked last, which took that long.
     pub fn after(&mut self, fault: &Fault, took: Duration, moment: &Moment<'_>) -> Next {
         let has_reached = self.noted(fault);
-        self.is_paid = false;
+        // What was said of this very request is no sign of an outage, which going on could multiply.
+        self.is_paid = fault.scope == Scope::Request;
         self.is_slow = fault.kind == FaultKind::Timeout || took > SLOW;
         let is_late = has_reached && self.policy.within.is_some_and(|within| took > within);
         if is_late || self.reached >= self.policy.attempts {
             return Next::Stop;
         }
         match fault.kind {
-            FaultKind::ContextLength | FaultKind::ContentFilter if self.step_aside(fault.kind) => {
-                // The provider is well and refused what another is there to take: no retry that an outage could cause.
-                self.is_paid = true;
-            }
+            FaultKind::ContextLength | FaultKind::ContentFilter if self.step_aside(fault.kind) => {}
             kind if kind.remedy() == Remedy::Stop => return Next::Stop,
             _ => {}
         }
@@ -316,99 +314,4 @@ impl Course {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LONG: Duration = Duration::from_secs(600);
-
-    /// Runs a course over `order` against faults; writes each step as `deployment@milliseconds`.
-    fn run(order: &[usize], attempts: u32, left: Duration, faults: &[(FaultKind, Option<u64>)]) -> String {
-        let faults = faults.iter().map(|(kind, hint)| {
-            let retry_after = hint.map(Duration::from_secs);
-            Fault { retry_after, ..Fault::new(*kind, "") }
-        });
-        run_faults(order, attempts, left, faults)
-    }
-
-    fn run_faults(
-        order: &[usize],
-        attempts: u32,
-        left: Duration,
-        faults: impl Iterator<Item = Fault>,
-    ) -> String {
-        let leg = |deployment: &usize| pool::Leg { deployment: *deployment, tier: 0 };
-        let order = Order { legs: order.iter().map(leg).collect(), ..Order::default() };
-        let mut course = Course::new(&order, Policy { attempts, ..Policy::default() });
-        let budget = Budget::default();
-        #[expect(clippy::disallowed_methods, reason = "a test needs some time to begin with")]
-        let moment = Moment {
-            now: Instant::now(),
-            left,
-            dice: 0.5,
-            budget: &budget,
-            standing: &|_| Standing::Failing,
-        };
-        let mut steps = vec![course.first().map_or_else(|| "none".to_owned(), |first| first.to_string())];
-        for fault in faults {
-            steps.push(match course.after(&fault, Duration::ZERO, &moment) {
-                Next::Ask { deployment, after } => format!("{deployment}@{}", after.as_millis()),
-                Next::Stop => "stop".to_owned(),
-            });
-        }
-        steps.join(" ")
-    }
-
-    #[track_caller]
-    fn check(order: &[usize], faults: &[(FaultKind, Option<u64>)], expect: &str) {
-        assert_eq!(run(order, 3, LONG, faults), expect);
-    }
-
-    use FaultKind::{Connect, KeyRefused, RateLimited, Refused, Timeout, Untrusted, UpstreamFailed};
-
-    #[test]
-    fn another_deployment_is_asked_at_once_and_the_same_after_a_pause() {
-        check(&[4, 5], &[(UpstreamFailed, None), (UpstreamFailed, None)], "4 5@0 4@110");
-        check(
-            &[4],
-            &[(RateLimited, None), (UpstreamFailed, None), (UpstreamFailed, None)],
-            "4 4@110 4@220 stop",
-        );
-    }
-
-    #[test]
-    fn what_reached_nobody_is_no_attempt() {
-        check(&[4, 5], &[(Connect, None), (RateLimited, None), (UpstreamFailed, None)], "4 5@0 5@110 5@220");
-        check(&[4, 5, 6], &[(Connect, None), (Untrusted, None), (Connect, None)], "4 5@0 6@0 stop");
-    }
-
-    #[test]
-    fn a_silent_or_refusing_deployment_is_not_asked_twice() {
-        check(&[4], &[(Timeout, None)], "4 stop");
-        check(&[4, 5], &[(KeyRefused, None), (Timeout, None)], "4 5@0 stop");
-    }
-
-    #[test]
-    fn a_request_that_is_too_large_for_a_limit_is_not_sent_there_again() {
-        let too_large = || Fault { scope: Scope::Request, ..Fault::new(RateLimited, "") };
-        // Another place may have a larger limit.
-        assert_eq!(run_faults(&[4, 5], 3, LONG, [too_large(), too_large()].into_iter()), "4 5@0 stop");
-    }
-
-    #[test]
-    fn the_clients_fault_ends_the_call() {
-        check(&[4, 5], &[(Refused, None)], "4 stop");
-    }
-
-    #[test]
-    fn a_short_hint_is_kept_and_a_long_one_strikes() {
-        check(&[4], &[(RateLimited, Some(2))], "4 4@2100");
-        check(&[4], &[(RateLimited, Some(61))], "4 stop");
-        check(&[4, 5], &[(RateLimited, Some(2)), (UpstreamFailed, None)], "4 5@0 4@2100");
-    }
-
-    #[test]
-    fn no_pause_outlasts_the_call() {
-        assert_eq!(run(&[4], 3, Duration::from_secs(1), &[(RateLimited, Some(2))]), "4 stop");
-        assert_eq!(run(&[], 3, LONG, &[(UpstreamFailed, None)]), "none stop");
-    }
-}
+mod tests;
