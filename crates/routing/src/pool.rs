@@ -19,6 +19,9 @@ use crate::{
     strategy::{Call, Candidate, Member, Strategy, StrategyRow},
 };
 
+/// Members of a tier that are ordered without allocating.
+const FEW: usize = 8;
+
 /// What a call brings to be planned.
 #[derive(Clone, Copy)]
 pub struct Ask<'a> {
@@ -106,17 +109,22 @@ fn legs(
     mut blocked: Option<&mut Vec<(usize, Blocked)>>,
 ) -> Vec<Leg> {
     let mut legs = Vec::with_capacity(tiers.iter().map(|tier| tier.members.len()).sum());
-    let mut open = Vec::new();
+    let widest = tiers.iter().map(|tier| tier.members.len()).max().unwrap_or(0);
+    let mut few = [Candidate::at(0); FEW];
+    let mut many = if widest > FEW { vec![Candidate::at(0); widest] } else { Vec::new() };
+    let open = if many.is_empty() { &mut few[..] } else { &mut many[..] };
     for (number, tier) in tiers.iter().enumerate() {
-        open.clear();
-        open.reserve(tier.members.len());
+        let mut count = 0;
         for (place, member) in tier.members.iter().enumerate() {
             let deployment = member.deployment;
             if legs.iter().any(|leg: &Leg| leg.deployment == deployment) {
                 continue;
             }
             match closed(member, ask) {
-                None => open.push(Candidate { place, key: 0.0, tie: 0.0 }),
+                None => {
+                    open[count] = Candidate::at(place);
+                    count += 1;
+                }
                 Some(reason) => {
                     if let Some(blocked) = blocked.as_mut().filter(|blocked| !names(blocked, deployment)) {
                         blocked.push((deployment, reason));
@@ -124,7 +132,8 @@ fn legs(
                 }
             }
         }
-        tier.order(&mut open, call);
+        let open = &mut open[..count];
+        tier.order(open, call);
         let deployments = open.iter().map(|candidate| tier.members[candidate.place].deployment);
         for deployment in deployments {
             // Written twice in one tier it has twice the share, and is asked once.
