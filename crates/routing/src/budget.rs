@@ -121,3 +121,34 @@ impl Counts {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Retries that are allowed at `now`.
+    fn allowed(budget: &Budget, now: Instant) -> usize {
+        (0..1000).filter(|_| budget.retry(now)).count()
+    }
+
+    #[test]
+    fn a_fifth_of_the_requests_and_ten_a_second() {
+        #[expect(clippy::disallowed_methods, reason = "a test needs some time to begin with")]
+        let start = Instant::now();
+        let budget = Budget::default();
+        assert_eq!(allowed(&budget, start), 100, "ten seconds' worth at the start");
+        (0..50).for_each(|_| budget.request(start));
+        assert_eq!(allowed(&budget, start), 10);
+        let later = start + Duration::from_secs(10);
+        assert_eq!(allowed(&budget, later), 0, "they still count");
+        let later = start + Duration::from_secs(11);
+        assert_eq!(allowed(&budget, later), 100, "requests and retries of before do not count any more");
+        // A clock that falls back counts on where it was.
+        assert_eq!(allowed(&budget, start), 0);
+        assert_eq!(allowed(&budget, later + Duration::from_secs(1_000_000)), 100);
+        let refused = budget.status(later).refused;
+        assert_eq!(refused, 6 * 1000 - 310);
+    }
+}

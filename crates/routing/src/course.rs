@@ -1,17 +1,23 @@
 //! The course of one call over its deployments: after each fault, whom to ask next, when, or that it is over.
 
-use std::time::{Duration, Instant};
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
 use lockgate_protocol::ir::{Fault, FaultKind, Remedy, Scope};
 
 use crate::{
     budget::Budget,
+    health::Standing,
     pool::{self, Order},
     span::stretched,
 };
 
 /// How often a call comes back to one deployment that had no room for it.
 const MOST_PASSES: u32 = 4;
+/// A fault that took longer is a slow one: what was asked meanwhile fails together, and more than a budget foresees.
+const SLOW: Duration = Duration::from_secs(2);
 
 /// How persistent a call is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +62,7 @@ pub enum Next {
 }
 
 /// When and by what dice a course is decided.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Moment<'a> {
     /// The time.
     pub now: Instant,
@@ -66,6 +72,16 @@ pub struct Moment<'a> {
     pub dice: f64,
     /// What all calls together may try again.
     pub budget: &'a Budget,
+    /// What is known of a deployment now: [`crate::Health::standing`].
+    pub standing: &'a dyn Fn(usize) -> Standing,
+}
+
+impl fmt::Debug for Moment<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { now, left, dice, budget, standing: _ } = self;
+        let mut moment = f.debug_struct("Moment");
+        moment.field("now", now).field("left", left).field("dice", dice).field("budget", budget).finish()
+    }
 }
 
 /// The state of one call.
@@ -76,8 +92,10 @@ pub struct Course {
     policy: Policy,
     /// Attempts that reached a provider.
     reached: u32,
-    /// The budget has been asked for the attempt that comes next.
+    /// The budget has been asked for the attempt that comes next, or does not have to be.
     is_paid: bool,
+    /// The last fault was a slow one.
+    is_slow: bool,
     /// Each of the legs is asked once: by the last resort or by a list for refused calls.
     is_once: bool,
     is_last: bool,
@@ -121,6 +139,7 @@ impl Course {
             policy,
             reached: 0,
             is_paid: false,
+            is_slow: false,
             is_once: is_last,
             is_last,
             aside: None,
@@ -149,16 +168,15 @@ impl Course {
     /// Decides after `fault` of the deployment asked last, which took that long.
     pub fn after(&mut self, fault: &Fault, took: Duration, moment: &Moment<'_>) -> Next {
         let has_reached = self.noted(fault);
-        self.is_paid = false;
+        // What was said of this very request is no sign of an outage, which going on could multiply.
+        self.is_paid = fault.scope == Scope::Request;
+        self.is_slow = fault.kind == FaultKind::Timeout || took > SLOW;
         let is_late = has_reached && self.policy.within.is_some_and(|within| took > within);
         if is_late || self.reached >= self.policy.attempts {
             return Next::Stop;
         }
         match fault.kind {
-            FaultKind::ContextLength | FaultKind::ContentFilter if self.step_aside(fault.kind) => {
-                // The provider is well and refused what another is there to take: no retry that an outage could cause.
-                self.is_paid = true;
-            }
+            FaultKind::ContextLength | FaultKind::ContentFilter if self.step_aside(fault.kind) => {}
             kind if kind.remedy() == Remedy::Stop => return Next::Stop,
             _ => {}
         }
@@ -223,20 +241,39 @@ impl Course {
     /// Whoever was not asked yet comes first and at once; then whoever failed least, after a pause.
     fn next(&mut self, moment: &Moment<'_>) -> Next {
         let open = self.legs.iter().enumerate().filter(|(_, leg)| !leg.struck);
-        let Some((place, leg)) = open.min_by_key(|(_, leg)| (leg.faults + leg.passes, leg.passes)) else {
-            return Next::Stop;
-        };
+        let mut choice = open.clone().min_by_key(|(_, leg)| (leg.faults + leg.passes, leg.passes));
+        if let Some((_, leg)) = choice
+            && !self.may_ask(leg, moment)
+        {
+            // Without the budget a call goes on to one that is free of it, or nowhere.
+            choice = open.filter(|(_, leg)| leg.is_fresh()).find(|(_, leg)| self.is_free(leg, moment));
+        }
+        let Some((place, leg)) = choice else { return Next::Stop };
         let after = self.pause(leg, moment.dice);
         if after >= moment.left {
             return Next::Stop;
         }
         let deployment = leg.deployment;
-        self.is_paid = self.is_paid || self.reached == 0 || moment.budget.retry(moment.now);
-        if !self.is_paid {
-            return Next::Stop;
-        }
+        // For one that rests nothing was paid, for it will be passed over.
+        self.is_paid |= !leg.is_fresh() || (moment.standing)(deployment) != Standing::Resting;
         self.current = place;
         Next::Ask { deployment, after }
+    }
+
+    fn may_ask(&self, leg: &Leg, moment: &Moment<'_>) -> bool {
+        self.is_paid || self.reached == 0 || self.is_free(leg, moment) || moment.budget.retry(moment.now)
+    }
+
+    /// Whether no budget is needed. What waited for a silent deployment may go to one that is well: all of it fails
+    /// together, far more than a fifth of the calls, while nothing says that there is too much of it. Where all are
+    /// silent nobody is well, so that an outage is not multiplied.
+    fn is_free(&self, leg: &Leg, moment: &Moment<'_>) -> bool {
+        leg.is_fresh()
+            && match (moment.standing)(leg.deployment) {
+                Standing::Resting => true,
+                Standing::Well => self.is_slow,
+                Standing::Failing => false,
+            }
     }
 
     /// Goes on with the deployments for calls that are refused for that reason; whether there are any left.
@@ -260,108 +297,21 @@ impl Course {
     /// None before the first ask; the wait that is known; else full jitter under a doubling ceiling, never quite
     /// nothing, so that a failing provider is not hammered.
     fn pause(&self, leg: &Leg, dice: f64) -> Duration {
-        let before = leg.faults + leg.passes;
-        if before == 0 {
+        if leg.is_fresh() {
             return Duration::ZERO;
         }
         // A little jitter on the hint too: everybody got the same one.
         if let Some(hint) = leg.hint {
             return hint.saturating_add(stretched(self.policy.backoff, dice));
         }
-        let ceiling =
-            self.policy.backoff.saturating_mul(1 << (before - 1).min(16)).min(self.policy.max_backoff);
+        let ceiling = self
+            .policy
+            .backoff
+            .saturating_mul(1 << (leg.faults + leg.passes).saturating_sub(1).min(16))
+            .min(self.policy.max_backoff);
         stretched(ceiling, 0.1 + 0.9 * dice)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LONG: Duration = Duration::from_secs(600);
-
-    /// Runs a course over `order` against faults; writes each step as `deployment@milliseconds`.
-    fn run(order: &[usize], attempts: u32, left: Duration, faults: &[(FaultKind, Option<u64>)]) -> String {
-        let faults = faults.iter().map(|(kind, hint)| {
-            let retry_after = hint.map(Duration::from_secs);
-            Fault { retry_after, ..Fault::new(*kind, "") }
-        });
-        run_faults(order, attempts, left, faults)
-    }
-
-    fn run_faults(
-        order: &[usize],
-        attempts: u32,
-        left: Duration,
-        faults: impl Iterator<Item = Fault>,
-    ) -> String {
-        let leg = |deployment: &usize| pool::Leg { deployment: *deployment, tier: 0 };
-        let order = Order { legs: order.iter().map(leg).collect(), ..Order::default() };
-        let mut course = Course::new(&order, Policy { attempts, ..Policy::default() });
-        let budget = Budget::default();
-        #[expect(clippy::disallowed_methods, reason = "a test needs some time to begin with")]
-        let moment = Moment { now: Instant::now(), left, dice: 0.5, budget: &budget };
-        let mut steps = vec![course.first().map_or_else(|| "none".to_owned(), |first| first.to_string())];
-        for fault in faults {
-            steps.push(match course.after(&fault, Duration::ZERO, &moment) {
-                Next::Ask { deployment, after } => format!("{deployment}@{}", after.as_millis()),
-                Next::Stop => "stop".to_owned(),
-            });
-        }
-        steps.join(" ")
-    }
-
-    #[track_caller]
-    fn check(order: &[usize], faults: &[(FaultKind, Option<u64>)], expect: &str) {
-        assert_eq!(run(order, 3, LONG, faults), expect);
-    }
-
-    use FaultKind::{Connect, KeyRefused, RateLimited, Refused, Timeout, Untrusted, UpstreamFailed};
-
-    #[test]
-    fn another_deployment_is_asked_at_once_and_the_same_after_a_pause() {
-        check(&[4, 5], &[(UpstreamFailed, None), (UpstreamFailed, None)], "4 5@0 4@110");
-        check(
-            &[4],
-            &[(RateLimited, None), (UpstreamFailed, None), (UpstreamFailed, None)],
-            "4 4@110 4@220 stop",
-        );
-    }
-
-    #[test]
-    fn what_reached_nobody_is_no_attempt() {
-        check(&[4, 5], &[(Connect, None), (RateLimited, None), (UpstreamFailed, None)], "4 5@0 5@110 5@220");
-        check(&[4, 5, 6], &[(Connect, None), (Untrusted, None), (Connect, None)], "4 5@0 6@0 stop");
-    }
-
-    #[test]
-    fn a_silent_or_refusing_deployment_is_not_asked_twice() {
-        check(&[4], &[(Timeout, None)], "4 stop");
-        check(&[4, 5], &[(KeyRefused, None), (Timeout, None)], "4 5@0 stop");
-    }
-
-    #[test]
-    fn a_request_that_is_too_large_for_a_limit_is_not_sent_there_again() {
-        let too_large = || Fault { scope: Scope::Request, ..Fault::new(RateLimited, "") };
-        // Another place may have a larger limit.
-        assert_eq!(run_faults(&[4, 5], 3, LONG, [too_large(), too_large()].into_iter()), "4 5@0 stop");
-    }
-
-    #[test]
-    fn the_clients_fault_ends_the_call() {
-        check(&[4, 5], &[(Refused, None)], "4 stop");
-    }
-
-    #[test]
-    fn a_short_hint_is_kept_and_a_long_one_strikes() {
-        check(&[4], &[(RateLimited, Some(2))], "4 4@2100");
-        check(&[4], &[(RateLimited, Some(61))], "4 stop");
-        check(&[4, 5], &[(RateLimited, Some(2)), (UpstreamFailed, None)], "4 5@0 4@2100");
-    }
-
-    #[test]
-    fn no_pause_outlasts_the_call() {
-        assert_eq!(run(&[4], 3, Duration::from_secs(1), &[(RateLimited, Some(2))]), "4 stop");
-        assert_eq!(run(&[], 3, LONG, &[(UpstreamFailed, None)]), "none stop");
-    }
-}
+mod tests;

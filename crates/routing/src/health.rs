@@ -6,7 +6,9 @@
 mod account;
 mod breaker;
 mod latency;
+mod lesson;
 mod quota;
+mod reason;
 mod rest;
 mod status;
 mod ticket;
@@ -19,16 +21,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lockgate_protocol::ir::{Blame, Fault, FaultKind, Room, Scope};
+use lockgate_protocol::ir::{Fault, FaultKind, Room, Scope};
 
 pub use self::{
     account::Account,
+    reason::{Blocked, Standing, Why},
     status::{State, Status},
     ticket::Ticket,
 };
 use self::{
     breaker::Breaker,
     latency::Latency,
+    lesson::Lesson,
     quota::Quota,
     rest::{Gate, Rests},
     ticket::Slots,
@@ -52,69 +56,6 @@ impl Default for Rules {
             error_window: Duration::from_secs(300),
             max_cooldown: Duration::from_secs(300),
         }
-    }
-}
-
-/// Why a deployment may not be asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why {
-    /// It failed too often in a row.
-    Open,
-    /// The provider asked for a pause.
-    Cooling(FaultKind),
-    /// The provider refused the credential.
-    KeyRefused,
-    /// The account behind the credential has nothing left.
-    Quota,
-    /// The operator took it out.
-    Drained,
-    /// It is asked as much as the operator allows.
-    Full,
-}
-
-impl Why {
-    pub(crate) fn cooling(kind: FaultKind) -> Self {
-        match kind {
-            FaultKind::KeyRefused => Self::KeyRefused,
-            FaultKind::QuotaExhausted => Self::Quota,
-            kind => Self::Cooling(kind),
-        }
-    }
-
-    /// Whether it is a matter of limits, for which a client is told to slow down.
-    pub fn is_limit(self) -> bool {
-        matches!(self, Self::Cooling(FaultKind::RateLimited) | Self::Quota | Self::Full)
-    }
-
-    /// The name in status and messages.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Cooling(kind) => kind.name(),
-            Self::KeyRefused => FaultKind::KeyRefused.name(),
-            Self::Quota => FaultKind::QuotaExhausted.name(),
-            Self::Drained => "drained",
-            Self::Full => "full",
-        }
-    }
-}
-
-/// That a deployment may not be asked now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Blocked {
-    /// The reason.
-    pub why: Why,
-    /// When it may be asked again, as far as that is known.
-    pub until: Option<Instant>,
-    /// Its rest is over, and the one request that tries it is under way.
-    pub is_tried: bool,
-}
-
-impl Blocked {
-    /// How long a call that has nobody else may wait for it; none where waiting is no use.
-    pub fn wait(&self, now: Instant) -> Option<Duration> {
-        let span = self.until.map(|until| until.saturating_duration_since(now));
-        span.or(self.is_tried.then_some(Duration::ZERO)).filter(|_| self.why.is_limit())
     }
 }
 
@@ -171,29 +112,6 @@ impl Record {
     }
 }
 
-/// What a fault teaches.
-enum Lesson {
-    /// Nothing: the provider was not asked, or the client went away.
-    Nothing,
-    /// The provider is at work: it refused this request in its own words.
-    Answers,
-    /// It has to be left alone for a time.
-    Cools,
-    /// It failed.
-    Counts,
-}
-
-fn lesson(fault: &Fault) -> Lesson {
-    use FaultKind::{ContentFilter, ContextLength, KeyRefused, QuotaExhausted, RateLimited, Refused};
-    match (fault.scope, fault.kind) {
-        (Scope::Request, ContentFilter | ContextLength | Refused) => Lesson::Answers,
-        (Scope::Request, kind) if kind.blame() == Blame::Upstream => Lesson::Answers,
-        (Scope::Request, _) => Lesson::Nothing,
-        (_, KeyRefused | QuotaExhausted | RateLimited) => Lesson::Cools,
-        _ => Lesson::Counts,
-    }
-}
-
 impl Health {
     /// Of a deployment that nothing is known of yet, with what is known of its credential.
     pub fn new(account: Arc<Account>) -> Self {
@@ -238,6 +156,10 @@ impl Health {
             return None;
         }
         let slots = Slots { own: own == Gate::Probe, shared: shared == Gate::Probe };
+        // One that tries the credential is also one at this deployment, and the other way round.
+        if slots.any() && (record.rests.is_tried() || account.is_tried()) {
+            return None;
+        }
         if slots.own {
             record.rests.probe(now, dice);
         }
@@ -266,6 +188,15 @@ impl Health {
         let (own, shared) = (record.rests.blocked(now), self.account.rests().blocked(now));
         // The longer one counts; one without an end only lasts as long as a request.
         own.into_iter().chain(shared).max_by_key(|blocked| blocked.until)
+    }
+
+    /// How it stands.
+    pub fn standing(&self, now: Instant) -> Standing {
+        match self.is_well() {
+            true => Standing::Well,
+            false if self.blocked(now).is_some() => Standing::Resting,
+            false => Standing::Failing,
+        }
     }
 
     /// When it would open, if it may be tried now as the last one of a pool.
@@ -343,7 +274,8 @@ impl Health {
         }
     }
 
-    fn is_well(&self) -> bool {
+    /// Whether nothing is known against it and its credential.
+    pub(crate) fn is_well(&self) -> bool {
         self.is_calm.load(Ordering::Acquire) && self.account.is_calm()
     }
 
@@ -381,7 +313,7 @@ impl Health {
 
     /// A request that began at `since` failed.
     fn failed(&self, fault: &Fault, slots: Slots, since: Instant, rules: &Rules, now: Instant, dice: f64) {
-        let lesson = lesson(fault);
+        let lesson = Lesson::of(fault);
         match (&lesson, fault.scope) {
             (Lesson::Answers, _) => self.account.change(|rests| rests.answered(slots.shared)),
             (Lesson::Cools, Scope::Credential) => {

@@ -17,7 +17,7 @@ mod strategy;
 
 pub use budget::{Budget, BudgetStatus};
 pub use course::{Course, Moment, Next, Policy};
-pub use health::{Account, Blocked, Certainty, Health, Rules, State, Status, Ticket, Why};
+pub use health::{Account, Blocked, Certainty, Health, Rules, Standing, State, Status, Ticket, Why};
 pub use pool::{Ask, Explained, Leg, List, Order, Pool};
 pub use strategies::{STRATEGIES, find};
 pub use strategy::{Member, StrategyRow};

@@ -19,6 +19,9 @@ use crate::{
     strategy::{Call, Candidate, Member, Strategy, StrategyRow},
 };
 
+/// Members of a tier that are ordered without allocating.
+const FEW: usize = 8;
+
 /// What a call brings to be planned.
 #[derive(Clone, Copy)]
 pub struct Ask<'a> {
@@ -106,17 +109,22 @@ fn legs(
     mut blocked: Option<&mut Vec<(usize, Blocked)>>,
 ) -> Vec<Leg> {
     let mut legs = Vec::with_capacity(tiers.iter().map(|tier| tier.members.len()).sum());
-    let mut open = Vec::new();
+    let widest = tiers.iter().map(|tier| tier.members.len()).max().unwrap_or(0);
+    let mut few = [Candidate::at(0); FEW];
+    let mut many = if widest > FEW { vec![Candidate::at(0); widest] } else { Vec::new() };
+    let open = if many.is_empty() { &mut few[..] } else { &mut many[..] };
     for (number, tier) in tiers.iter().enumerate() {
-        open.clear();
-        open.reserve(tier.members.len());
+        let mut count = 0;
         for (place, member) in tier.members.iter().enumerate() {
             let deployment = member.deployment;
             if legs.iter().any(|leg: &Leg| leg.deployment == deployment) {
                 continue;
             }
             match closed(member, ask) {
-                None => open.push(Candidate { place, key: 0.0, tie: 0.0 }),
+                None => {
+                    open[count] = Candidate::at(place);
+                    count += 1;
+                }
                 Some(reason) => {
                     if let Some(blocked) = blocked.as_mut().filter(|blocked| !names(blocked, deployment)) {
                         blocked.push((deployment, reason));
@@ -124,7 +132,8 @@ fn legs(
                 }
             }
         }
-        tier.order(&mut open, call);
+        let open = &mut open[..count];
+        tier.order(open, call);
         let deployments = open.iter().map(|candidate| tier.members[candidate.place].deployment);
         for deployment in deployments {
             // Written twice in one tier it has twice the share, and is asked once.
@@ -149,21 +158,28 @@ fn closed(member: &Member, ask: &Ask<'_>) -> Option<Blocked> {
 }
 
 impl Tier {
-    /// By the strategy; those whose provider says that little is left step behind the others, the more likely the less
-    /// it is.
+    /// By the strategy, with two exceptions. Whom the provider leaves little steps behind the others, the more likely
+    /// the less it is. And after the first come those that are well: a call looks after one that has failed before at
+    /// most, and when that fails too, does not go on to the next such one.
     fn order(&self, open: &mut [Candidate], call: &mut Call) {
         if open.len() < 2 {
             return;
         }
         self.strategy.order(&self.members, open, call);
-        let mut is_any_behind = false;
-        for candidate in &mut *open {
-            let reluctance = self.members[candidate.place].health.reluctance(call.now);
-            let is_behind = reluctance > 0.0 && call.draw.fraction() <= reluctance;
-            candidate.key = if is_behind { 1.0 } else { 0.0 };
-            is_any_behind |= is_behind;
+        let mut is_as_ordered = true;
+        for (number, candidate) in open.iter_mut().enumerate() {
+            let health = &self.members[candidate.place].health;
+            let reluctance = health.reluctance(call.now);
+            candidate.key = if reluctance > 0.0 && call.draw.fraction() <= reluctance {
+                2.0
+            } else if number > 0 && !health.is_well() {
+                1.0
+            } else {
+                0.0
+            };
+            is_as_ordered &= candidate.key == 0.0;
         }
-        if is_any_behind {
+        if !is_as_ordered {
             open.sort_by(|a, b| a.key.total_cmp(&b.key));
         }
     }

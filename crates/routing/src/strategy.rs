@@ -31,6 +31,13 @@ pub(crate) struct Candidate {
     pub(crate) tie: f64,
 }
 
+impl Candidate {
+    /// The member at that place.
+    pub(crate) fn at(place: usize) -> Self {
+        Self { place, key: 0.0, tie: 0.0 }
+    }
+}
+
 /// What a strategy may know of a call.
 #[derive(Debug)]
 pub(crate) struct Call {

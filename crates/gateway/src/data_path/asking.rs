@@ -74,12 +74,13 @@ impl<'a> Asking<'a> {
                 Ok(part) => match self.try_at(part, call, course).await {
                     Ok(committed) => return Ok(committed),
                     Err((fault, since)) => {
-                        let next = course.after(&fault, clock::now() - since, &self.moment(call));
+                        let took = clock::now() - since;
+                        let next = self.decide(call, |moment| course.after(&fault, took, moment));
                         latest = Some(fault);
                         next
                     }
                 },
-                Err(wait) => course.passed(wait, &self.moment(call)),
+                Err(wait) => self.decide(call, |moment| course.passed(wait, moment)),
             };
             match next {
                 Next::Ask { deployment, after } => {
@@ -201,7 +202,8 @@ impl<'a> Asking<'a> {
         if let Ok(tried) = tokio::time::timeout(after, &mut first).await {
             return tried;
         }
-        let other = course.beside(&self.moment(call)).and_then(|other| self.begin(other, false).ok());
+        let other =
+            self.decide(call, |moment| course.beside(moment)).and_then(|other| self.begin(other, false).ok());
         let Some(part) = other else { return first.await };
         let (other, other_since) = (part.place, clock::now());
         let second = Box::pin(self.attempt(part, course.has_other(), call));
@@ -219,12 +221,16 @@ impl<'a> Asking<'a> {
         last
     }
 
-    pub(super) fn moment(&self, call: &Call) -> Moment<'_> {
-        Moment {
-            now: clock::now(),
+    /// Lets the course decide by what is known now.
+    pub(super) fn decide<T>(&self, call: &Call, decide: impl FnOnce(&Moment<'_>) -> T) -> T {
+        let now = clock::now();
+        let standing = |place: usize| self.plan.at(place).health.standing(now);
+        decide(&Moment {
+            now,
             left: self.plan.limits().timeout.saturating_sub(call.elapsed()),
             dice: self.gateway.ids.dice(),
             budget: self.plan.budget(),
-        }
+            standing: &standing,
+        })
     }
 }

@@ -92,11 +92,12 @@ impl Resumer {
                         }
                         Err(fault) => {
                             asking.failed(place, since, ticket, &fault, call);
-                            course.after(&fault, clock::now() - since, &asking.moment(call))
+                            let took = clock::now() - since;
+                            asking.decide(call, |moment| course.after(&fault, took, moment))
                         }
                     }
                 }
-                Err(wait) => course.passed(wait, &asking.moment(call)),
+                Err(wait) => asking.decide(call, |moment| course.passed(wait, moment)),
             };
             let Next::Ask { deployment, after } = next else { return None };
             if !after.is_zero() {

@@ -60,6 +60,11 @@ impl Rests {
         self.rest.as_ref()
     }
 
+    /// Whether a probe is under way.
+    pub(super) fn is_tried(&self) -> bool {
+        self.is_tried
+    }
+
     pub(super) fn gate(&self, now: Instant) -> Gate {
         match &self.rest {
             None => Gate::Open,

@@ -104,8 +104,7 @@ mod tests {
 
     /// One call's order over the members at these places.
     fn order(strategy: &RoundRobin, members: &[Member], open: &[usize]) -> Vec<usize> {
-        let mut open: Vec<Candidate> =
-            open.iter().map(|place| Candidate { place: *place, key: 0.0, tie: 0.0 }).collect();
+        let mut open: Vec<Candidate> = open.iter().map(|place| Candidate::at(*place)).collect();
         #[expect(
             clippy::disallowed_methods,
             reason = "the time of a call, which this strategy does not heed"
