@@ -83,7 +83,8 @@ pub(crate) const UPSTREAMS: &[(&str, &str)] = &[
 pub(crate) async fn house(server: SocketAddr) -> House {
     let host = format!("http://{server}");
     let mut yaml =
-        "server: { listen: \"127.0.0.1:0\" }\nretry: { attempts: 1, stall: 2s }\nproviders:\n".to_owned();
+        "server: { listen: \"127.0.0.1:0\" }\nretry: { attempts: 1, stall: 2s }\nhealth: { error_threshold: 1000 }\nproviders:\n"
+            .to_owned();
     let mut models = "models:\n".to_owned();
     for (kind, dialect) in UPSTREAMS {
         writeln!(
