@@ -7,6 +7,7 @@ mod io;
 mod lease;
 mod road;
 mod route;
+mod state;
 mod tls;
 
 use std::{
