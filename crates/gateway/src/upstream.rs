@@ -7,6 +7,7 @@ mod io;
 mod lease;
 mod road;
 mod route;
+mod state;
 mod tls;
 
 use std::{
@@ -20,7 +21,7 @@ use http::{
     uri::{Authority, Scheme},
 };
 use hyper_rustls::{DefaultServerNameResolver, FixedServerNameResolver, HttpsConnector};
-use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::GaiResolver;
 use lockgate_config::Proxy;
 use lockgate_protocol::ir::{Fault, FaultKind};
 use lockgate_provider::{Outbound, Pass, Site};
@@ -60,11 +61,7 @@ impl Upstream {
     /// `connect` bounds the making of one connection: DNS, TCP, a proxy's consent, TLS. `to_proxy` is for a proxy that
     /// wants TLS itself.
     fn new(connect: Duration, routes: Routes, tls: Tls, to_proxy: &Tls) -> Self {
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(connect));
-        tcp.set_keepalive(Some(Duration::from_secs(60)));
+        let tcp = road::tcp(GaiResolver::new(), connect);
         let to_proxy = HttpsConnector::from((tcp.clone(), to_proxy.for_proxy()));
         let road = Road { tcp, to_proxy, routes: routes.clone(), limit: connect };
         let offers = tls.offers_http2();

@@ -5,38 +5,27 @@
 //! wait for it.
 
 use std::{
-    collections::VecDeque,
     future::poll_fn,
     pin::pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, atomic::AtomicBool},
-    time::{Duration, Instant},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
 };
 
 use http::{HeaderValue, Uri, uri::Scheme};
-use hyper::{client::conn::http2, rt::Executor};
+use hyper::rt::Executor;
 use hyper_util::rt::TokioExecutor;
 use lockgate_protocol::ir::Fault;
 use tokio::sync::oneshot;
 
 use super::{
     dial::{Dial, MAX_STREAMS, Opened, Shared, unreached},
-    io::Seen,
-    lease::{Lease, Line, Single, Stream},
+    lease::{Lease, Single},
+    state::{Lane, MAX_SHARED, Speaks, State, Taker, Waiter},
 };
-use crate::{body::RequestBody, clock};
+use crate::clock;
 
-/// How long an unused connection is kept. Shorter than the minute after which most servers close theirs, so that a
-/// request seldom meets a connection that is just being closed.
-const IDLE: Duration = Duration::from_secs(50);
 /// How often unused connections are looked through.
 const SWEEP: Duration = Duration::from_secs(10);
-/// A connection that nobody took for so long after it was opened has lain idle like a used one.
-const REST: Duration = Duration::from_secs(1);
-/// Most unused connections kept that serve one request at a time.
-const MAX_IDLE: usize = 1024;
-/// Most connections that requests share.
-const MAX_SHARED: usize = 1024;
-
 /// The connections to one host.
 #[derive(Debug)]
 pub(super) struct Host {
@@ -47,59 +36,6 @@ pub(super) struct Host {
     dial: Dial,
     state: Mutex<State>,
 }
-
-#[derive(Debug)]
-struct State {
-    speaks: Speaks,
-    /// Unused connections, the latest last.
-    idle: Vec<Idle>,
-    /// Connections that are shared, the oldest first. They are filled in this order, so that the last ones fall idle.
-    lanes: Vec<Lane>,
-    waiters: VecDeque<Waiter>,
-    /// Connections being opened, and shared ones whose host has not yet said how many streams it takes.
-    opening: usize,
-    /// How many connections have been begun so far: the number of the next one.
-    begun: u64,
-    /// How many streams the latest shared connection takes.
-    streams: usize,
-    /// Whether somebody is looking for connections that nobody uses.
-    is_swept: bool,
-}
-
-/// What a host speaks, going by its latest connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Speaks {
-    Unknown,
-    Http1,
-    Http2,
-}
-
-#[derive(Debug)]
-struct Idle {
-    single: Single,
-    since: Instant,
-}
-
-#[derive(Debug)]
-struct Lane {
-    number: u64,
-    sender: http2::SendRequest<RequestBody>,
-    seen: Arc<Seen>,
-    has_answered: Arc<AtomicBool>,
-    taken: usize,
-    /// How many streams it takes, once its host has said so.
-    streams: Option<usize>,
-    since: Instant,
-}
-
-#[derive(Debug)]
-struct Waiter {
-    /// Takes only connections from this number on; those that serve one request at a time only new.
-    from: u64,
-    taker: Taker,
-}
-
-type Taker = oneshot::Sender<Result<Lease, Fault>>;
 
 impl Host {
     /// The host of `place`, a URL of which only scheme and authority count. `offers` says that HTTP/2 is offered.
@@ -112,17 +48,7 @@ impl Host {
             _ => host.to_owned(),
         });
         let name = name.and_then(|name| HeaderValue::try_from(name).ok());
-        let state = State {
-            speaks,
-            idle: Vec::new(),
-            lanes: Vec::new(),
-            waiters: VecDeque::new(),
-            opening: 0,
-            begun: 0,
-            streams: MAX_STREAMS,
-            is_swept: false,
-        };
-        Self { place, name, dial, state: Mutex::new(state) }
+        Self { place, name, dial, state: Mutex::new(State::new(speaks)) }
     }
 
     /// The value of a `host` header.
@@ -304,128 +230,5 @@ async fn sweep(host: Weak<Host>) {
 fn fail(failed: Vec<Taker>, fault: &Fault) {
     for taker in failed {
         let _ = taker.send(Err(fault.clone()));
-    }
-}
-
-impl State {
-    /// A free connection, taken.
-    fn free(&mut self, from: u64) -> Option<Line> {
-        self.free_single(from).map(Line::Single).or_else(|| self.free_stream(from).map(Line::Shared))
-    }
-
-    fn free_single(&mut self, from: u64) -> Option<Single> {
-        if self.idle.is_empty() {
-            return None;
-        }
-        let now = clock::now();
-        let fits = |idle: &Idle| from == 0 || idle.single.number >= from && !idle.single.is_rested;
-        while let Some(place) = self.idle.iter().rposition(fits) {
-            let Idle { mut single, since } = self.idle.remove(place);
-            let rested = now.saturating_duration_since(since);
-            if rested < IDLE && single.is_open() {
-                single.is_rested |= rested >= REST;
-                return Some(single);
-            }
-        }
-        None
-    }
-
-    fn free_stream(&mut self, from: u64) -> Option<Stream> {
-        let has_room = |lane: &&mut Lane| {
-            lane.number >= from && lane.taken < lane.streams.unwrap_or(1) && !lane.sender.is_closed()
-        };
-        let lane = self.lanes.iter_mut().find(has_room)?;
-        lane.taken += 1;
-        Some(Stream {
-            number: lane.number,
-            sender: Some(lane.sender.clone()),
-            seen: Arc::clone(&lane.seen),
-            has_answered: Arc::clone(&lane.has_answered),
-        })
-    }
-
-    /// Keeps a connection for the next request.
-    fn rest(&mut self, single: Single) {
-        if self.idle.len() < MAX_IDLE || !self.waiters.is_empty() {
-            self.idle.push(Idle { single, since: clock::now() });
-        }
-    }
-
-    fn lane(&mut self, number: u64) -> Option<&mut Lane> {
-        self.lanes.iter_mut().find(|lane| lane.number == number)
-    }
-
-    /// Forgets a shared connection; whether that was one less being opened.
-    fn forget(&mut self, number: u64) -> bool {
-        let Some(place) = self.lanes.iter().position(|lane| lane.number == number) else { return false };
-        let was_opening = self.lanes.remove(place).streams.is_none();
-        self.opening -= usize::from(was_opening);
-        was_opening
-    }
-
-    /// How many of those who wait one connection can serve that is being opened.
-    fn per_opening(&self) -> usize {
-        match self.speaks {
-            Speaks::Unknown => usize::MAX,
-            Speaks::Http1 => 1,
-            Speaks::Http2 => self.streams,
-        }
-    }
-
-    /// How many connections those who wait need.
-    fn wanted(&self) -> usize {
-        self.waiters.len().div_ceil(self.per_opening())
-    }
-
-    /// Whether no more connections may be opened for those who wait.
-    fn is_full(&self) -> bool {
-        self.speaks == Speaks::Http2
-            && self.wanted() > self.opening
-            && self.lanes.len() + self.opening >= MAX_SHARED
-    }
-
-    /// Who waits, is still there, and has now got something.
-    fn served(&mut self) -> Vec<(Taker, Line)> {
-        let mut served = Vec::new();
-        let mut place = 0;
-        while let Some(waiter) = self.waiters.get(place) {
-            let from = waiter.from;
-            if waiter.taker.is_closed() {
-                self.waiters.remove(place);
-            } else if let Some(line) = self.free(from) {
-                served.extend(self.waiters.remove(place).map(|waiter| (waiter.taker, line)));
-            } else if from == 0 {
-                // Nothing at all is free.
-                break;
-            } else {
-                place += 1;
-            }
-        }
-        served
-    }
-
-    /// Those who wait longest, for whom nothing is being opened any more.
-    fn given_up(&mut self) -> Vec<Taker> {
-        let able = self.opening.saturating_mul(self.per_opening());
-        let lost = self.waiters.len().saturating_sub(able);
-        self.waiters.drain(..lost).map(|waiter| waiter.taker).collect()
-    }
-
-    fn has_idle(&self) -> bool {
-        !self.idle.is_empty() || self.lanes.iter().any(|lane| lane.taken == 0)
-    }
-
-    fn close_idle(&mut self, now: Instant) {
-        let is_old = |since: Instant| now.saturating_duration_since(since) >= IDLE;
-        self.idle.retain(|idle| !is_old(idle.since) && idle.single.is_open());
-        let old: Vec<u64> = self
-            .lanes
-            .iter()
-            .filter(|lane| lane.taken == 0 && is_old(lane.since))
-            .map(|lane| lane.number)
-            .collect();
-        for number in old {
-            self.forget(number);
-        }
     }
 }

@@ -231,8 +231,10 @@ impl Stream {
             }
             Err(mut failed) => {
                 let was_written = failed.take_message().is_none();
+                // Such a connection at least began with what HTTP/2 begins with.
+                let is_unseen = !was_written && self.seen.has_heard();
                 let has_answered = self.has_answered.load(Ordering::Relaxed);
-                let (may, is_over) = judge(failed.error(), was_written, has_answered);
+                let (may, is_over) = judge(failed.error(), is_unseen, has_answered);
                 if is_over {
                     host.retire(self.number);
                 }
@@ -243,7 +245,7 @@ impl Stream {
 }
 
 /// Whether a request on a shared connection may be sent again, and whether the connection is over.
-fn judge(error: &hyper::Error, was_written: bool, has_answered: bool) -> (May, bool) {
+fn judge(error: &hyper::Error, is_unseen: bool, has_answered: bool) -> (May, bool) {
     let told = error.source().and_then(|source| source.downcast_ref::<h2::Error>());
     match told {
         // The last stream that the other side looks at came before this one (RFC 9113, section 6.8).
@@ -253,10 +255,10 @@ fn judge(error: &hyper::Error, was_written: bool, has_answered: bool) -> (May, b
             (May::Unseen, false)
         }
         Some(told) if told.is_reset() => (May::No, false),
+        _ if is_unseen => (May::Unseen, true),
+        _ if has_answered => (May::Lost, true),
         // A connection that never worked did not close for having lain idle.
-        _ if !has_answered => (May::No, true),
-        _ if !was_written => (May::Unseen, true),
-        _ => (May::Lost, true),
+        _ => (May::No, true),
     }
 }
 

@@ -29,6 +29,10 @@ use tower_service::Service;
 
 use super::{causes, route::Routes, tls::distrust};
 
+/// How long the addresses of the kind that the resolver prefers have for themselves (RFC 8305, section 5, has 250 ms).
+const SECOND_KIND: Duration = Duration::from_millis(300);
+/// A silent connection is asked after this time whether its other end is still there.
+const KEEPALIVE: Duration = Duration::from_secs(60);
 /// Most addresses of a host that a proxy is asked for in turn.
 const MAX_ADDRESSES: usize = 4;
 
@@ -64,6 +68,18 @@ pub(super) enum RoadError {
 type Io = MaybeHttpsStream<TokioIo<TcpStream>>;
 /// What a SOCKS proxy says against a host.
 type SocksError = <SocksV5<Made> as Service<Uri>>::Error;
+
+/// Makes TCP connections within `limit`, which the addresses of a host share: one after the other is tried, and those of
+/// the other kind (IPv6, IPv4) beside them as soon as the first has not answered at once.
+pub(super) fn tcp<R>(resolver: R, limit: Duration) -> HttpConnector<R> {
+    let mut tcp = HttpConnector::new_with_resolver(resolver);
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_connect_timeout(Some(limit));
+    tcp.set_happy_eyeballs_timeout(Some(SECOND_KIND));
+    tcp.set_keepalive(Some(KEEPALIVE));
+    tcp
+}
 
 /// One connection.
 pub(super) struct Line {
@@ -246,5 +262,62 @@ impl Write for Line {
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.io).poll_write_vectored(cx, pieces)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use hyper_util::client::legacy::connect::dns::Name;
+    use tokio::net::{TcpListener, TcpSocket};
+
+    use super::*;
+
+    /// A name with two addresses.
+    #[derive(Clone)]
+    struct Two([SocketAddr; 2]);
+
+    impl Service<Name> for Two {
+        type Response = std::array::IntoIter<SocketAddr, 2>;
+        type Error = io::Error;
+        type Future = Ready<Result<Self::Response, io::Error>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), io::Error>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, _: Name) -> Self::Future {
+            ready(Ok(self.0.into_iter()))
+        }
+    }
+
+    /// An address that swallows whatever comes: its queue is full, and nobody takes anything from it.
+    async fn black_hole(at: &str) -> (TcpListener, Vec<TcpStream>) {
+        let at: SocketAddr = at.parse().expect("an address");
+        let socket = if at.is_ipv6() { TcpSocket::new_v6() } else { TcpSocket::new_v4() };
+        let socket = socket.expect("a socket");
+        socket.bind(at).expect("a free port");
+        let listener = socket.listen(1).expect("a queue");
+        let address = listener.local_addr().expect("an address");
+        let mut queued = Vec::new();
+        while let Ok(Ok(one)) = timeout(Duration::from_millis(100), TcpStream::connect(address)).await {
+            queued.push(one);
+        }
+        (listener, queued)
+    }
+
+    #[tokio::test]
+    async fn an_address_that_swallows_everything_costs_a_part_of_the_time_and_not_the_answer() {
+        for (dead, live, most) in [("[::1]:0", "127.0.0.1:0", 1500), ("127.0.0.1:0", "127.0.0.2:0", 3500)] {
+            let (hole, _queued) = black_hole(dead).await;
+            let well = TcpListener::bind(live).await.expect("a free port");
+            let addresses = [&hole, &well].map(|listener| listener.local_addr().expect("an address"));
+            let mut tcp = tcp(Two(addresses), Duration::from_secs(5));
+            let connecting = tcp.call(Uri::from_static("http://provider.test"));
+            let connected = timeout(Duration::from_millis(most), connecting).await;
+            let io = connected.expect("in time").expect("by the address that is well");
+            assert_eq!(io.inner().peer_addr().expect("an address"), addresses[1]);
+        }
     }
 }

@@ -297,13 +297,7 @@ async fn a_server_that_wants_no_more_on_a_connection_is_not_noticed() {
                 async move {
                     let answer = house.post(CHAT_PATH, CHAT).await;
                     assert_eq!(answer.status, 200, "call {call}: {}", answer.text);
-                    let attempts = answer.header("x-lockgate-attempts");
-                    assert_eq!(
-                        attempts,
-                        "1",
-                        "call {call}: {:?}",
-                        house.journal.all().iter().rev().find(|record| record.attempts.len() > 1)
-                    );
+                    assert_eq!(answer.header("x-lockgate-attempts"), "1", "call {call}");
                 }
             })
             .await;

@@ -4,6 +4,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::disallowed_methods,
+    clippy::print_stdout,
     clippy::needless_pass_by_value,
     reason = "a test that cannot go on fails, and measures real time"
 )]
