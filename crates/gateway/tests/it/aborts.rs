@@ -15,7 +15,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::house::{CHAT, CHAT_PATH, House, STREAM, UPSTREAM_KEY, config, eventually, loopback, mock};
+use crate::house::{CHAT, CHAT_PATH, House, STREAM, UPSTREAM_KEY, config, eventually, loopback, mock, tell};
 
 /// Nobody is left alone, so that every request meets what is wrong.
 const MET: &str = "health: { error_threshold: 1000 }\n";
@@ -94,7 +94,7 @@ async fn check(name: &str, window: Window) {
         took.push(left.elapsed());
     }
     took.sort_unstable();
-    eprintln!("{name}: given up upstream after {:?}, at most {:?}", took[TIMES / 2], took[TIMES - 1]);
+    tell(&format!("{name}: given up upstream after {:?}, at most {:?}", took[TIMES / 2], took[TIMES - 1]));
     assert!(took[TIMES / 2] < Duration::from_millis(100), "{name}: {took:?}");
     let records = house.records(TIMES).await;
     assert_eq!(records.len(), TIMES, "{name}");
@@ -204,10 +204,10 @@ async fn abort(house: &House, dice: u64) {
     let mut buffer = [0; 4096];
     let read = async { while client.read(&mut buffer).await.is_ok_and(|count| count > 0) {} };
     // Half of them do not even read.
-    let _ = match dice & 0x80 {
-        0 => tokio::time::timeout(patience, read).await,
-        _ => Ok(tokio::time::sleep(patience).await),
-    };
+    match dice & 0x80 {
+        0 => drop(tokio::time::timeout(patience, read).await),
+        _ => tokio::time::sleep(patience).await,
+    }
 }
 
 /// One after the other and side by side, with what a provider can be busy with at the time.
@@ -255,12 +255,12 @@ async fn storm_alone() {
         .then_some(())
     })
     .await;
-    eprintln!(
+    tell(&format!(
         "{count} aborts in {took:?}: files {files} -> {}, tasks {alive} -> {}, connections to providers {}",
         open_files(),
         tasks(),
         pooled()
-    );
+    ));
 
     // Who goes away before the gateway has begun with the request is not on record; nobody is twice.
     let (records, sent) = (house.journal.all(), usize::try_from(count).unwrap() + 50);
@@ -272,7 +272,7 @@ async fn storm_alone() {
     let ids: BTreeSet<&str> = records.iter().map(|record| record.id.as_str()).collect();
     assert_eq!(ids.len(), records.len(), "a call is on record twice");
     let gone = records.iter().filter(|record| record.ended == Ended::ClientGone).count();
-    eprintln!("{sent} requests, {} records, {gone} of them of clients that left", records.len());
+    tell(&format!("{sent} requests, {} records, {gone} of them of clients that left", records.len()));
     assert!(gone * 2 > records.len(), "only {gone} of {} were left", records.len());
 
     // All places among those that run are free again.
@@ -299,5 +299,5 @@ async fn a_storm_of_aborts_leaves_nothing_behind() {
     let text =
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && text.contains("1 passed"), "{text}");
-    eprintln!("{text}");
+    tell(&text);
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    io::Write as _,
     net::SocketAddr,
     sync::{Arc, LazyLock, Mutex, Once},
     time::Duration,
@@ -204,6 +205,12 @@ pub(crate) async fn read_what_comes(response: Response<Incoming>) -> (Answer, bo
     }
     let text = String::from_utf8_lossy(&bytes).into_owned();
     (Answer { status: head.status, headers: head.headers, text }, is_whole)
+}
+
+/// Says what a test has measured.
+pub(crate) fn tell(line: &str) {
+    // Nobody is left to tell when stderr is closed.
+    drop(writeln!(std::io::stderr(), "{line}"));
 }
 
 /// Waits until `probe` finds what it looks for; five seconds at most.

@@ -245,7 +245,7 @@ impl Recorded {
                 Box::new(Translated::new(stream, OwnProofs::collector(client.codec(), request), proofs))
             }
         };
-        Some(match self.form.and_then(|form| form.stream()) {
+        Some(match self.form.and_then(Form::stream) {
             undress @ Some(_) => Box::new(Dressed::new(undress, passage)),
             None => passage,
         })

@@ -71,6 +71,24 @@ pub(super) fn failure_code(fault: &ir::Fault) -> &'static str {
     }
 }
 
+/// The members that the schema `Response` requires, saying nothing.
+fn unbegun() -> serde_json::Map<String, serde_json::Value> {
+    let empty = serde_json::json!({
+        "id": "",
+        "object": "response",
+        "created_at": 0,
+        "model": "",
+        "output": [],
+        "parallel_tool_calls": true,
+        "tool_choice": "auto",
+        "tools": [],
+    });
+    match empty {
+        serde_json::Value::Object(members) => members,
+        _ => serde_json::Map::new(),
+    }
+}
+
 impl ResponseWatch {
     /// Events are counted from 0.
     fn next_sequence(&self) -> u64 {
@@ -121,10 +139,11 @@ impl Watch for ResponseWatch {
         if self.is_done { Ending::Whole(Bytes::new()) } else { Ending::Cut }
     }
 
-    /// `response.failed` (OpenAI API description, schema `ResponseFailedEvent`): the response as it began, failed.
+    /// `response.failed` (OpenAI API description, schema `ResponseFailedEvent`): the response as it began, failed. Of one
+    /// that did not begin there is what the schema requires, and nothing in it.
     fn fail(&mut self, fault: &ir::Fault) -> Bytes {
-        let mut response: serde_json::Map<_, _> =
-            self.response.as_ref().and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+        let begun = self.response.as_ref().and_then(|raw| serde_json::from_str(raw.get()).ok());
+        let mut response: serde_json::Map<_, _> = begun.unwrap_or_else(unbegun);
         let error = serde_json::to_value(error_object(fault)).unwrap_or_default();
         response.insert("status".into(), "failed".into());
         response.insert(
@@ -212,8 +231,18 @@ mod tests {
     #[test]
     fn a_failure_before_anything_else_is_the_first_event() {
         let frame = ResponseWatch::default().fail(&Fault::new(FaultKind::Timeout, "too late"));
-        let expect = "event: response.failed\ndata: {\"response\":{\"error\":{\"code\":\"server_error\",\"message\":\"too late\"},\"status\":\"failed\"},\"sequence_number\":0,\"type\":\"response.failed\"}\n\n";
-        assert_eq!(frame, expect);
+        let event = Event::parse(&frame);
+        let event: serde_json::Value = serde_json::from_slice(&event.data.unwrap()).unwrap();
+        assert_eq!(
+            (event["type"].as_str(), event["sequence_number"].as_u64()),
+            (Some("response.failed"), Some(0))
+        );
+        let response = &event["response"];
+        assert_eq!(
+            (response["status"].as_str(), response["output"].as_array()),
+            (Some("failed"), Some(&Vec::new()))
+        );
+        assert_eq!(response["error"], serde_json::json!({ "code": "server_error", "message": "too late" }));
     }
 
     #[test]
