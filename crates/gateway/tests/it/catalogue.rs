@@ -11,5 +11,6 @@ pub(crate) mod bench;
 mod bodies;
 mod client;
 mod health;
+mod resume;
 mod spin;
 pub(crate) mod verdict;

@@ -37,8 +37,11 @@ struct Mode {
     fields: &'static str,
 }
 
-const MODES: &[Mode] =
-    &[Mode { name: "default", fields: "" }, Mode { name: "held", fields: ", commit: whole" }];
+const MODES: &[Mode] = &[
+    Mode { name: "default", fields: "" },
+    Mode { name: "held", fields: ", commit: whole" },
+    Mode { name: "resumed", fields: ", resume: true" },
+];
 
 /// One scenario.
 struct Scenario {
@@ -62,11 +65,15 @@ const SCENARIOS: &[Scenario] = &[
     scenario("S04", "503 always", EVERYWHERE, |bench, way| Box::pin(s04(bench, way))),
     scenario("S05", "TCP reset before the head", EVERYWHERE, |bench, way| Box::pin(s05(bench, way))),
     scenario("S06", "no answer at all", EVERYWHERE, |bench, way| Box::pin(s06(bench, way))),
+    streamed("S07", "the first token after 20 s", EVERYWHERE, |bench, way| Box::pin(s07(bench, way))),
     streamed("S08", "cut after 40 of 60 tokens", MIDSTREAM, |bench, way| Box::pin(s08(bench, way))),
     streamed("S09", "silent for 30 s after 20 tokens", MIDSTREAM, |bench, way| Box::pin(s09(bench, way))),
-    streamed("S10", "a malformed event in the middle", [&[Whole, Failed], &[Whole]], |bench, way| {
-        Box::pin(s10(bench, way))
-    }),
+    streamed(
+        "S10",
+        "a malformed event in the middle",
+        [&[Whole, Failed], &[Whole], &[Whole]],
+        |bench, way| Box::pin(s10(bench, way)),
+    ),
     streamed("S11", "no [DONE]", EVERYWHERE, |bench, way| Box::pin(s11(bench, way))),
     scenario("S12", "400 context length", TOLD, |bench, way| Box::pin(s12(bench, way))),
     Scenario {
@@ -86,10 +93,10 @@ const SCENARIOS: &[Scenario] = &[
 /// What may come of a scenario in each mode.
 type Expected = [&'static [Outcome]; MODES.len()];
 
-const EVERYWHERE: Expected = [&[Whole], &[Whole]];
-const TOLD: Expected = [&[Told], &[Told]];
+const EVERYWHERE: Expected = [&[Whole], &[Whole], &[Whole]];
+const TOLD: Expected = [&[Told], &[Told], &[Told]];
 /// What goes wrong behind the first byte.
-const MIDSTREAM: Expected = [&[Failed], &[Whole]];
+const MIDSTREAM: Expected = [&[Failed], &[Whole], &[Whole]];
 
 const fn scenario(id: &'static str, what: &'static str, expected: Expected, run: Run) -> Scenario {
     Scenario { id, what, expected, fields: "", streams_only: false, run }
@@ -117,7 +124,12 @@ fn limits() -> String {
     let answer = format!("answer: {}", spelled(30));
     match is_long() {
         true => answer,
-        false => format!("first_byte: {}, stall: {}, {answer}", spelled(30), spelled(60)),
+        false => format!(
+            "first_byte: {}, first_token: {}, stall: {}, {answer}",
+            spelled(30),
+            spelled(12),
+            spelled(60)
+        ),
     }
 }
 
@@ -235,13 +247,20 @@ async fn s06(bench: Bench, way: Way) -> Result<Outcome, String> {
     ask(&bench, way, 1, 2, scaled(30) + Duration::from_secs(1)).await
 }
 
+async fn s07(bench: Bench, way: Way) -> Result<Outcome, String> {
+    bench.always(&format!("late:{}ms", scaled(20).as_millis()));
+    ask(&bench, way, 1, 2, scaled(15)).await
+}
+
 async fn s08(bench: Bench, way: Way) -> Result<Outcome, String> {
     bench.always("cut:40");
-    ask(&bench, way, 2, 3, SOON).await
+    bench.good.set_behaviour(lockgate_mock::Behaviour { prefill: Prefill::Continue, ..behaviour() });
+    ask(&bench, way, 2, 4, SOON).await
 }
 
 async fn s09(bench: Bench, way: Way) -> Result<Outcome, String> {
     bench.bad.script([fault(&format!("stall:20;{}ms", scaled(30).as_millis()))]);
+    bench.good.set_behaviour(lockgate_mock::Behaviour { prefill: Prefill::Continue, ..behaviour() });
     let outcome = ask(&bench, way, 1, 3, scaled(45)).await?;
     // Healthy afterwards: whoever answers, answers whole.
     bench.ask("both", way).await.is_whole()?;
@@ -250,6 +269,7 @@ async fn s09(bench: Bench, way: Way) -> Result<Outcome, String> {
 
 async fn s10(bench: Bench, way: Way) -> Result<Outcome, String> {
     bench.always("malformed:30");
+    bench.good.set_behaviour(lockgate_mock::Behaviour { prefill: Prefill::Continue, ..behaviour() });
     ask(&bench, way, 2, 3, SOON).await
 }
 
