@@ -9,7 +9,7 @@ use http::{HeaderMap, Request, Response, StatusCode, request::Parts};
 use hyper::body::Incoming;
 use lockgate_protocol::{
     forms::{Dressing, Form},
-    ir::{Fault, FaultKind, Scope},
+    ir::{Fault, FaultKind},
 };
 use lockgate_provider::{Ask, Pass};
 
@@ -25,6 +25,7 @@ use crate::{
     },
     fleet::{Deployment, Limits},
     headers,
+    passes::is_of_proof,
     rules::Subject,
     upstream::signed,
 };
@@ -38,11 +39,6 @@ pub(crate) struct Begun {
     /// The provider's headers that travel.
     pub(crate) headers: HeaderMap,
     pub(crate) content: Content,
-}
-
-/// Whether another token may help: one that is only not for this model is good.
-fn is_of_token(fault: &Fault) -> bool {
-    fault.kind == FaultKind::KeyRefused && fault.scope == Scope::Credential
 }
 
 /// One try at one deployment.
@@ -81,7 +77,7 @@ impl Attempt<'_> {
                     return Ok((begun, pass));
                 }
                 // A token may be revoked before its time; a request that was refused for it did nothing yet.
-                Err(fault) if is_of_token(&fault) && !is_renewed && passes.refused(&pass) => {
+                Err(fault) if is_of_proof(&fault) && !is_renewed && passes.refused(&pass) => {
                     is_renewed = true;
                 }
                 Err(mut fault) => {

@@ -10,6 +10,7 @@
 
 mod aborts;
 mod accounts;
+mod admin;
 mod arrays;
 mod aws;
 mod catalogue;
@@ -23,6 +24,7 @@ mod errors;
 mod failover;
 mod google;
 mod head;
+mod health;
 mod house;
 mod invoke;
 mod local;
