@@ -49,6 +49,11 @@ impl Access {
         Self { keys: access.keys.iter().map(row).collect(), open: access.open }
     }
 
+    /// The key of that name.
+    pub(crate) fn named(&self, name: &str) -> Option<&Arc<Caller>> {
+        self.keys.values().find(|caller| *caller.name == *name)
+    }
+
     /// The caller behind a request; `None` where no keys are configured.
     pub(crate) fn identify(
         &self,
@@ -99,7 +104,7 @@ fn guard_local(headers: &HeaderMap) -> Result<(), Fault> {
     Err(Fault::new(FaultKind::Forbidden, why))
 }
 
-fn is_loopback(host: &str) -> bool {
+pub(crate) fn is_loopback(host: &str) -> bool {
     let name = match host.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or(rest),
         None => host.rsplit_once(':').map_or(host, |(name, _)| name),

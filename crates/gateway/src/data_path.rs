@@ -6,6 +6,7 @@ mod asking;
 mod attempt;
 mod call;
 mod chain;
+pub(crate) mod check;
 mod company;
 mod count;
 mod identify;
@@ -18,6 +19,8 @@ mod settle;
 mod vectors;
 mod way;
 mod work;
+
+pub(crate) use settle::mark_id;
 
 use std::sync::Arc;
 

@@ -1,20 +1,22 @@
 //! What a provider itself says it serves: asked for in the background and kept for a while.
 
 use std::{
+    fmt::Display,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use http::{Method, Request};
-use http_body_util::{BodyExt, Limited};
-use lockgate_provider::{Ask, Site};
+use http_body_util::{BodyExt, Collected, Limited};
+use lockgate_protocol::ir::{Fault, FaultKind};
+use lockgate_provider::{Ask, Pass, Reply, Site};
 use serde::Deserialize;
 use tokio_util::task::TaskTracker;
 
 use crate::{
     body::RequestBody,
     clock, headers,
-    passes::Passes,
+    passes::{Passes, is_of_proof},
     upstream::{Upstream, signed},
 };
 
@@ -73,6 +75,11 @@ impl Discovery {
         Self { tail, tasks: tasks.clone(), kept: Arc::default() }
     }
 
+    /// Where the list is, behind the provider's base URL; `None` if its dialect has no such list.
+    pub(crate) fn tail(&self) -> Option<&'static str> {
+        self.tail
+    }
+
     /// The names the provider serves; none if it does not say. Only the first callers of all wait: an old list counts
     /// until there is a new one.
     pub(crate) async fn names(&self, source: Source<'_>) -> Arc<[String]> {
@@ -94,8 +101,15 @@ impl Discovery {
         let (kept, site) = (Arc::clone(&self.kept), source.site.clone());
         let (passes, upstream) = (source.passes.clone(), source.upstream.clone());
         self.tasks.spawn(async move {
-            let answer =
-                tokio::time::timeout(PATIENCE, ask(tail, &site, &passes, &upstream)).await.ok().flatten();
+            let source = Source { site: &site, passes: &passes, upstream: &upstream };
+            let answer = match tokio::time::timeout(PATIENCE, list(tail, source)).await {
+                Ok(Ok(names)) => Some(names),
+                Ok(Err(fault)) => {
+                    tracing::debug!(kind = site.kind().name(), %fault, "the provider lists no models");
+                    None
+                }
+                Err(_) => None,
+            };
             let fresh = if answer.is_some() { FRESH } else { RETRY };
             let old = kept.list().map(|(names, _)| names).unwrap_or_default();
             kept.keep(answer.map_or(old, Into::into), clock::now() + fresh);
@@ -114,27 +128,50 @@ impl Kept {
     }
 }
 
-async fn ask(tail: &str, site: &Site, passes: &Passes, upstream: &Upstream) -> Option<Vec<String>> {
-    let pass = passes.get().await.ok()?;
-    let ask = Ask { method: &Method::GET, tail, query: None, model: "", stream: false, pass: &pass };
-    let prepared = site.prepare(&ask).ok()?;
+/// The names that a provider lists behind `tail`.
+///
+/// Fails like any request of a client, with every secret of the pass taken out of the provider's words.
+pub(crate) async fn list(tail: &str, source: Source<'_>) -> Result<Vec<String>, Fault> {
+    let mut is_renewed = false;
+    loop {
+        let pass = source.passes.get().await?;
+        match ask(tail, source, &pass).await {
+            Ok(names) => return Ok(names),
+            // A token may be revoked before its time.
+            Err(fault) if is_of_proof(&fault) && !is_renewed && source.passes.refused(&pass) => {
+                is_renewed = true;
+            }
+            Err(mut fault) => {
+                pass.conceal(&mut fault);
+                return Err(fault);
+            }
+        }
+    }
+}
+
+async fn ask(tail: &str, source: Source<'_>, pass: &Pass) -> Result<Vec<String>, Fault> {
+    let Source { site, upstream, .. } = source;
+    let ask = Ask { method: &Method::GET, tail, query: None, model: "", stream: false, pass };
+    let prepared = site.prepare(&ask)?;
     let mut request = Request::new(RequestBody::default());
     *request.uri_mut() = prepared.uri;
     *request.headers_mut() = prepared.headers;
     headers::usual(site.kind().provider.usual_headers(), request.headers_mut());
-    let request = signed(site, &pass, request).ok()?;
-    let answer = upstream.send(request).await.ok()?;
-    if !answer.status().is_success() {
-        tracing::debug!(
-            kind = site.kind().name(),
-            status = answer.status().as_u16(),
-            "the provider lists no models"
-        );
-        return None;
+    let request = signed(site, pass, request)?;
+    let (head, body) = upstream.send(request).await?.into_parts();
+    let body = Limited::new(body, MAX_LIST).collect().await;
+    if !head.status.is_success() {
+        // A refusal whose words do not come is still that refusal.
+        let body = body.map(Collected::to_bytes).unwrap_or_default();
+        let (status, headers) = (head.status.as_u16(), &head.headers);
+        return Err(site.classify(&Reply { status, headers, body: &body, now: clock::wall() }));
     }
-    let body = Limited::new(answer.into_body(), MAX_LIST).collect().await.ok()?.to_bytes();
-    let list: List = serde_json::from_slice(&body).ok()?;
+    let unfit = |why: &dyn Display| {
+        Fault::new(FaultKind::Garbled, "the provider's list of models cannot be read").with_detail(why)
+    };
+    let body = body.map_err(|error| unfit(&error))?.to_bytes();
+    let list: List = serde_json::from_slice(&body).map_err(|error| unfit(&error))?;
     // Some lists spell a name as the path of a resource.
     let name = |row: Row| row.id.strip_prefix("models/").map_or_else(|| row.id.clone(), str::to_owned);
-    Some(list.data.into_iter().take(MAX_NAMES).map(name).collect())
+    Ok(list.data.into_iter().take(MAX_NAMES).map(name).collect())
 }

@@ -22,7 +22,7 @@ use std::{
 use indexmap::{IndexMap, IndexSet};
 use lockgate_config::{self as config, Config, Target};
 use lockgate_protocol::ir::{Fault, FaultKind};
-use lockgate_routing::Member;
+use lockgate_routing::{Account, Health, Member};
 use tokio_util::task::TaskTracker;
 
 use crate::upstream::Exits;
@@ -36,7 +36,7 @@ use price::Prices;
 pub(crate) use cloak::Cloak;
 pub(crate) use deployment::Deployment;
 pub use error::{ProviderError, StartError};
-pub(crate) use limits::Limits;
+pub(crate) use limits::{Check, Limits};
 pub(crate) use model::{Model, Wanted};
 pub(crate) use plan::Plan;
 pub(crate) use provider::Provider;
@@ -254,14 +254,17 @@ impl Fleet {
                 found.extend(named(provider, &credential.offer).map(|model| (place, row, model)));
             }
         }
-        self.impromptu.model(name, &found, || {
+        self.impromptu.model(name, &found, |met| {
             let mut tiers = Tiers::default();
             let mut ranked = Vec::with_capacity(found.len());
             for (place, row, model) in &found {
                 let provider = &self.providers[*place];
                 let credential = &provider.credentials[*row];
                 let upstream = credential.upstream.clone();
-                let health = |name: &str, account: &_| self.healths.known_or_new(name, account);
+                let health = |name: &str, account: &Arc<Account>| {
+                    let known = self.healths.known(name).or_else(|| met(name));
+                    known.unwrap_or_else(|| Arc::new(Health::new(Arc::clone(account))))
+                };
                 let made = Deployment::new(provider, model, *row, upstream, &self.limits, health);
                 let cost = self.prices.cost(&provider.name, model);
                 ranked.push(tiers.member(made, credential.weight, cost));
@@ -301,7 +304,21 @@ impl Fleet {
         names.into_iter().collect()
     }
 
-    fn unknown(&self, name: &str) -> Fault {
+    /// Every model of the config by each of its names, in the order of the config.
+    pub(crate) fn configured(&self) -> impl Iterator<Item = (&str, &Arc<Model>)> {
+        self.names.iter().filter_map(|name| Some((name.as_str(), self.models.get(name)?)))
+    }
+
+    /// The same, and those that only clients have named so far.
+    pub(crate) fn all(&self) -> Vec<(String, Arc<Model>)> {
+        let mut impromptu = self.impromptu.all();
+        impromptu.sort_by(|a, b| a.0.cmp(&b.0));
+        let configured = self.configured().map(|(name, model)| (name.to_owned(), Arc::clone(model)));
+        configured.chain(impromptu).collect()
+    }
+
+    /// What is told whoever asks for a name that nobody has, with those that come close.
+    pub(crate) fn unknown(&self, name: &str) -> Fault {
         let mut near: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
         for known in &self.names {
             let distance = strsim::damerau_levenshtein(&known.to_lowercase(), &name.to_lowercase());

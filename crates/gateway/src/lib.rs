@@ -4,6 +4,7 @@
 //! `server` (connections, drain), `upstream` (the way out).
 
 mod access;
+pub mod admin;
 mod answers;
 mod body;
 mod clock;
@@ -14,6 +15,7 @@ mod fleet;
 mod gauge;
 mod grants;
 mod headers;
+mod health;
 mod ids;
 mod keep;
 mod local;
@@ -25,9 +27,15 @@ mod route;
 mod rules;
 mod server;
 mod slow_head;
+mod tally;
 mod upstream;
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use lockgate_config::Config;
 use lockgate_store::Journal;
@@ -53,6 +61,14 @@ pub(crate) struct Gateway {
     /// How often waiting clients are told so.
     pub(crate) keep_alive: Duration,
     pub(crate) draining: std::sync::atomic::AtomicBool,
+    /// Who may steer it.
+    pub(crate) door: admin::Door,
+    /// When it was started.
+    pub(crate) since: Instant,
+    /// Requests of clients under way, from their first byte to the last of their answers, and calls that are checks.
+    pub(crate) calls: tally::Tally,
+    /// Connections of clients.
+    pub(crate) connections: tally::Tally,
 }
 
 /// Sets up all that `config` asks for short of listening.
@@ -82,6 +98,10 @@ pub async fn start(config: &Config, journal: Arc<dyn Journal>) -> Result<Serving
         drain: config.server.drain,
         keep_alive: config.server.keep_alive,
         draining: false.into(),
+        door: admin::Door::new(config),
+        since: clock::now(),
+        calls: tally::Tally::default(),
+        connections: tally::Tally::default(),
     };
     let address: SocketAddr = config.server.listen;
     let listener = server::bind(address).map_err(|error: io::Error| StartError::Listen { address, error })?;

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use lockgate_protocol::ir::Fault;
+use lockgate_protocol::ir::{Fault, FaultKind, Scope};
 use lockgate_provider::{Pass, Site, SiteError};
 use tokio::sync::OwnedMutexGuard;
 use tokio_util::task::TaskTracker;
@@ -70,6 +70,11 @@ struct Held {
     expires: SystemTime,
     /// The provider refused it, so that what a file keeps does not count either.
     is_refused: bool,
+}
+
+/// Whether another proof may help: one that is only not for this model is good.
+pub(crate) fn is_of_proof(fault: &Fault) -> bool {
+    fault.kind == FaultKind::KeyRefused && fault.scope == Scope::Credential
 }
 
 impl Passes {
@@ -329,7 +334,7 @@ mod tests {
         Clock(2).pass(200);
         for _ in 0..10 {
             let fault = renewed.get().await.expect_err("the token counts no more");
-            assert_eq!(fault.kind, lockgate_protocol::ir::FaultKind::Connect);
+            assert_eq!(fault.kind, FaultKind::Connect);
         }
         assert_eq!(endpoint.asked.load(Ordering::SeqCst), 3);
 

@@ -20,7 +20,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    Gateway, data_path,
+    Gateway, admin, data_path, health,
     slow_head::{Lasting, Requests, Timed},
 };
 
@@ -40,6 +40,7 @@ pub struct Serving {
     pub address: SocketAddr,
     stop: CancellationToken,
     accepting: JoinHandle<bool>,
+    checking: JoinHandle<()>,
 }
 
 impl Serving {
@@ -47,7 +48,10 @@ impl Serving {
     /// be cut off.
     pub async fn stop(self) -> bool {
         self.stop.cancel();
-        self.accepting.await.unwrap_or(false)
+        let has_finished = self.accepting.await.unwrap_or(false);
+        // Told to stop by the same word, and done before.
+        let _ = self.checking.await;
+        has_finished
     }
 }
 
@@ -64,8 +68,10 @@ pub(crate) fn serve(listener: TcpListener, gateway: Gateway) -> io::Result<Servi
     let stop = CancellationToken::new();
     let tasks = gateway.tasks.clone();
     gateway.fleet.discover();
-    let accepting = tasks.spawn(accept(listener, Arc::new(gateway), stop.clone(), tasks.clone()));
-    Ok(Serving { address, stop, accepting })
+    let gateway = Arc::new(gateway);
+    let checking = tasks.spawn(health::watch(Arc::clone(&gateway), stop.clone()));
+    let accepting = tasks.spawn(accept(listener, gateway, stop.clone(), tasks.clone()));
+    Ok(Serving { address, stop, accepting, checking })
 }
 
 async fn accept(
@@ -104,6 +110,7 @@ fn connection(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "cannot set TCP_NODELAY");
     }
+    let counted = gateway.connections.enter();
     let gateway = Arc::clone(gateway);
     let requests = Requests::default();
     let stream = Timed::new(stream, HEAD, requests.clone());
@@ -111,7 +118,10 @@ fn connection(
         let gateway = Arc::clone(&gateway);
         let answering = requests.begin();
         async move {
-            let answer = data_path::answer(&gateway, request).await;
+            let answer = match admin::claims(request.uri().path()) {
+                true => admin::answer(&gateway, request).await,
+                false => data_path::answer(&gateway, request).await,
+            };
             Ok::<_, Infallible>(answer.map(|body| Lasting::new(body, answering)))
         }
     });
@@ -127,5 +137,6 @@ fn connection(
         if let Err(error) = connection.await {
             tracing::debug!(%peer, %error, "connection ended");
         }
+        drop(counted);
     });
 }

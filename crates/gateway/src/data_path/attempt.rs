@@ -8,7 +8,7 @@ use std::{
 use http::{HeaderMap, Request, Response, StatusCode, request::Parts};
 use lockgate_protocol::{
     forms::{Dressing, Form, Undress},
-    ir::{Fault, FaultKind, Scope},
+    ir::{Fault, FaultKind},
     resume::Said,
     translate::Continuation,
 };
@@ -26,6 +26,7 @@ use crate::{
     },
     fleet::{Deployment, Limits},
     headers,
+    passes::is_of_proof,
     rules::Subject,
     upstream::{Incoming, signed},
 };
@@ -39,11 +40,6 @@ pub(crate) struct Begun {
     /// The provider's headers that travel.
     pub(crate) headers: HeaderMap,
     pub(crate) content: Content,
-}
-
-/// Whether another token may help: one that is only not for this model is good.
-fn is_of_token(fault: &Fault) -> bool {
-    fault.kind == FaultKind::KeyRefused && fault.scope == Scope::Credential
 }
 
 /// The fault as it may be told: without what a cloak covered and what the request showed.
@@ -157,7 +153,7 @@ impl Attempt<'_> {
                 Err(fault) => fault,
             };
             // A token may be revoked before its time; a request that was refused for it did nothing yet.
-            if is_of_token(&fault) && !is_renewed && passes.refused(&pass) {
+            if is_of_proof(&fault) && !is_renewed && passes.refused(&pass) {
                 is_renewed = true;
             } else {
                 return Err(told(fault, way, form, &pass));

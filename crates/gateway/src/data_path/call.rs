@@ -21,6 +21,7 @@ use crate::{
     data_path::company::Company,
     fleet::{Deployment, Wanted},
     gauge::Permit,
+    tally::Counted,
 };
 
 /// Status in the record of a call whose client went away: nobody got it, so it is nginx's word for that.
@@ -50,6 +51,7 @@ pub(crate) struct Call {
     attempts: Vec<AttemptRecord>,
     /// What is neither a call of a model nor an attempt at one leaves no record.
     has_record: bool,
+    _under_way: Counted,
 }
 
 impl Call {
@@ -71,6 +73,7 @@ impl Call {
             waited: Duration::ZERO,
             attempts: Vec::new(),
             has_record: false,
+            _under_way: gateway.calls.enter(),
         }
     }
 

@@ -54,6 +54,11 @@ pub(super) struct Setting<'a, 'c> {
 }
 
 impl NamedCredential {
+    /// Its name, or its number in the list.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The credential at `place` of the provider's list.
     pub(super) fn new(
         (name, provider): (&str, &config::Provider),

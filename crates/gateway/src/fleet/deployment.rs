@@ -14,7 +14,7 @@ use super::{Cloak, Limits, credential::NamedCredential, provider::Provider};
 use crate::upstream::Upstream;
 
 /// A target with one credential: the unit of balancing.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Deployment {
     /// `provider/upstream-model#credential`.
     pub(crate) name: Arc<str>,
@@ -63,6 +63,11 @@ impl Deployment {
             stall: row.timeouts.stall.unwrap_or(limits.stall),
             is_slow: lockgate_provider::thinks_long(model),
         }
+    }
+
+    /// The same with another model of the provider's, for checks: what is learned is learned of this one.
+    pub(crate) fn by_model(&self, model: &str) -> Self {
+        Self { model: model.into(), ..self.clone() }
     }
 
     /// Who asks.

@@ -1,9 +1,16 @@
 //! How long a call may take, step by step, and when those who answer it are left alone.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use lockgate_config::{self as config, Commit, OnLoss};
+use lockgate_config::{self as config, CheckMethod, Commit, OnLoss};
 use lockgate_routing::{Policy, Rules};
+
+/// How deployments are looked after in the background.
+#[derive(Debug, Clone)]
+pub(crate) struct Check {
+    pub(crate) every: Duration,
+    pub(crate) method: CheckMethod,
+}
 
 /// What holds for the calls of one model.
 #[derive(Debug, Clone)]
@@ -11,6 +18,10 @@ pub(crate) struct Limits {
     pub(crate) policy: Policy,
     /// When deployments are left alone.
     pub(crate) rules: Rules,
+    /// How they are looked after in between, if they are.
+    pub(crate) check: Option<Check>,
+    /// The provider's model that checks are made with, where that is not the deployment's own.
+    pub(crate) check_model: Option<Arc<str>>,
     /// How many more requests than clients ask for may be made because others failed, in per cent.
     pub(super) extra_load: u32,
     /// The whole call.
@@ -49,6 +60,8 @@ impl Limits {
                 error_window: health.error_window,
                 max_cooldown: health.max_cooldown,
             },
+            check: health.check().map(|(every, method)| Check { every, method }),
+            check_model: health.check_model.as_deref().map(Arc::from),
             extra_load: retry.extra_load,
             timeout: retry.timeout,
             first_byte: retry.first_byte,

@@ -59,8 +59,8 @@ impl Healths {
         Arc::clone(self.0.entry(name.to_owned()).or_insert_with(new))
     }
 
-    /// The same, or of one that only clients name.
-    pub(super) fn known_or_new(&self, name: &str, account: &Arc<Account>) -> Arc<Health> {
-        self.0.get(name).cloned().unwrap_or_else(|| Arc::new(Health::new(Arc::clone(account))))
+    /// The same, if the config names it.
+    pub(super) fn known(&self, name: &str) -> Option<Arc<Health>> {
+        self.0.get(name).cloned()
     }
 }

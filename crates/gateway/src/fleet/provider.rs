@@ -6,6 +6,7 @@ use lockgate_config as config;
 use lockgate_protocol::{
     dialect::{Dialect, Endpoint, Operation},
     dialects,
+    ir::Fault,
 };
 use lockgate_provider::{Site, Wish};
 
@@ -14,9 +15,9 @@ use super::{
     credential::{NamedCredential, Setting, named_dialects, pairs},
 };
 use crate::{
-    discovery::{Discovery, Source},
+    discovery::{self, Discovery, Source},
     grants::{self, Host},
-    upstream::Exit,
+    upstream::{Exit, Upstream},
 };
 
 /// One configured provider.
@@ -109,6 +110,22 @@ impl Provider {
         if let Some(first) = self.credentials.iter().find(|credential| !credential.offer.is_written()) {
             self.discovery.renew(self.source(first));
         }
+    }
+
+    /// Whether its dialect has a list of models.
+    pub(crate) fn has_list(&self) -> bool {
+        self.discovery.tail().is_some()
+    }
+
+    /// Asks for that list on behalf of one of its credentials, by its own way out; `None` if the provider's dialect has no
+    /// such list. Fails like any request.
+    pub(crate) fn list<'a>(
+        &'a self,
+        credential: &'a NamedCredential,
+        upstream: &'a Upstream,
+    ) -> Option<impl Future<Output = Result<Vec<String>, Fault>> + 'a> {
+        let source = Source { site: &self.site, passes: &credential.passes, upstream };
+        self.discovery.tail().map(|tail| discovery::list(tail, source))
     }
 
     fn source<'a>(&'a self, credential: &'a NamedCredential) -> Source<'a> {

@@ -11,6 +11,7 @@
 
 mod aborts;
 mod accounts;
+mod admin;
 mod arrays;
 mod aws;
 mod canaries;
@@ -29,6 +30,7 @@ mod failover;
 mod google;
 mod h2;
 mod head;
+mod health;
 mod house;
 mod invoke;
 mod local;

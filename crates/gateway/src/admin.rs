@@ -1,0 +1,262 @@
+//! The admin API: what is known of deployments, why a model is answered by whom, and what an operator may change about it.
+//!
+//! Not part of any client's dialect. Who may use it is [`Door`]'s to say; nothing of it shows a secret.
+
+mod deployments;
+mod door;
+mod explain;
+mod overview;
+mod said;
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use lockgate_protocol::ir::Fault;
+use percent_encoding::percent_decode_str;
+use serde::{Serialize, de::DeserializeOwned};
+
+pub(crate) use door::Door;
+pub use explain::explain;
+pub use said::{
+    AdminError, CallLimits, Candidate, Condition, DeploymentStatus, Deployments, ErrorBody, Explanation,
+    FaultText, GatewayStatus, KeyRights, Retries, Serves, Tested,
+};
+
+use crate::{Gateway, body::AnswerBody, data_path::mark_id, route::decoded};
+
+/// Where the API is.
+const ROOT: &str = "/admin";
+/// Largest body that is read.
+const MAX_BODY: usize = 1 << 20;
+/// How long the body may take.
+const BODY_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What can be asked.
+#[derive(Debug, Clone, Copy)]
+enum Errand {
+    Deployments,
+    Deployment,
+    Reset,
+    Drain,
+    Undrain,
+    Test,
+    Explain,
+    Gateway,
+}
+
+/// One method of one path; `*` stands for a deployment's name.
+struct Row {
+    method: Method,
+    path: &'static str,
+    errand: Errand,
+}
+
+const fn row(method: Method, path: &'static str, errand: Errand) -> Row {
+    Row { method, path, errand }
+}
+
+/// All there is.
+const ROWS: &[Row] = &[
+    row(Method::GET, "/admin/v1/deployments", Errand::Deployments),
+    row(Method::GET, "/admin/v1/explain", Errand::Explain),
+    row(Method::GET, "/admin/v1/gateway", Errand::Gateway),
+    row(Method::POST, "/admin/v1/deployments/*/reset", Errand::Reset),
+    row(Method::POST, "/admin/v1/deployments/*/drain", Errand::Drain),
+    row(Method::DELETE, "/admin/v1/deployments/*/drain", Errand::Undrain),
+    row(Method::POST, "/admin/v1/deployments/*/test", Errand::Test),
+    // Last, since names may contain slashes: the first path that fits counts.
+    row(Method::GET, "/admin/v1/deployments/*", Errand::Deployment),
+];
+
+impl Row {
+    /// What `*` stands for, if `path` is this one.
+    fn matched<'p>(&self, path: &'p str) -> Option<&'p str> {
+        match self.path.split_once('*') {
+            Some((front, back)) => {
+                path.strip_prefix(front)?.strip_suffix(back).filter(|between| !between.is_empty())
+            }
+            None => (path == self.path).then_some(""),
+        }
+    }
+
+    /// How it stands in docs.
+    fn shown(&self) -> String {
+        format!("{} {}", self.method, self.path.replace('*', "{name}"))
+    }
+}
+
+/// A request that is not done, and with which status that is said.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    status: StatusCode,
+    error: AdminError,
+    /// The methods that the path takes.
+    allow: Option<HeaderValue>,
+}
+
+impl Refusal {
+    fn new(status: StatusCode, code: &str, message: String) -> Self {
+        let error = AdminError { code: code.to_owned(), message, paths: Vec::new() };
+        Self { status, error, allow: None }
+    }
+
+    fn bad(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad_request", message.into())
+    }
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        let status = StatusCode::from_u16(fault.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self::new(status, fault.kind.name(), fault.public)
+    }
+}
+
+/// Whether a path is the admin API's.
+pub(crate) fn claims(path: &str) -> bool {
+    path.strip_prefix(ROOT).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Answers one request. Nobody who may not come in learns what there is.
+pub(crate) async fn answer(gateway: &Arc<Gateway>, request: Request<Incoming>) -> Response<AnswerBody> {
+    let (head, body) = request.into_parts();
+    let answered = match gateway.door.admit(&head.headers) {
+        Ok(()) => answered(gateway, &head, body).await,
+        Err(refusal) => Err(refusal),
+    };
+    let (status, body, allow) = match answered {
+        Ok(body) => (StatusCode::OK, body, None),
+        Err(Refusal { status, error, allow }) => (status, json(&ErrorBody { error }), allow),
+    };
+    let mut response = Response::new(AnswerBody::Whole(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(allow) = allow {
+        headers.insert(header::ALLOW, allow);
+    }
+    if status == StatusCode::UNAUTHORIZED {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    mark_id(&gateway.ids.next(), headers);
+    response
+}
+
+async fn answered(gateway: &Arc<Gateway>, head: &Parts, body: Incoming) -> Result<Bytes, Refusal> {
+    let (errand, name) = find(&head.method, head.uri.path())?;
+    let name = decoded(name).ok_or_else(|| Refusal::bad("the deployment's name in the path is not text"))?;
+    let query = Query(head.uri.query().unwrap_or_default());
+    Ok(match errand {
+        Errand::Deployments => json(&deployments::all(gateway)),
+        Errand::Deployment => json(&deployments::one(gateway, &name)?),
+        Errand::Reset => json(&deployments::reset(gateway, &name)?),
+        Errand::Drain => {
+            json(&deployments::drain(gateway, &name, read::<deployments::Drain>(body).await?.on)?)
+        }
+        Errand::Undrain => json(&deployments::drain(gateway, &name, false)?),
+        Errand::Test => json(&deployments::test(gateway, &name, read(body).await?).await?),
+        Errand::Explain => {
+            let model = query.get("model").ok_or_else(|| {
+                Refusal::bad(
+                    "say which model: `/admin/v1/explain?model=NAME`, and whose plan with `&key=NAME`",
+                )
+            })?;
+            json(&explain::now(gateway, &model, query.get("key").as_deref()).await?)
+        }
+        Errand::Gateway => json(&overview::now(gateway)),
+    })
+}
+
+fn find<'p>(method: &Method, path: &'p str) -> Result<(Errand, &'p str), Refusal> {
+    let Some((first, name)) = ROWS.iter().find_map(|row| Some((row, row.matched(path)?))) else {
+        let message = "nothing is at this path of the admin API: `paths` has what there is".to_owned();
+        let mut refusal = Refusal::new(StatusCode::NOT_FOUND, "unknown_path", message);
+        refusal.error.paths = ROWS.iter().map(Row::shown).collect();
+        return Err(refusal);
+    };
+    let at_path = || ROWS.iter().filter(|row| row.path == first.path);
+    if let Some(row) = at_path().find(|row| row.method == *method) {
+        return Ok((row.errand, name));
+    }
+    let methods: Vec<_> = at_path().map(|row| row.method.as_str()).collect();
+    let methods = methods.join(", ");
+    let message = format!("this path takes {methods}");
+    let mut refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message);
+    refusal.allow = HeaderValue::from_str(&methods).ok();
+    Err(refusal)
+}
+
+/// The query of a request.
+struct Query<'h>(&'h str);
+
+impl Query<'_> {
+    /// The value of that name, if it is there and not empty.
+    fn get(&self, name: &str) -> Option<String> {
+        let mut pairs = self.0.split('&').filter_map(|pair| pair.split_once('='));
+        let (_, value) = pairs.find(|(key, _)| *key == name)?;
+        let value = value.replace('+', " ");
+        let value = percent_decode_str(&value).decode_utf8().ok()?.into_owned();
+        (!value.is_empty()).then_some(value)
+    }
+}
+
+/// The body as JSON; none is one without members.
+async fn read<T: DeserializeOwned>(body: Incoming) -> Result<T, Refusal> {
+    let read = tokio::time::timeout(BODY_PATIENCE, Limited::new(body, MAX_BODY).collect()).await;
+    let body = read
+        .map_err(|_| Refusal::bad("the body did not arrive in time"))?
+        .map_err(|_| Refusal::bad(format!("the body broke off or is larger than {MAX_BODY} bytes")))?
+        .to_bytes();
+    let body: &[u8] = if body.trim_ascii().is_empty() { b"{}" } else { &body };
+    serde_json::from_slice(body)
+        .map_err(|error| Refusal::bad(format!("the body is not what this takes: {error}")))
+}
+
+fn json<T: Serialize>(said: &T) -> Bytes {
+    // What is said has text for names, so that nothing of it can fail.
+    serde_json::to_vec(said).unwrap_or_default().into()
+}
+
+/// Whole milliseconds of a time.
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(method: &str, path: &str, expect: &str) {
+        let got = match find(&method.parse().unwrap(), path) {
+            Ok((errand, name)) => format!("{errand:?} {name}"),
+            Err(refusal) => format!("{} {:?}", refusal.error.code, refusal.allow),
+        };
+        assert_eq!(got.trim_end(), expect);
+    }
+
+    #[test]
+    fn paths_lead_where_the_table_says() {
+        check("GET", "/admin/v1/deployments", "Deployments");
+        check("GET", "/admin/v1/deployments/a%2Fm%231", "Deployment a%2Fm%231");
+        check("GET", "/admin/v1/deployments/a/m%231", "Deployment a/m%231");
+        check("POST", "/admin/v1/deployments/a/m%231/reset", "Reset a/m%231");
+        check("DELETE", "/admin/v1/deployments/a%2Fm%231/drain", "Undrain a%2Fm%231");
+        check("GET", "/admin/v1/deployments/a%2Fm%231/reset", "method_not_allowed Some(\"POST\")");
+        check("PUT", "/admin/v1/deployments/a%2Fm%231/drain", "method_not_allowed Some(\"POST, DELETE\")");
+        check("POST", "/admin/v1/explain", "method_not_allowed Some(\"GET\")");
+        check("GET", "/admin/v1/deployments/", "unknown_path None");
+        check("GET", "/admin/v1//explain", "unknown_path None");
+        check("GET", "/admin", "unknown_path None");
+    }
+
+    #[test]
+    fn only_its_own_paths_are_claimed() {
+        assert!(claims("/admin") && claims("/admin/") && claims("/admin/v1/%2e%2e/x"));
+        assert!(!claims("/administrator") && !claims("/v1/admin/") && !claims("//admin/v1"));
+    }
+}

@@ -1,0 +1,183 @@
+//! Every deployment: how it is, and what an operator may do with it.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use http::StatusCode;
+use lockgate_config::CheckMethod;
+use lockgate_protocol::ir::{Fault, FaultKind};
+use lockgate_routing::Status;
+use serde::Deserialize;
+
+use super::{Condition, DeploymentStatus, Deployments, FaultText, Refusal, Serves, Tested, explain, millis};
+use crate::{
+    Gateway, clock,
+    fleet::{Deployment, Limits},
+    health,
+};
+
+/// The body of `drain`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Drain {
+    /// Whether to take it out, or in again.
+    #[serde(default = "yes")]
+    pub(super) on: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// The body of `test`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Test {
+    /// By what; the list of models costs nothing.
+    #[serde(default = "usual")]
+    method: CheckMethod,
+}
+
+fn usual() -> CheckMethod {
+    CheckMethod::Models
+}
+
+/// A deployment and all that it serves.
+pub(super) struct Row {
+    pub(super) deployment: Arc<Deployment>,
+    /// Those of the first model that names it.
+    limits: Arc<Limits>,
+    serves: Vec<Serves>,
+}
+
+/// Every deployment of every model once, those of the config first.
+pub(super) fn each(gateway: &Gateway) -> Vec<Row> {
+    let now = clock::now();
+    let mut rows: Vec<Row> = Vec::new();
+    let mut places: HashMap<Arc<str>, usize> = HashMap::new();
+    for (name, model) in gateway.fleet.all() {
+        for place in model.explain(now) {
+            let Some(deployment) = model.deployments.get(place.deployment) else { continue };
+            let at = *places.entry(Arc::clone(&deployment.name)).or_insert_with(|| {
+                let (deployment, limits) = (Arc::clone(deployment), Arc::clone(&model.limits));
+                rows.push(Row { deployment, limits, serves: Vec::new() });
+                rows.len() - 1
+            });
+            let serves = Serves { model: name.clone(), list: place.list.to_string(), tier: place.tier };
+            // Written twice in one tier it is still there once.
+            if !rows[at].serves.contains(&serves) {
+                rows[at].serves.push(serves);
+            }
+        }
+    }
+    rows
+}
+
+pub(super) fn all(gateway: &Gateway) -> Deployments {
+    let now = clock::now();
+    Deployments { deployments: each(gateway).into_iter().map(|row| row.status(now)).collect() }
+}
+
+pub(super) fn one(gateway: &Gateway, name: &str) -> Result<DeploymentStatus, Refusal> {
+    Ok(find(gateway, name)?.status(clock::now()))
+}
+
+/// Forgets what keeps requests from it and from its credential.
+pub(super) fn reset(gateway: &Gateway, name: &str) -> Result<DeploymentStatus, Refusal> {
+    let row = find(gateway, name)?;
+    row.deployment.health.reset();
+    tracing::info!(deployment = name, "reset by the operator");
+    Ok(row.status(clock::now()))
+}
+
+/// Takes it out of routing, or in again; what is under way is not touched.
+pub(super) fn drain(gateway: &Gateway, name: &str, on: bool) -> Result<DeploymentStatus, Refusal> {
+    let row = find(gateway, name)?;
+    row.deployment.health.drain(on);
+    tracing::info!(deployment = name, on, "drained by the operator");
+    Ok(row.status(clock::now()))
+}
+
+/// Asks it once and tells what came.
+pub(super) async fn test(gateway: &Arc<Gateway>, name: &str, test: Test) -> Result<Tested, Refusal> {
+    let Row { deployment, limits, .. } = find(gateway, name)?;
+    let since = clock::now();
+    let result = health::ask(gateway, &deployment, &limits, test.method).await;
+    let took = clock::now().saturating_duration_since(since);
+    let fault = result.err();
+    if let Some(fault) = &fault
+        && fault.kind == FaultKind::Unsupported
+    {
+        return Err(Refusal::bad(fault.public.clone()));
+    }
+    let called = limits.check_model.as_ref().unwrap_or(&deployment.model);
+    let model = (test.method == CheckMethod::Call).then(|| called.to_string());
+    Ok(Tested {
+        name: name.to_owned(),
+        method: explain::method(test.method).to_owned(),
+        model,
+        ok: fault.is_none(),
+        took_ms: took.as_secs_f64() * 1e3,
+        fault: fault.map(|fault| FaultText { kind: fault.kind.name().to_owned(), text: told(&fault) }),
+        condition: condition(&deployment.health.status(clock::now())),
+    })
+}
+
+/// A fault in words for the operator, as the log has it too.
+fn told(fault: &Fault) -> String {
+    match fault.detail.is_empty() {
+        true => fault.public.clone(),
+        false => format!("{} ({})", fault.public, fault.detail),
+    }
+}
+
+fn find(gateway: &Gateway, name: &str) -> Result<Row, Refusal> {
+    each(gateway).into_iter().find(|row| *row.deployment.name == *name).ok_or_else(|| {
+        let message = "there is no such deployment: `GET /admin/v1/deployments` has the names; \
+                       in a path `/` is `%2F` and `#` is `%23`";
+        Refusal::new(StatusCode::NOT_FOUND, "unknown_deployment", message.to_owned())
+    })
+}
+
+impl Row {
+    fn status(self, now: Instant) -> DeploymentStatus {
+        let Self { deployment, serves, .. } = self;
+        DeploymentStatus {
+            name: deployment.name.to_string(),
+            provider: deployment.provider.name.clone(),
+            model: deployment.model.to_string(),
+            credential: deployment.credential().name().to_owned(),
+            serves,
+            condition: condition(&deployment.health.status(now)),
+        }
+    }
+}
+
+/// What is known of a deployment in the API's words.
+pub(super) fn condition(status: &Status) -> Condition {
+    let faults = status.faults.iter().map(|(kind, count)| ((*kind).to_owned(), *count));
+    Condition {
+        state: status.state.name().to_owned(),
+        reason: status.why.map(|why| why.name().to_owned()),
+        until_ms: status.until.map(millis),
+        until: status.until.and_then(moment),
+        requests: status.requests,
+        answered: status.answered,
+        faults: faults.collect(),
+        in_flight: status.in_flight,
+        consecutive: status.consecutive,
+        first_token_ms: status.first_token.map(|span| span.as_secs_f64() * 1e3),
+        headroom: status.headroom,
+        opened: status.opened,
+        probes: status.probes,
+    }
+}
+
+/// The moment after that time.
+pub(super) fn moment(span: Duration) -> Option<String> {
+    let at = clock::wall().checked_add(span)?;
+    Some(humantime::format_rfc3339_millis(at).to_string())
+}

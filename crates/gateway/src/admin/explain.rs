@@ -1,0 +1,145 @@
+//! Why which deployment of a model would be asked now: of a running gateway, or of a config alone.
+
+use std::{cmp::Reverse, sync::Arc, time::Instant};
+
+use http::StatusCode;
+use lockgate_config::{CheckMethod, Config};
+use lockgate_routing::{Explained, List};
+use tokio_util::task::TaskTracker;
+
+use super::{
+    AdminError, CallLimits, Candidate, Explanation, KeyRights, Refusal, Retries,
+    deployments::{condition, moment},
+    millis,
+};
+use crate::{
+    Gateway,
+    access::Access,
+    clock,
+    fleet::{Fleet, Limits, Model},
+};
+
+/// What the config alone says of `model`, for the client key of that name: nothing is asked of anybody.
+///
+/// # Errors
+/// A provider that cannot be set up, a model or a key that is not in the config.
+pub fn explain(config: &Config, model: &str, key: Option<&str>) -> Result<Explanation, AdminError> {
+    let fleet = Fleet::new(config, &TaskTracker::new()).map_err(|error| AdminError {
+        code: "config".to_owned(),
+        message: error.to_string(),
+        paths: Vec::new(),
+    })?;
+    let found = fleet.known(model).ok_or_else(|| Refusal::from(fleet.unknown(model)).error)?;
+    let key = rights(&Access::new(&config.access), key, model).map_err(|refusal| refusal.error)?;
+    Ok(explanation(model, &found, key, false))
+}
+
+/// The same of a running gateway, as it would be now.
+pub(super) async fn now(
+    gateway: &Arc<Gateway>,
+    model: &str,
+    key: Option<&str>,
+) -> Result<Explanation, Refusal> {
+    let found = gateway.fleet.model(model).await?;
+    let key = rights(&gateway.access, key, model)?;
+    Ok(explanation(model, &found, key, true))
+}
+
+fn rights(access: &Access, key: Option<&str>, model: &str) -> Result<Option<KeyRights>, Refusal> {
+    let Some(name) = key else { return Ok(None) };
+    let Some(caller) = access.named(name) else {
+        let message = format!("there is no key of the name `{name}`: `access.keys` has the names");
+        return Err(Refusal::new(StatusCode::NOT_FOUND, "unknown_key", message));
+    };
+    Ok(Some(KeyRights { name: name.to_owned(), may_use: caller.may_use(model) }))
+}
+
+fn explanation(name: &str, model: &Model, key: Option<KeyRights>, live: bool) -> Explanation {
+    let now = clock::now();
+    Explanation {
+        model: name.to_owned(),
+        live,
+        key,
+        strategy: model.strategy.name.to_owned(),
+        limits: limits(&model.limits),
+        retries: retries(model, now),
+        deployments: candidates(model, now),
+    }
+}
+
+/// What the calls of a model may still try again.
+pub(super) fn retries(model: &Model, now: Instant) -> Retries {
+    let status = model.budget.status(now);
+    Retries { requests: status.requests, retries: status.retries, left: status.left, refused: status.refused }
+}
+
+/// Every place in the model's lists in the order of asking: list by list, tier by tier, within a tier whoever may be asked
+/// and gets more of its calls first.
+fn candidates(model: &Model, now: Instant) -> Vec<Candidate> {
+    let mut rows = model.explain(now);
+    // Shares are of the order of their tiers; more digits than these are noise.
+    let share = |row: &Explained| (row.share.unwrap_or_default() * 1e6) as u64;
+    rows.sort_by_key(|row| (rank(row.list), row.tier, row.blocked.is_some(), Reverse(share(row))));
+    let mut asked: Vec<(List, usize)> = Vec::new();
+    let mut candidates = Vec::with_capacity(rows.len());
+    for row in rows {
+        let Some(deployment) = model.deployments.get(row.deployment) else { continue };
+        let place = (row.list, row.deployment);
+        // In a call each deployment of a list is asked once, where it comes first.
+        let order = (row.blocked.is_none() && !asked.contains(&place)).then(|| {
+            asked.push(place);
+            asked.iter().filter(|(list, _)| *list == row.list).count()
+        });
+        let mut condition = condition(&row.status);
+        if let Some(blocked) = row.blocked {
+            let until = blocked.until.map(|until| until.saturating_duration_since(now));
+            condition.reason = Some(blocked.why.name().to_owned());
+            condition.until_ms = until.map(millis);
+            condition.until = until.and_then(moment);
+        }
+        candidates.push(Candidate {
+            order,
+            name: deployment.name.to_string(),
+            list: row.list.to_string(),
+            tier: row.tier,
+            weight: row.weight,
+            share: row.share,
+            condition,
+        });
+    }
+    candidates
+}
+
+fn rank(list: List) -> usize {
+    match list {
+        List::Main => 0,
+        List::ContextLength => 1,
+        List::ContentFilter => 2,
+    }
+}
+
+fn limits(limits: &Limits) -> CallLimits {
+    CallLimits {
+        attempts: limits.policy.attempts,
+        timeout_ms: millis(limits.timeout),
+        first_byte_ms: millis(limits.first_byte),
+        first_token_ms: limits.first_token.map(millis),
+        answer_ms: millis(limits.answer),
+        stall_ms: millis(limits.stall),
+        hedge_after_ms: limits.hedge_after.map(millis),
+        error_threshold: limits.rules.error_threshold,
+        error_window_ms: millis(limits.rules.error_window),
+        max_cooldown_ms: millis(limits.rules.max_cooldown),
+        check_every_ms: limits.check.as_ref().map(|check| millis(check.every)),
+        check_method: limits.check.as_ref().map(|check| method(check.method).to_owned()),
+        check_model: limits.check_model.as_deref().map(str::to_owned),
+    }
+}
+
+/// The word for a method in the config and the API.
+pub(super) fn method(method: CheckMethod) -> &'static str {
+    match method {
+        CheckMethod::Models => "models",
+        CheckMethod::Call => "call",
+    }
+}

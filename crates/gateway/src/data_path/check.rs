@@ -1,0 +1,88 @@
+//! A check by a call: one attempt at one deployment that no client asked for, on the way of those that clients ask for.
+
+use std::sync::Arc;
+
+use http::{Method, Request};
+use lockgate_config::Commit;
+use lockgate_protocol::{
+    codec::Target,
+    dialect::Operation,
+    dialects::DEFAULT,
+    envelope::Envelope,
+    ir::{self, Block, Content, Fault, Message, Role},
+};
+
+use crate::{
+    Gateway, clock,
+    data_path::{
+        attempt::Attempt,
+        call::{Call, Notes},
+        identify::Asked,
+    },
+    fleet::{Deployment, Limits},
+};
+
+/// What is said; the answer does not matter.
+const WORD: &str = "hi";
+/// Most tokens of the answer. A dialect that wants more makes more of it.
+const TOKENS: u64 = 1;
+
+/// Has `deployment` answer one token by its own model: translated, dressed, signed and judged like a client's request, but
+/// no call of any client, so that no record is kept of it.
+pub(crate) async fn ask(
+    gateway: &Arc<Gateway>,
+    deployment: &Deployment,
+    limits: &Limits,
+) -> Result<(), Fault> {
+    let asked = asked(&deployment.model)?;
+    // What such a request would lose on the way is nothing, and one that is refused for it would prove nothing.
+    let limits = Limits { rejects_loss: false, commit: Commit::default(), ..limits.clone() };
+    let request = Request::post(asked.path.as_str()).body(()).unwrap_or_default();
+    let call = Call::begin(gateway, &request);
+    let (head, ()) = request.into_parts();
+    let mut attempt = Attempt {
+        gateway,
+        call: &call,
+        head: &head,
+        asked: &asked,
+        deployment,
+        limits: &limits,
+        since: clock::now(),
+        has_other: false,
+        notes: Notes::default(),
+    };
+    attempt.run().await.map(drop)
+}
+
+/// The smallest request there is for `model`.
+fn asked(model: &str) -> Result<Asked, Fault> {
+    let word = Block {
+        content: Content::Text { text: WORD.into(), citations: Vec::new() },
+        cache: None,
+        extra: Vec::new(),
+    };
+    let message = Message { role: Role::User, blocks: vec![word], name: None, id: None, extra: Vec::new() };
+    let request = ir::Request {
+        model: model.into(),
+        messages: vec![message],
+        max_tokens: Some(TOKENS),
+        ..ir::Request::default()
+    };
+    let codec = DEFAULT.codec();
+    let body = codec.encode_request(&request, Target { model, max_output: None, version: None })?.body;
+    let tail = codec.call(model, false).tail;
+    Ok(Asked {
+        dialect: DEFAULT,
+        operation: Operation::Generate,
+        method: Method::POST,
+        path: tail.clone(),
+        tail,
+        query: None,
+        stream_in_path: None,
+        model_in_tail: None,
+        model: model.to_owned(),
+        envelope: Envelope::read(Some("application/json"), body.into())?,
+        continues: None,
+        is_kept: false,
+    })
+}
