@@ -1,7 +1,11 @@
 //! One file for each command, and what they share.
 
+mod admin;
 pub(crate) mod check;
+mod config;
 pub(crate) mod demo;
+pub(crate) mod deployments;
+pub(crate) mod explain;
 pub(crate) mod login;
 pub(crate) mod mock;
 pub(crate) mod run;

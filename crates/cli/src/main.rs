@@ -35,6 +35,10 @@ enum Command {
         /// The config file.
         file: PathBuf,
     },
+    /// List the deployments of a running gateway, or reset, drain or test one.
+    Deployments(commands::deployments::Options),
+    /// Say why which deployment answers a model now; without a running gateway, what the config alone comes to.
+    Explain(commands::explain::Options),
     /// Sign in at a service and write the credential file for a provider.
     Login(commands::login::Options),
     /// Run only the built-in provider, to try clients and failures against.
@@ -49,6 +53,8 @@ fn main() -> ExitCode {
         Command::Run { file } => commands::run::run(file.as_deref()),
         Command::Demo(options) => commands::demo::run(&options),
         Command::Check { file } => commands::check::run(&file),
+        Command::Deployments(options) => commands::deployments::run(&options),
+        Command::Explain(options) => commands::explain::run(&options),
         Command::Login(options) => commands::login::run(&options),
         Command::Mock(options) => commands::mock::run(&options),
         Command::Translate(options) => commands::translate::run(&options),

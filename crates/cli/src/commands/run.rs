@@ -1,68 +1,29 @@
 //! `lockgate run [FILE]`: the gateway itself.
 
-use std::{
-    path::{Path, PathBuf},
-    process::ExitCode,
-    sync::Arc,
-};
+use std::{path::Path, process::ExitCode, sync::Arc};
 
 use lockgate_config::Config;
 use lockgate_store::Recent;
 
-use super::{USAGE, env, failed, runtime, told_to_stop};
+use super::{USAGE, config, failed, runtime, told_to_stop};
 use crate::logging;
 
-/// Where the config is looked for when nobody says.
-const DEFAULT_FILE: &str = "lockgate.yaml";
 /// Calls that are remembered.
 const RECENT: usize = 1000;
 
 pub(crate) fn run(file: Option<&Path>) -> ExitCode {
-    let found = file
-        .map(Path::to_path_buf)
-        .or_else(|| Some(PathBuf::from(DEFAULT_FILE)).filter(|file| file.exists()));
-    let (config, source) = match found {
-        Some(file) => match lockgate_config::load(&file, &env) {
-            Ok(config) => (config, file.display().to_string()),
-            Err(errors) => {
-                eprintln!("{errors}");
-                return ExitCode::from(USAGE);
-            }
-        },
-        None => match from_environment() {
-            Ok(found) => found,
-            Err(text) => {
-                eprintln!("{text}");
-                return ExitCode::from(USAGE);
-            }
-        },
+    let (config, source) = match config::find(file) {
+        Ok(found) => found,
+        Err(text) => {
+            eprintln!("{text}");
+            return ExitCode::from(USAGE);
+        }
     };
     logging::start(&config.log);
     match runtime() {
         Ok(runtime) => runtime.block_on(serve(&config, &source)),
         Err(error) => failed(error),
     }
-}
-
-/// Without a file the usual variables are the config.
-fn from_environment() -> Result<(Config, String), String> {
-    let rows = lockgate_provider::environment();
-    let found = lockgate_config::from_env(&rows, &env);
-    for skipped in &found.skipped {
-        eprintln!("warning: {skipped}");
-    }
-    if found.config.providers.is_empty() {
-        let variables: Vec<_> = rows.iter().map(|row| row.api_key).take(4).collect();
-        return Err(format!(
-            "error: there is no config file and no API key in the environment\n\
-             hint: write ./{DEFAULT_FILE}, or name a file: lockgate run FILE\n\
-             hint: or set one of {}, ...\n\
-             hint: or try it without any key: lockgate demo",
-            variables.join(", ")
-        ));
-    }
-    let source = format!("environment ({})", found.variables.join(", "));
-    Ok((found.config, source))
 }
 
 async fn serve(config: &Config, source: &str) -> ExitCode {

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{Method, Request};
-use lockgate_config::Commit;
+use http::{HeaderValue, Method, Request, header};
 use lockgate_protocol::{
     codec::Target,
     dialect::Operation,
@@ -22,6 +21,7 @@ use crate::{
     fleet::{Deployment, Limits},
 };
 
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// What is said; the answer does not matter.
 const WORD: &str = "hi";
 /// Most tokens of the answer. A dialect that wants more makes more of it.
@@ -35,9 +35,9 @@ pub(crate) async fn ask(
     limits: &Limits,
 ) -> Result<(), Fault> {
     let asked = asked(&deployment.model)?;
-    // What such a request would lose on the way is nothing, and one that is refused for it would prove nothing.
-    let limits = Limits { rejects_loss: false, commit: Commit::default(), ..limits.clone() };
-    let request = Request::post(asked.path.as_str()).body(()).unwrap_or_default();
+    let limits = limits.of_checks();
+    let mut request = Request::new(());
+    request.headers_mut().insert(header::CONTENT_TYPE, JSON);
     let call = Call::begin(gateway, &request);
     let (head, ()) = request.into_parts();
     let mut attempt = Attempt {

@@ -73,7 +73,7 @@ async fn the_list_of_models_tells_of_the_credential_and_lets_one_request_try_the
     let house = House::new(&config(&[&mock.base_url()], rest)).await;
     let cooling = becomes(&house, "cooling").await;
     assert_eq!(cooling["reason"], "upstream_key_refused");
-    assert_eq!(house.post(CHAT_PATH, CHAT).await.status, 502);
+    assert_eq!(house.post(CHAT_PATH, CHAT).await.status, 503, "nobody is left to ask");
 
     mock.rules(Vec::new());
     // That the list comes proves nothing of the model: a request has to.
@@ -81,7 +81,7 @@ async fn the_list_of_models_tells_of_the_credential_and_lets_one_request_try_the
     let answer = house.post(CHAT_PATH, CHAT).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     becomes(&house, "closed").await;
-    assert!(mock.ledger().iter().filter(|entry| entry.path == "/v1/models").count() >= 3);
+    assert!(mock.ledger().iter().filter(|entry| entry.path == "/v1/models").count() >= 2);
 }
 
 #[tokio::test]
@@ -90,7 +90,7 @@ async fn every_dialect_is_checked_in_its_own_words() {
         ("anthropic", "claude-sonnet-4-5", "/v1/messages"),
         ("gemini", "gemini-2.5-flash", ":generateContent"),
         ("ollama", "llama3.2", "/api/chat"),
-        ("bedrock", "anthropic.claude-haiku-4-5-20251001-v1:0", "/converse"),
+        ("bedrock", "us.anthropic.claude-haiku-4-5-20251001-v1:0", "/converse"),
     ] {
         let mock = mock().await;
         let yaml = format!(

@@ -1,0 +1,217 @@
+//! Asks the admin API of a running gateway.
+
+mod table;
+
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::PathBuf,
+    process::ExitCode,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use clap::Args;
+use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use lockgate_config::{Config, Secret};
+use lockgate_gateway::admin::{AdminError, ErrorBody};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::de::DeserializeOwned;
+
+use super::{USAGE, config, env, failed, runtime};
+
+pub(crate) use table::{Table, ago, state};
+
+/// The variable with the admin key, which wins over the config's.
+const KEY_VARIABLE: &str = "LOCKGATE_ADMIN_KEY";
+/// Longest time for an answer: longer than a test may take.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// Largest answer that is read.
+const MAX_ANSWER: usize = 64 << 20;
+/// What stands as it is in a path segment or a value of a query.
+const AS_IT_IS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Which gateway is asked.
+#[derive(Args)]
+pub(crate) struct Where {
+    /// The config of the gateway: where it listens and its admin key; without one ./lockgate.yaml, else the usual variables.
+    #[arg(long, env = "LOCKGATE_CONFIG", value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    /// Another address than the config's, e.g. http://127.0.0.1:8317; the variable LOCKGATE_ADMIN_KEY has its key.
+    #[arg(long, global = true)]
+    url: Option<Uri>,
+    /// Print the API's JSON.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+/// A running gateway, as far as anybody knows.
+pub(crate) struct Gateway {
+    /// `http://host:port`.
+    pub(crate) base: String,
+    key: Option<Secret>,
+}
+
+/// Why there is no answer.
+pub(crate) enum Failure {
+    /// Nobody is there.
+    Unreachable(String),
+    /// The gateway says no.
+    Refused(AdminError),
+    /// What came is no answer of the admin API.
+    Strange(String),
+}
+
+/// Runs `work` to its end.
+pub(crate) fn run(work: impl Future<Output = Result<ExitCode, ExitCode>>) -> ExitCode {
+    match runtime() {
+        Ok(runtime) => runtime.block_on(work).unwrap_or_else(|code| code),
+        Err(error) => failed(error),
+    }
+}
+
+impl Where {
+    /// Whether it is the config's gateway that is asked.
+    pub(crate) fn is_config_s(&self) -> bool {
+        self.url.is_none()
+    }
+
+    /// The gateway, and its config where one is to be had. Only without `--url` one has to be.
+    pub(crate) fn find(&self) -> Result<(Gateway, Option<Config>), ExitCode> {
+        let usage = |text: &dyn fmt::Display| {
+            eprintln!("{text}");
+            ExitCode::from(USAGE)
+        };
+        let is_needed = self.url.is_none() || self.config.is_some();
+        let config = match config::find(self.config.as_deref()) {
+            Ok((config, _)) => Some(config),
+            Err(_) if !is_needed => None,
+            Err(text) => return Err(usage(&text)),
+        };
+        let base = match (&self.url, &config) {
+            (Some(url), _) => base(url).map_err(|text| usage(&format!("error: {text}")))?,
+            (None, Some(config)) => format!("http://{}", near(config.server.listen)),
+            (None, None) => String::new(),
+        };
+        // A key of a config goes where the config's gateway listens; whoever names another place names its key too.
+        let written = || config.as_ref().filter(|_| self.url.is_none())?.access.admin_key.clone();
+        let key = env(KEY_VARIABLE).filter(|key| !key.is_empty()).map(Secret::new).or_else(written);
+        Ok((Gateway { base, key }, config))
+    }
+}
+
+impl Gateway {
+    /// Asks for what is at `path`, which begins behind `/admin/v1/`.
+    pub(crate) async fn ask<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: &'static str,
+    ) -> Result<T, Failure> {
+        let strange = |error: &dyn fmt::Display| Failure::Strange(error.to_string());
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}/admin/v1/{path}", self.base))
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Full::new(Bytes::from_static(body.as_bytes())))
+            .map_err(|error| strange(&error))?;
+        if let Some(key) = &self.key {
+            let shown = HeaderValue::from_str(&format!("Bearer {}", key.expose()));
+            let mut shown =
+                shown.map_err(|_| strange(&"the admin key has characters that no header can carry"))?;
+            shown.set_sensitive(true);
+            request.headers_mut().insert(header::AUTHORIZATION, shown);
+        }
+        let asked = async {
+            let client = Client::builder(TokioExecutor::new()).build_http();
+            let answer = client.request(request).await.map_err(|error| match error.is_connect() {
+                true => Failure::Unreachable(format!("no gateway listens on {}", self.base)),
+                false => strange(&error),
+            })?;
+            let status = answer.status();
+            let body = Limited::new(answer.into_body(), MAX_ANSWER).collect().await;
+            Ok((status, body.map_err(|error| strange(&error))?.to_bytes()))
+        };
+        let (status, body) = tokio::time::timeout(PATIENCE, asked)
+            .await
+            .map_err(|_| strange(&format!("it took longer than {} s", PATIENCE.as_secs())))??;
+        if status != StatusCode::OK {
+            let body: ErrorBody = serde_json::from_slice(&body)
+                .map_err(|_| strange(&format!("it answers {status}; is it a gateway of this version?")))?;
+            return Err(Failure::Refused(body.error));
+        }
+        serde_json::from_slice(&body).map_err(|error| strange(&error))
+    }
+
+    /// Says why there is no answer and gives the exit code for it.
+    pub(crate) fn failed(&self, failure: Failure) -> ExitCode {
+        match failure {
+            Failure::Unreachable(text) => {
+                failed(format!("{text}: start it with `lockgate run`, or name it with --url"))
+            }
+            Failure::Refused(error) if error.code == "unauthorized" => {
+                failed(format!("{error}; here: in the config or the variable {KEY_VARIABLE}"))
+            }
+            Failure::Refused(error) => failed(error),
+            Failure::Strange(text) => {
+                failed(format!("{} does not answer as a gateway does: {text}", self.base))
+            }
+        }
+    }
+}
+
+/// A text as one segment of a path or one value of a query.
+pub(crate) fn encoded(text: &str) -> String {
+    utf8_percent_encode(text, AS_IT_IS).to_string()
+}
+
+/// The address under which a gateway on this machine is asked that listens on `listen`.
+fn near(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        ip if !ip.is_unspecified() => ip,
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+    };
+    SocketAddr::new(ip, listen.port())
+}
+
+/// The front of all addresses at that place.
+fn base(url: &Uri) -> Result<String, String> {
+    match (url.scheme_str(), url.authority()) {
+        (Some("http"), Some(place)) if matches!(url.path(), "" | "/") => Ok(format!("http://{place}")),
+        _ => Err(format!("`{url}` is no address of a gateway: write one like http://127.0.0.1:8317")),
+    }
+}
+
+/// Prints what the API said.
+pub(crate) fn print_json(said: &impl serde::Serialize) -> Result<ExitCode, ExitCode> {
+    let text = serde_json::to_string_pretty(said).map_err(failed)?;
+    println!("{text}");
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gateway_is_asked_where_it_can_be_reached() {
+        for (listen, expect) in
+            [("0.0.0.0:1", "127.0.0.1:1"), ("[::]:1", "[::1]:1"), ("10.0.0.1:2", "10.0.0.1:2")]
+        {
+            assert_eq!(near(listen.parse().unwrap()).to_string(), expect);
+        }
+        for (url, expect) in [
+            ("http://gate:1", Some("http://gate:1")),
+            ("http://gate/", Some("http://gate")),
+            ("https://gate", None),
+            ("gate:1", None),
+            ("http://gate/v1", None),
+        ] {
+            assert_eq!(base(&url.parse().unwrap()).ok().as_deref(), expect, "{url}");
+        }
+        assert_eq!(encoded("a/gpt-4o#1"), "a%2Fgpt-4o%231");
+    }
+}

@@ -1,0 +1,125 @@
+//! `lockgate explain MODEL`: why which deployment answers a model now.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use http::Method;
+use lockgate_config::Config;
+use lockgate_gateway::admin::{Candidate, Explanation};
+
+use super::{
+    admin::{self, Failure, Gateway, Table, Where, ago, encoded, print_json, state},
+    failed,
+};
+
+/// Which model, for whom.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// The name that clients ask for.
+    model: String,
+    /// The name of a client key: may it use the model.
+    #[arg(long, value_name = "NAME")]
+    key: Option<String>,
+    #[command(flatten)]
+    place: Where,
+}
+
+pub(crate) fn run(options: &Options) -> ExitCode {
+    admin::run(explain(options))
+}
+
+async fn explain(options: &Options) -> Result<ExitCode, ExitCode> {
+    let (gateway, config) = options.place.find()?;
+    let said = match (ask(&gateway, options).await, config) {
+        (Ok(said), _) => said,
+        (Err(Failure::Unreachable(text)), Some(config)) if options.place.is_config_s() => {
+            eprintln!("note: {text}: this is what the config alone comes to, with everybody well");
+            of_config(&config, options)?
+        }
+        (Err(failure), _) => return Err(gateway.failed(failure)),
+    };
+    if options.place.json {
+        return print_json(&said);
+    }
+    print!("{}", shown(&said));
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn ask(gateway: &Gateway, options: &Options) -> Result<Explanation, Failure> {
+    let mut path = format!("explain?model={}", encoded(&options.model));
+    if let Some(key) = &options.key {
+        path = format!("{path}&key={}", encoded(key));
+    }
+    gateway.ask(Method::GET, &path, "").await
+}
+
+fn of_config(config: &Config, options: &Options) -> Result<Explanation, ExitCode> {
+    lockgate_gateway::admin::explain(config, &options.model, options.key.as_deref()).map_err(failed)
+}
+
+/// The explanation for a person.
+fn shown(said: &Explanation) -> String {
+    let Explanation { model, strategy, limits, retries, .. } = said;
+    let mut text =
+        format!("{model}: {strategy}, {} attempts within {}", limits.attempts, ago(limits.timeout_ms));
+    match (limits.check_every_ms, &limits.check_method) {
+        (Some(every), Some(method)) => text.push_str(&format!(", checked by {method} every {}", ago(every))),
+        _ => text.push_str(", not checked in the background"),
+    }
+    text.push('\n');
+    if said.live {
+        text.push_str(&format!(
+            "{} requests and {} retries in the last 10 s, {} more retries allowed\n",
+            retries.requests, retries.retries, retries.left
+        ));
+    }
+    if let Some(key) = &said.key {
+        let may = if key.may_use { "may use it" } else { "may not use it: its `models` do not name it" };
+        text.push_str(&format!("key {}: {may}\n", key.name));
+    }
+    let mut lists: Vec<&str> = said.deployments.iter().map(|row| row.list.as_str()).collect();
+    lists.dedup();
+    for list in lists {
+        text.push_str(&format!("\n{}\n", heading(list)));
+        let mut table = Table::new(
+            &["", "deployment", "tier", "weight", "share", "state", "first token", "why"],
+            &[0, 2, 3, 4, 6],
+        );
+        for row in said.deployments.iter().filter(|row| row.list == list) {
+            table.row(cells(row));
+        }
+        text.push_str(&table.to_string());
+    }
+    if said.deployments.is_empty() {
+        text.push_str("\nnobody answers it: all credentials behind it are disabled or exclude it\n");
+    }
+    text
+}
+
+fn heading(list: &str) -> String {
+    match list {
+        "targets" => "asked in this order".to_owned(),
+        "on_context_length" => "in place of the rest, for a conversation that is too long".to_owned(),
+        "on_content_filter" => "in place of the rest, after a refusal by a filter".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+fn cells(row: &Candidate) -> Vec<String> {
+    let condition = &row.condition;
+    let share = match (row.order, row.share) {
+        (None, _) => "-".to_owned(),
+        (Some(_), Some(share)) => format!("{:.0} %", share * 100.0),
+        (Some(_), None) => "?".to_owned(),
+    };
+    vec![
+        row.order.map_or("-".to_owned(), |order| order.to_string()),
+        row.name.clone(),
+        (row.tier + 1).to_string(),
+        row.weight.to_string(),
+        share,
+        condition.state.replace('_', " "),
+        condition.first_token_ms.map_or("-".to_owned(), |mean| format!("{mean:.0} ms")),
+        state(condition),
+    ]
+}
