@@ -22,7 +22,7 @@ use serde::de::DeserializeOwned;
 
 use super::{USAGE, config, env, failed, runtime};
 
-pub(crate) use table::{Table, ago, state};
+pub(crate) use table::{Table, span, state};
 
 /// The variable with the admin key, which wins over the config's.
 const KEY_VARIABLE: &str = "LOCKGATE_ADMIN_KEY";
@@ -194,6 +194,8 @@ pub(crate) fn print_json(said: &impl serde::Serialize) -> Result<ExitCode, ExitC
 
 #[cfg(test)]
 mod tests {
+    use lockgate_gateway::admin::Deployments;
+
     use super::*;
 
     #[test]
@@ -213,5 +215,34 @@ mod tests {
             assert_eq!(base(&url.parse().unwrap()).ok().as_deref(), expect, "{url}");
         }
         assert_eq!(encoded("a/gpt-4o#1"), "a%2Fgpt-4o%231");
+    }
+
+    #[tokio::test]
+    async fn answers_refusals_silence_and_strangers_are_told_apart() {
+        let text = "server: { listen: \"127.0.0.1:0\" }\naccess: { admin_key: admin-key-0123456789 }\n\
+                    providers: { p: { kind: vllm, base_url: \"http://127.0.0.1:1/v1\" } }\n\
+                    models: { fast: { targets: [p/m] } }\n";
+        let config = lockgate_config::parse("test.yaml", text, &|_| None).unwrap();
+        let journal = std::sync::Arc::new(lockgate_store::Recent::new(1));
+        let serving = lockgate_gateway::start(&config, journal).await.unwrap();
+        let base = format!("http://{}", serving.address);
+        let gateway = |base: &str, key: &str| Gateway { base: base.to_owned(), key: Some(Secret::new(key)) };
+
+        let asked = gateway(&base, "admin-key-0123456789").ask(Method::GET, "deployments", "").await;
+        let said: Deployments = asked.ok().unwrap();
+        assert_eq!(said.deployments.iter().map(|row| row.name.as_str()).collect::<Vec<_>>(), ["p/m#1"]);
+
+        let refused = gateway(&base, "another").ask::<Deployments>(Method::GET, "deployments", "").await;
+        assert!(matches!(refused, Err(Failure::Refused(error)) if error.code == "unauthorized"));
+
+        let mock = lockgate_mock::start("127.0.0.1:0".parse().unwrap(), lockgate_mock::Settings::default());
+        let mock = mock.await.unwrap();
+        let stranger = gateway(&format!("http://{}", mock.addr()), "k");
+        let strange = stranger.ask::<Deployments>(Method::GET, "deployments", "").await;
+        assert!(matches!(strange, Err(Failure::Strange(text)) if text.contains("404")));
+
+        serving.stop().await;
+        let gone = gateway(&base, "k").ask::<Deployments>(Method::GET, "deployments", "").await;
+        assert!(matches!(gone, Err(Failure::Unreachable(text)) if text.contains(&base)));
     }
 }

@@ -8,7 +8,7 @@ use lockgate_config::Config;
 use lockgate_gateway::admin::{Candidate, Explanation};
 
 use super::{
-    admin::{self, Failure, Gateway, Table, Where, ago, encoded, print_json, state},
+    admin::{self, Failure, Gateway, Table, Where, encoded, print_json, span, state},
     failed,
 };
 
@@ -33,7 +33,7 @@ async fn explain(options: &Options) -> Result<ExitCode, ExitCode> {
     let said = match (ask(&gateway, options).await, config) {
         (Ok(said), _) => said,
         (Err(Failure::Unreachable(text)), Some(config)) if options.place.is_config_s() => {
-            eprintln!("note: {text}: this is what the config alone comes to, with everybody well");
+            eprintln!("note: {text}: this is what the config alone comes to, as if all were well");
             of_config(&config, options)?
         }
         (Err(failure), _) => return Err(gateway.failed(failure)),
@@ -61,9 +61,9 @@ fn of_config(config: &Config, options: &Options) -> Result<Explanation, ExitCode
 fn shown(said: &Explanation) -> String {
     let Explanation { model, strategy, limits, retries, .. } = said;
     let mut text =
-        format!("{model}: {strategy}, {} attempts within {}", limits.attempts, ago(limits.timeout_ms));
+        format!("{model}: {strategy}, {} attempts within {}", limits.attempts, span(limits.timeout_ms));
     match (limits.check_every_ms, &limits.check_method) {
-        (Some(every), Some(method)) => text.push_str(&format!(", checked by {method} every {}", ago(every))),
+        (Some(every), Some(method)) => text.push_str(&format!(", checked by {method} every {}", span(every))),
         _ => text.push_str(", not checked in the background"),
     }
     text.push('\n');
@@ -122,4 +122,42 @@ fn cells(row: &Candidate) -> Vec<String> {
         condition.first_token_ms.map_or("-".to_owned(), |mean| format!("{mean:.0} ms")),
         state(condition),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_can_read_it() {
+        let text = "
+providers:
+  openai: { kind: openai, credentials: [{ api_key: key-one-0123456, weight: 3 }, { api_key: key-two-0123456, name: two }] }
+  local: { kind: vllm, base_url: \"http://127.0.0.1:1/v1\" }
+models:
+  fast: { targets: [openai/gpt-4o-mini], fallback: [local/qwen3], on_context_length: [openai/gpt-4.1] }
+access: { keys: [{ name: alice, key: client-key-0123456789, models: [slow] }] }
+health: { method: call }
+";
+        let config = lockgate_config::parse("test.yaml", text, &|_| None).unwrap();
+        let said = lockgate_gateway::admin::explain(&config, "fast", Some("alice")).unwrap();
+        let expect = "\
+fast: round_robin, 3 attempts within 10 min, checked by call every 30 s
+key alice: may not use it: its `models` do not name it
+
+asked in this order
+     deployment              tier  weight  share  state   first token  why
+  1  openai/gpt-4o-mini#1       1       3   75 %  closed            -
+  2  openai/gpt-4o-mini#two     1       1   25 %  closed            -
+  3  local/qwen3#1              2       1  100 %  closed            -
+
+in place of the rest, for a conversation that is too long
+     deployment          tier  weight  share  state   first token  why
+  1  openai/gpt-4.1#1       1       3   75 %  closed            -
+  2  openai/gpt-4.1#two     1       1   25 %  closed            -
+";
+        assert_eq!(shown(&said), expect);
+        let unknown = lockgate_gateway::admin::explain(&config, "fats", None).unwrap_err();
+        assert_eq!((unknown.code.as_str(), unknown.message.contains("`fast`")), ("model_not_found", true));
+    }
 }

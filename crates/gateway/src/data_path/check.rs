@@ -84,5 +84,6 @@ fn asked(model: &str) -> Result<Asked, Fault> {
         envelope: Envelope::read(Some("application/json"), body.into())?,
         continues: None,
         is_kept: false,
+        resumes: false,
     })
 }

@@ -46,8 +46,9 @@ impl fmt::Display for Table {
 /// Why a deployment is as it is, and until when, in words; nothing where there is nothing to say.
 pub(crate) fn state(condition: &Condition) -> String {
     let why = match (condition.state.as_str(), condition.reason.as_deref()) {
+        (_, None) if condition.consecutive > 0 => format!("{} faults in a row so far", condition.consecutive),
         (_, None) => String::new(),
-        ("half_open", Some(reason)) => format!("one request tries it after {}", reason_in_words(reason)),
+        ("half_open", Some(reason)) => format!("one request tries it: {}", reason_in_words(reason)),
         (_, Some("open")) if condition.consecutive > 0 => {
             format!("{} faults in a row", condition.consecutive)
         }
@@ -57,7 +58,7 @@ pub(crate) fn state(condition: &Condition) -> String {
         // The clock's part of the moment, with the seconds and no more.
         (Some(until), Some(left)) => {
             let clock = until.get(11..19).unwrap_or(until);
-            format!("{why}, until {clock} UTC ({})", ago(left))
+            format!("{why}, until {clock} UTC ({})", span(left))
         }
         _ => why,
     }
@@ -75,12 +76,74 @@ fn reason_in_words(reason: &str) -> String {
     }
 }
 
-/// A time in the two units that say most.
-pub(crate) fn ago(millis: u64) -> String {
+/// A time in the one or two units that say most.
+pub(crate) fn span(millis: u64) -> String {
     let seconds = millis.div_ceil(1000);
-    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, seconds) => format!("{seconds} s"),
-        (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
-        (hours, minutes, _) => format!("{hours} h {minutes} min"),
+    let parts = [(seconds / 3600, "h"), (seconds / 60 % 60, "min"), (seconds % 60, "s")];
+    let said: Vec<_> = parts.iter().skip_while(|(count, _)| *count == 0).take(2).collect();
+    let said: Vec<_> = said.into_iter().filter(|(count, _)| *count > 0).collect();
+    match said.is_empty() {
+        true => "0 s".to_owned(),
+        false => said.iter().map(|(count, unit)| format!("{count} {unit}")).collect::<Vec<_>>().join(" "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_short() {
+        for (millis, expect) in [
+            (0, "0 s"),
+            (1, "1 s"),
+            (30_000, "30 s"),
+            (330_000, "5 min 30 s"),
+            (600_000, "10 min"),
+            (3_600_000, "1 h"),
+            (3_605_000, "1 h"),
+            (5_400_000, "1 h 30 min"),
+        ] {
+            assert_eq!(span(millis), expect);
+        }
+    }
+
+    #[test]
+    fn columns_stand_under_their_headings() {
+        let mut table = Table::new(&["name", "n", "why"], &[1]);
+        table.row(["a".to_owned(), "10".to_owned(), String::new()]);
+        table.row(["größer".to_owned(), "1".to_owned(), "because".to_owned()]);
+        assert_eq!(table.to_string(), "  name     n  why\n  a       10\n  größer   1  because\n");
+    }
+
+    #[track_caller]
+    fn check(condition: serde_json::Value, expect: &str) {
+        let mut whole = serde_json::json!({
+            "state": "closed", "reason": null, "until_ms": null, "until": null, "requests": 0, "answered": 0,
+            "faults": {}, "in_flight": 0, "consecutive": 0, "first_token_ms": null, "headroom": null, "opened": 0,
+            "probes": 0,
+        });
+        for (name, value) in condition.as_object().unwrap() {
+            whole[name] = value.clone();
+        }
+        assert_eq!(state(&serde_json::from_value(whole).unwrap()), expect);
+    }
+
+    #[test]
+    fn a_state_says_why_and_until_when() {
+        use serde_json::json;
+        check(json!({}), "");
+        check(json!({ "consecutive": 2 }), "2 faults in a row so far");
+        check(
+            json!({ "reason": "full", "until_ms": 900, "until": "2026-01-02T03:04:05.678Z" }),
+            "as much as its limits here allow, until 03:04:05 UTC (1 s)",
+        );
+        check(
+            json!({ "state": "open", "reason": "open", "consecutive": 5, "until_ms": 61_000, "until": "2026-01-02T03:04:05.678Z" }),
+            "5 faults in a row, until 03:04:05 UTC (1 min 1 s)",
+        );
+        check(json!({ "state": "half_open", "reason": "open" }), "one request tries it: too many faults");
+        check(json!({ "state": "cooling", "reason": "upstream_overloaded" }), "upstream overloaded");
+        check(json!({ "state": "drained", "reason": "drained" }), "taken out by the operator");
     }
 }
