@@ -3,7 +3,7 @@
 use std::fmt;
 
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use lockgate_config::Config;
+use lockgate_config::{Config, Secret};
 use sha2::{Digest, Sha256};
 
 use super::Refusal;
@@ -33,7 +33,7 @@ impl fmt::Debug for Door {
 impl Door {
     pub(crate) fn new(config: &Config) -> Self {
         // An empty key, as an unset variable leaves one, opens nothing.
-        let key = config.access.admin_key.as_ref().map(|key| key.expose()).filter(|key| !key.is_empty());
+        let key = config.access.admin_key.as_ref().map(Secret::expose).filter(|key| !key.is_empty());
         Self {
             key: key.map(|key| Sha256::digest(key).into()),
             is_homely: config.access.admin_key.is_none()
