@@ -11,6 +11,7 @@ pub(crate) mod bench;
 mod bodies;
 mod client;
 mod health;
+mod owed;
 mod resume;
 mod spin;
 pub(crate) mod verdict;
