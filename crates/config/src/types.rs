@@ -93,8 +93,7 @@ pub struct Server {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Access {
-    /// The key for the admin API, at least 16 characters. Without one the API answers only callers on this machine, and
-    /// only where no `keys` are configured.
+    /// The key for the admin API, at least 16 characters. Without one there is no admin API.
     pub admin_key: Option<Secret>,
     /// Whether callers without a key are welcome on an address that others can reach.
     #[schemars(extend("default" = false))]

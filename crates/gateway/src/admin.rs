@@ -18,6 +18,7 @@ use lockgate_protocol::ir::Fault;
 use percent_encoding::percent_decode_str;
 use serde::{Serialize, de::DeserializeOwned};
 
+pub use door::ADMIN_OFF;
 pub(crate) use door::Door;
 pub use explain::explain;
 pub use said::{

@@ -89,6 +89,8 @@ async fn prepare(
         return described.map(Prepared::Local);
     }
 
+    call.about_tokens = asked.about_tokens();
+
     // admit: may this key use this model.
     admit::admit(call, &asked)?;
 

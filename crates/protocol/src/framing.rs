@@ -11,6 +11,9 @@ use bytes::Bytes;
 
 pub use sse::Batch;
 
+/// Most events of one stream that are left out as noise: more of it is a provider that does not work.
+pub const MOST_NOISE: u32 = 3;
+
 /// How the bytes of a stream are cut into events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {
@@ -61,6 +64,19 @@ impl Framing {
             Self::EventStream => {
                 Cow::Borrowed(event_stream::Message::parse(raw).map_or(&[][..], |message| message.payload))
             }
+        }
+    }
+
+    /// Whether an event carries something that nobody could have meant: where the dialect has JSON it has none. What stands
+    /// around it may be whole all the same.
+    pub fn is_noise(self, raw: &[u8]) -> bool {
+        match self {
+            Self::Sse | Self::Ndjson => {
+                let payload = self.payload(raw);
+                !payload.is_empty() && serde_json::from_slice::<serde::de::IgnoredAny>(&payload).is_err()
+            }
+            // Here it is the frame itself that is broken.
+            Self::JsonArray | Self::EventStream => false,
         }
     }
 

@@ -16,7 +16,7 @@ use crate::{
     counting::Counting,
     estimate::Meter,
     fold::{Folded, fold},
-    framing::Framer,
+    framing::{Framer, Framing, MOST_NOISE},
     ir::{Event, Fault, FaultKind, Loss, Losses, Request, Response, Tool, ToolChoice, Usage},
     resume::{Manner, Said, Seam},
 };
@@ -154,6 +154,8 @@ impl Pair {
     pub fn stream(&self, reply: Reply<'_>, mask: Option<Arc<Mask>>) -> Stream {
         Stream {
             framer: Framer::new(self.upstream.framing()),
+            framing: self.upstream.framing(),
+            noise: 0,
             pipe: Pipe {
                 decoder: self.upstream.decoder(),
                 meter: None,
@@ -192,6 +194,9 @@ pub enum Streamed {
 /// One stream on its way from a provider to a client.
 pub struct Stream {
     framer: Framer,
+    framing: Framing,
+    /// How many events were left out because nobody could have meant them.
+    noise: u32,
     pipe: Pipe,
 }
 
@@ -256,7 +261,8 @@ impl Stream {
         if let Some(seam) = seam.replace(Seam::new(said, manner)) {
             losses.append(seam.losses().clone());
         }
-        self.framer = Framer::new(upstream.framing());
+        self.framing = upstream.framing();
+        self.framer = Framer::new(self.framing);
         self.pipe.decoder = upstream.decoder();
         self.pipe.meter = meter;
         self.pipe.unmask = mask.map(Unmask::new);
@@ -270,7 +276,10 @@ impl Stream {
         out.reserve(batch.bytes.len());
         for raw in batch.events() {
             let step = self.pipe.step(seen, out, |decoder, sink| decoder.event(raw, sink));
-            if step != Step::Go {
+            if matches!(step, Step::Garbled(_)) && self.noise < MOST_NOISE && self.framing.is_noise(raw) {
+                self.noise += 1;
+                self.pipe.losses.push(Loss::noise());
+            } else if step != Step::Go {
                 return step;
             }
         }

@@ -43,6 +43,9 @@ pub struct Tokens {
     pub output: u64,
     /// The part of the output that was reasoning.
     pub reasoning: u64,
+    /// Whether some of it is estimated, because the provider did not get to say it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_estimated: bool,
 }
 
 /// One call.

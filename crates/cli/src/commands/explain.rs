@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use http::Method;
 use lockgate_config::Config;
-use lockgate_gateway::admin::{Candidate, Explanation};
+use lockgate_gateway::admin::{ADMIN_OFF, Candidate, Explanation};
 
 use super::{
     admin::{self, Failure, Gateway, Table, Where, encoded, print_json, span, state},
@@ -34,6 +34,10 @@ async fn explain(options: &Options) -> Result<ExitCode, ExitCode> {
         (Ok(said), _) => said,
         (Err(Failure::Unreachable(text)), Some(config)) if options.place.is_config_s() => {
             eprintln!("note: {text}: this is what the config alone comes to, as if all were well");
+            of_config(&config, options)?
+        }
+        (Err(Failure::Refused(error)), Some(config)) if error.code == ADMIN_OFF => {
+            eprintln!("note: {error}; this is what the config alone comes to, as if all were well");
             of_config(&config, options)?
         }
         (Err(failure), _) => return Err(gateway.failed(failure)),

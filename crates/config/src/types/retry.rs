@@ -31,7 +31,7 @@ pub struct Retry {
     #[schemars(with = "units::Time", extend("default" = "30s"))]
     pub first_byte: Duration,
     /// The longest a streamed answer may take, from the request on, until it says something: then the next deployment
-    /// is asked. Without it 15 s, but only where there is a next one; `off` is no limit.
+    /// is asked. Without it 12 s, but only where there is a next one; `off` is no limit.
     #[serde(deserialize_with = "units::optional_duration_or_off")]
     #[schemars(with = "Option<units::TimeOrOff>")]
     pub first_token: Option<Duration>,

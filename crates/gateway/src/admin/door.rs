@@ -1,32 +1,26 @@
-//! Who may steer the gateway: whoever shows the admin key, or, where there are no keys at all, a program on this machine.
+//! Who may steer the gateway: whoever shows the admin key. Without one there is nothing to steer it by.
 
 use std::fmt;
 
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use lockgate_config::{Config, Secret};
 use sha2::{Digest, Sha256};
 
 use super::Refusal;
-use crate::access::is_loopback;
 
 /// The header for the admin key beside `Authorization`.
 const CARRIER: &str = "x-admin-key";
-/// How a browser says where a request comes from.
-const FETCH_SITE: &str = "sec-fetch-site";
+/// The code of the answer where there is no admin API.
+pub const ADMIN_OFF: &str = "admin_off";
 
 /// The guard of the admin API. It holds the key's SHA-256, never the key.
 pub(crate) struct Door {
     key: Option<[u8; 32]>,
-    /// Whether programs on this machine need no key: nobody needs one here, and nobody else can reach the address.
-    is_homely: bool,
 }
 
 impl fmt::Debug for Door {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Door")
-            .field("has_key", &self.key.is_some())
-            .field("is_homely", &self.is_homely)
-            .finish()
+        f.debug_struct("Door").field("has_key", &self.key.is_some()).finish()
     }
 }
 
@@ -34,12 +28,7 @@ impl Door {
     pub(crate) fn new(config: &Config) -> Self {
         // An empty key, as an unset variable leaves one, opens nothing.
         let key = config.access.admin_key.as_ref().map(Secret::expose).filter(|key| !key.is_empty());
-        Self {
-            key: key.map(|key| Sha256::digest(key).into()),
-            is_homely: config.access.admin_key.is_none()
-                && config.access.keys.is_empty()
-                && config.server.listen.ip().is_loopback(),
-        }
+        Self { key: key.map(|key| Sha256::digest(key).into()) }
     }
 
     /// Whether a request with these headers may come in. Told nothing that depends on what was wrong with a key.
@@ -55,31 +44,13 @@ impl Door {
                     "the admin API needs the admin key: send it as `Authorization: Bearer KEY` or `{CARRIER}: KEY`"
                 ),
             )),
-            None if !self.is_homely => Err(forbidden("the admin API is closed: set `access.admin_key`")),
-            None => guard(headers),
+            // Not open to whoever finds it: web pages in a browser on the same machine do.
+            None => Err(Refusal::new(
+                StatusCode::NOT_FOUND,
+                ADMIN_OFF,
+                "the admin API is off: set `access.admin_key`".to_owned(),
+            )),
         }
-    }
-}
-
-/// Without a key, web pages in a browser on this machine could reach the API: by a cross-origin request, or by a name that
-/// was rebound to 127.0.0.1. Only what was sent to a loopback name and comes from no other page is let in.
-fn guard(headers: &HeaderMap) -> Result<(), Refusal> {
-    let text = |value: &HeaderValue| value.to_str().map(str::to_owned).unwrap_or_default();
-    let host = headers.get(header::HOST).map(text).unwrap_or_default();
-    if !is_loopback(&host) {
-        return Err(forbidden(
-            "without a key the admin API answers only at loopback names such as `localhost`: set `access.admin_key`",
-        ));
-    }
-    let is_own = |origin: &HeaderValue| {
-        text(origin).strip_prefix("http://").is_some_and(|place| place.eq_ignore_ascii_case(&host))
-    };
-    let site = headers.get(FETCH_SITE).map(text);
-    let is_of_elsewhere = headers.get_all(header::ORIGIN).iter().any(|origin| !is_own(origin))
-        || site.is_some_and(|site| !matches!(site.as_str(), "same-origin" | "none"));
-    match is_of_elsewhere {
-        true => Err(forbidden("requests of other web pages need a key: set `access.admin_key`")),
-        false => Ok(()),
     }
 }
 
@@ -98,12 +69,10 @@ fn is_same(a: &[u8; 32], b: &[u8; 32]) -> bool {
     a.iter().zip(b).fold(0, |differences, (a, b)| differences | (a ^ b)) == 0
 }
 
-fn forbidden(message: &str) -> Refusal {
-    Refusal::new(StatusCode::FORBIDDEN, "forbidden", message.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     const KEY: &str = "admin-key-0123456789";
@@ -148,40 +117,17 @@ mod tests {
     }
 
     #[test]
-    fn without_an_admin_key_only_a_gateway_without_keys_on_loopback_answers() {
-        let closed = [
+    fn without_an_admin_key_there_is_no_admin_api() {
+        for (server, access) in [
+            ("{}", "{}"),
+            ("{}", "{ open: true }"),
             ("{}", "{ keys: [{ name: a, key: client-key-0123456789 }] }"),
             ("{ listen: \"0.0.0.0:1\" }", "{ open: true }"),
-            ("{ listen: \"0.0.0.0:1\" }", "{ keys: [{ name: a, key: client-key-0123456789 }] }"),
-        ];
-        for (server, access) in closed {
+        ] {
             let door = door(server, access);
-            check(&door, &[("host", "localhost")], 403);
-            check(&door, &[("host", "localhost"), ("authorization", "Bearer client-key-0123456789")], 403);
+            check(&door, &[("host", "localhost:8317")], 404);
+            check(&door, &[("host", "127.0.0.1:8317"), ("x-admin-key", "")], 404);
+            check(&door, &[("host", "localhost"), ("authorization", "Bearer client-key-0123456789")], 404);
         }
-        for access in ["{}", "{ open: true }"] {
-            let door = door("{}", access);
-            check(&door, &[("host", "localhost:8317")], 200);
-            check(&door, &[("host", "127.0.0.1:8317")], 200);
-            check(&door, &[("host", "[::1]:8317")], 200);
-        }
-    }
-
-    #[test]
-    fn without_a_key_web_pages_are_kept_out() {
-        let door = door("{}", "{}");
-        let host = ("host", "localhost:8317");
-        check(&door, &[], 403);
-        check(&door, &[("host", "evil.test:8317")], 403);
-        check(&door, &[("host", "127.0.0.1.evil.test")], 403);
-        check(&door, &[host, ("origin", "http://localhost:8317")], 200);
-        check(&door, &[host, ("origin", "http://localhost:3000")], 403);
-        check(&door, &[host, ("origin", "https://localhost:8317")], 403);
-        check(&door, &[host, ("origin", "https://evil.test")], 403);
-        check(&door, &[host, ("origin", "null")], 403);
-        check(&door, &[host, ("sec-fetch-site", "cross-site")], 403);
-        check(&door, &[host, ("sec-fetch-site", "same-site")], 403);
-        check(&door, &[host, ("sec-fetch-site", "same-origin"), ("origin", "http://localhost:8317")], 200);
-        check(&door, &[host, ("sec-fetch-site", "none")], 200);
     }
 }

@@ -31,8 +31,9 @@ use crate::{
     upstream::{Incoming, signed},
 };
 
-/// How long a stream may take to say something where nothing else is written and somebody else can be asked.
-const FIRST_TOKEN: Duration = Duration::from_secs(15);
+/// How long a stream may take to say something where nothing else is written and somebody else can be asked: so that all
+/// of the other's answer can be there within 15 s.
+const FIRST_TOKEN: Duration = Duration::from_secs(12);
 
 /// An answer that has begun.
 pub(crate) struct Begun {

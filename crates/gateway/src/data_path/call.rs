@@ -37,6 +37,10 @@ pub(crate) struct Call {
     pub(crate) model: Option<String>,
     pub(crate) stream: bool,
     pub(crate) usage: Option<Usage>,
+    /// Whether some of the usage is estimated.
+    is_estimated: bool,
+    /// About how many tokens its request is.
+    pub(crate) about_tokens: u64,
     /// What could not be said to the provider, or of its answer.
     pub(crate) losses: Losses,
     /// Its place among what its credential is asked for.
@@ -64,6 +68,8 @@ impl Call {
             model: None,
             stream: false,
             usage: None,
+            is_estimated: false,
+            about_tokens: 0,
             losses: Losses::default(),
             permit: None,
             company: None,
@@ -164,6 +170,19 @@ impl Call {
         self.elapsed().saturating_sub(self.waited)
     }
 
+    /// Whether it is on record already.
+    pub(crate) fn is_settled(&self) -> bool {
+        !self.has_record
+    }
+
+    /// Notes what an answer cost that did not come to its end: what its provider said of it by then, and else the request
+    /// as it looks and about a token for each of the `outputs`.
+    pub(crate) fn used_in_part(&mut self, told: Option<Usage>, outputs: u64) {
+        let said = told.unwrap_or(Usage { input: self.about_tokens, ..Usage::default() });
+        self.is_estimated = told.is_none() || said.output < outputs;
+        self.usage = Some(Usage { output: said.output.max(outputs), ..said });
+    }
+
     /// Puts the call on record.
     pub(crate) fn settle(&mut self, status: u16, ended: Ended) {
         if let (Some(mut permit), Some(usage)) = (self.permit.take(), self.usage) {
@@ -185,7 +204,7 @@ impl Call {
             status,
             ended,
             attempts: std::mem::take(&mut self.attempts),
-            usage: self.usage.map(tokens),
+            usage: self.usage.map(|usage| tokens(usage, self.is_estimated)),
             losses: self.losses.iter().map(|loss| format!("{}: {}", loss.path, loss.reason)).collect(),
         };
         tracing::debug!(
@@ -237,12 +256,13 @@ fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-fn tokens(usage: Usage) -> Tokens {
+fn tokens(usage: Usage, is_estimated: bool) -> Tokens {
     Tokens {
         input: usage.input,
         cache_read: usage.cache_read,
         cache_write: usage.cache_write,
         output: usage.output,
         reasoning: usage.reasoning,
+        is_estimated,
     }
 }

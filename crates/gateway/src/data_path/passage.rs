@@ -68,6 +68,9 @@ pub(crate) trait Passage: Send {
     /// The client's dialect's own error, to be sent in place of what is missing.
     fn fail(&mut self, fault: &Fault) -> Bytes;
 
+    /// How many events carried something of the answer: about its tokens, where the provider did not live to say.
+    fn outputs(&self) -> u64;
+
     /// The latest usage the stream reported.
     fn usage(&self) -> Option<Usage>;
 

@@ -308,11 +308,23 @@ impl EventRelay {
     }
 
     fn settle(&mut self, ended: Ended) {
-        self.call.usage = self.passage.usage();
+        match ended {
+            Ended::Answered => self.call.usage = self.passage.usage(),
+            _ => self.call.used_in_part(self.passage.usage(), self.passage.outputs()),
+        }
         if let Some(losses) = self.passage.losses() {
             self.call.losses.append(losses);
         }
         self.call.settle(self.status.as_u16(), ended);
+    }
+}
+
+/// The client went away: what it had by then was used all the same.
+impl Drop for EventRelay {
+    fn drop(&mut self) {
+        if !self.call.is_settled() {
+            self.call.used_in_part(self.passage.usage(), self.passage.outputs());
+        }
     }
 }
 

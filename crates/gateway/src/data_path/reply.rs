@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use hyper::body::Body;
 use lockgate_config::Commit;
@@ -106,13 +106,16 @@ pub(crate) async fn judge(
         Kind::Opaque => opaque(attempt, body).await?,
     };
     let mut headers = headers::to_client(attempt.asked.dialect, &head.headers);
-    if way.is_across() {
-        let media_type = match content {
-            Content::Events(_) => way.stream_type().unwrap_or("text/event-stream"),
-            Content::Whole(_) | Content::Bytes { .. } => "application/json",
-        };
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
-    } else if let (Content::Events(_), Some(media_type)) = (&content, form.stream_type()) {
+    let is_known = attempt.asked.operation == Operation::Generate;
+    let media_type = match &content {
+        Content::Events(_) if way.is_across() => Some(way.stream_type().unwrap_or("text/event-stream")),
+        Content::Events(_) => form.stream_type(),
+        // It was read as what it is, whatever its provider calls it.
+        Content::Whole(_) if way.is_across() || (is_known && !is_json(&headers)) => Some("application/json"),
+        Content::Bytes { .. } if way.is_across() => Some("application/json"),
+        Content::Whole(_) | Content::Bytes { .. } => None,
+    };
+    if let Some(media_type) = media_type {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     }
     Ok(Begun { status: head.status, headers, content })
@@ -227,16 +230,13 @@ const EVENT_TYPES: &[&str] =
 
 impl Kind {
     fn of(headers: &HeaderMap, operation: Operation) -> Result<Self, Fault> {
-        let text =
-            |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default();
-        let essence =
-            text(header::CONTENT_TYPE).split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        let encoding = text(header::CONTENT_ENCODING);
+        let essence = essence(headers);
+        let encoding = text(headers, &header::CONTENT_ENCODING);
         if !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity") {
             let text = "the provider compressed its answer although it was asked not to";
             return Err(Fault::new(FaultKind::Garbled, text));
         }
-        let is_json = essence == "application/json" || essence.ends_with("+json");
+        let is_json = is_json(headers);
         match (essence.as_str(), operation) {
             (essence, _) if EVENT_TYPES.contains(&essence) => Ok(Self::Events),
             (_, Operation::Audio | Operation::Other) if !is_json => Ok(Self::Opaque),
@@ -244,6 +244,20 @@ impl Kind {
             _ => Ok(Self::Json),
         }
     }
+}
+
+fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> &'h str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// The media type, without its parameters.
+fn essence(headers: &HeaderMap) -> String {
+    text(headers, &header::CONTENT_TYPE).split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let essence = essence(headers);
+    essence == "application/json" || essence.ends_with("+json")
 }
 
 /// Nothing came for so long.

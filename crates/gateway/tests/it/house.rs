@@ -45,6 +45,9 @@ static RUN: LazyLock<Option<Run>> = LazyLock::new(Run::of_environment);
 /// The key that [`provider`] gives to an upstream.
 pub(crate) static UPSTREAM_KEY: LazyLock<String> = LazyLock::new(|| secret("upstream key"));
 
+/// The key to the admin API of gateways whose config says nothing of access.
+static ADMIN_KEY: LazyLock<String> = LazyLock::new(|| secret("admin key"));
+
 /// A secret to look for at the end of the whole run.
 pub(crate) fn secret(name: &str) -> String {
     let secret = canary::secret();
@@ -126,8 +129,12 @@ fn with_secrets(yaml: &str) -> String {
 impl House {
     pub(crate) async fn new(yaml: &str) -> Self {
         keep_logs();
-        let config = lockgate_config::parse("test.yaml", &with_secrets(yaml), &|_| None)
+        let mut config = lockgate_config::parse("test.yaml", &with_secrets(yaml), &|_| None)
             .unwrap_or_else(|error| panic!("{error}"));
+        // Where a test says nothing of who may do what, it may steer the gateway.
+        if !yaml.contains("access:") {
+            config.access.admin_key = Some(lockgate_config::Secret::new(ADMIN_KEY.clone()));
+        }
         let journal = Arc::new(Recent::new(20_000));
         let serving = lockgate_gateway::start(&config, journal.clone()).await.unwrap();
         Self { serving, journal, client: Client::builder(TokioExecutor::new()).build_http() }
@@ -149,8 +156,11 @@ impl House {
         content_type: &str,
         body: impl Into<Bytes>,
     ) -> Answer {
-        let request =
+        let mut request =
             Request::builder().method(method).uri(self.url(path)).header("content-type", content_type);
+        if path.starts_with("/admin") {
+            request = request.header("x-admin-key", &*ADMIN_KEY);
+        }
         read(self.send(request.body(Full::new(body.into())).unwrap()).await).await
     }
 

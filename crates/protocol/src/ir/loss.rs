@@ -11,6 +11,7 @@
 //! | `choices[n].logprobs`, `service_tier`, `usage.…` | what else an answer says |
 //! | `tools[n]`, `tool_choice`, `parallel_tool_calls` | what may be called |
 //! | `n`, `response_format`, `prompt_cache_key`, `previous_response_id` | settings; all others by their own names |
+//! | `stream` | an event of a stream that nobody could have meant |
 //! | anything else | a member that only its dialect has, by the name that it has there |
 
 use std::{borrow::Cow, fmt};
@@ -36,6 +37,11 @@ impl Loss {
         "estimated, because the model's provider does not say what an answer cost";
     /// Why a tool is lost that the model may not choose.
     pub const NOT_CHOSEN: &'static str = "left out, because the choice is among others";
+
+    /// An event of a provider's stream that was left out because it is noise.
+    pub fn noise() -> Self {
+        Self { path: "stream".to_owned(), reason: Cow::Borrowed("an event that is no JSON was left out") }
+    }
 }
 
 /// Losses of one translation; bounded, because a request can have a thousand fields nobody knows.
@@ -49,6 +55,11 @@ pub struct Losses {
 const MAX_NAMED: usize = 64;
 
 impl Losses {
+    /// Names it.
+    pub fn push(&mut self, loss: Loss) {
+        self.add(loss.path, loss.reason);
+    }
+
     /// Names one loss; the same one twice counts once.
     pub fn add(&mut self, path: impl Into<String>, reason: impl Into<Cow<'static, str>>) {
         let loss = Loss { path: path.into(), reason: reason.into() };

@@ -92,6 +92,10 @@ impl Passage for Dressed {
         self.passage.usage()
     }
 
+    fn outputs(&self) -> u64 {
+        self.passage.outputs()
+    }
+
     fn losses(&self) -> Option<Losses> {
         self.passage.losses()
     }

@@ -96,6 +96,10 @@ impl Passage for Noted {
         self.passage.usage()
     }
 
+    fn outputs(&self) -> u64 {
+        self.passage.outputs()
+    }
+
     fn losses(&self) -> Option<Losses> {
         self.passage.losses()
     }

@@ -30,6 +30,7 @@ pub(crate) struct Translated {
 struct Told {
     has_output: bool,
     has_answer: bool,
+    outputs: u64,
     /// Whether the block under way is thinking.
     thinks: bool,
     usage: Option<Usage>,
@@ -41,6 +42,7 @@ impl Told {
             // A block that merely begins may still be all there is of a failing answer.
             Event::BlockStart { kind, .. } => self.thinks = matches!(kind, BlockKind::Thinking { .. }),
             Event::Delta { .. } => {
+                self.outputs += 1;
                 self.has_output = true;
                 self.has_answer |= !self.thinks;
             }
@@ -146,6 +148,10 @@ impl Passage for Translated {
 
     fn usage(&self) -> Option<Usage> {
         self.told.usage
+    }
+
+    fn outputs(&self) -> u64 {
+        self.told.outputs
     }
 
     fn losses(&self) -> Option<Losses> {

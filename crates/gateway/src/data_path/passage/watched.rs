@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use lockgate_protocol::{
     dialect::{Ending, Meaning, Watch},
-    framing::{Framer, Framing},
-    ir::{Fault, Losses, Usage},
+    framing::{Framer, Framing, MOST_NOISE},
+    ir::{Fault, Loss, Losses, Usage},
 };
 
 use super::{Passage, Progress, cut, empty, garbled, unreadable};
@@ -18,11 +18,23 @@ pub(crate) struct Watched {
     watch: Box<dyn Watch>,
     has_output: bool,
     has_answer: bool,
+    /// How many events were left out because nobody could have meant them.
+    noise: u32,
+    /// How many events carried something of the answer.
+    outputs: u64,
 }
 
 impl Watched {
     pub(crate) fn new(framing: Framing, watch: Box<dyn Watch>) -> Self {
-        Self { framing, framer: Framer::new(framing), watch, has_output: false, has_answer: false }
+        Self {
+            framing,
+            framer: Framer::new(framing),
+            watch,
+            has_output: false,
+            has_answer: false,
+            noise: 0,
+            outputs: 0,
+        }
     }
 
     fn spoke(&mut self) {
@@ -35,10 +47,12 @@ impl Watched {
         match meaning {
             Meaning::Lifecycle | Meaning::Withheld => None,
             Meaning::Thinking => {
+                self.outputs += 1;
                 self.has_output = true;
                 None
             }
             Meaning::Output => {
+                self.outputs += 1;
                 self.spoke();
                 None
             }
@@ -62,7 +76,11 @@ impl Passage for Watched {
         let mut start = 0;
         for end in &batch.ends {
             let event = &batch.bytes[start..*end];
-            let meaning = self.watch.event(event);
+            let mut meaning = self.watch.event(event);
+            if meaning == Meaning::Garbled && self.noise < MOST_NOISE && self.framing.is_noise(event) {
+                self.noise += 1;
+                meaning = Meaning::Withheld;
+            }
             let progress = self.judge(event, meaning);
             let goes_on = match progress {
                 None => meaning != Meaning::Withheld,
@@ -126,7 +144,13 @@ impl Passage for Watched {
         self.watch.usage()
     }
 
+    fn outputs(&self) -> u64 {
+        self.outputs
+    }
+
     fn losses(&self) -> Option<Losses> {
-        None
+        let mut losses = Losses::default();
+        losses.push(Loss::noise());
+        (self.noise > 0).then_some(losses)
     }
 }

@@ -87,14 +87,16 @@ fn classes(way: &Way, error: &Value) -> String {
 async fn f17_a_malformed_event_and_a_missing_end() {
     let bench = Bench::new("").await;
     bench.always("malformed:20");
-    let skipped_or_clean = |got: &Got| got.is_whole().or_else(|_| got.is_clean_error());
     let got = bench.ask_all("both", many(&streams())).await;
-    all("malformed:20", got.iter().map(skipped_or_clean));
+    all("malformed:20", got.iter().map(Got::is_whole));
+    let records = bench.house.records(got.len()).await;
+    let is_named = |loss: &String| loss.starts_with("stream: ");
+    assert!(records.iter().all(|record| record.losses.iter().any(is_named)), "{:?}", records[0].losses);
 
     let bench = Bench::new("").await;
     bench.always("no-done");
     for got in bench.ask_all("both", many(&streams())).await {
-        skipped_or_clean(&got).unwrap();
+        got.is_whole().or_else(|_| got.is_clean_error()).unwrap();
         assert!(got.took < Duration::from_secs(1), "{:?}: {:?}", got.way, got.took);
         // Where the finish reason is in an event of its own, only ceremony is missing.
         if got.way.upstream == "openai-chat" {
