@@ -266,6 +266,11 @@ impl Health {
         latency.mean().map(|mean| (mean, latency.is_stale(now)))
     }
 
+    /// Mean time until it begins to answer; none before the first answer.
+    pub fn usual_wait(&self) -> Option<Duration> {
+        lock(&self.latency).mean().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+    }
+
     /// The chance with which it steps behind the others of its tier, because little is left of its limits.
     pub(crate) fn reluctance(&self, now: Instant) -> f64 {
         match self.is_scarce.load(Ordering::Relaxed) {

@@ -150,13 +150,7 @@ impl<'a> Asking<'a> {
     }
 
     /// One attempt, which begins now.
-    pub(super) fn attempt_at<'c>(
-        self,
-        place: usize,
-        permit: Option<Permit>,
-        has_other: bool,
-        call: &'c Call,
-    ) -> Attempt<'c>
+    pub(super) fn attempt_at<'c>(self, part: &mut Part, has_other: bool, call: &'c Call) -> Attempt<'c>
     where
         'a: 'c,
     {
@@ -166,11 +160,12 @@ impl<'a> Asking<'a> {
             call,
             head,
             asked,
-            deployment: plan.at(place),
+            deployment: plan.at(part.place),
             limits: plan.limits(),
             since: clock::now(),
             has_other,
-            notes: Notes::with(permit),
+            is_probe: part.ticket.is_probe(),
+            notes: Notes::with(part.permit.take()),
         }
     }
 
@@ -188,10 +183,10 @@ impl<'a> Asking<'a> {
     }
 
     async fn attempt(self, part: Part, has_other: bool, call: &Call) -> Tried {
-        let Part { place, ticket, permit } = part;
-        let mut attempt = self.attempt_at(place, permit, has_other, call);
+        let mut part = part;
+        let mut attempt = self.attempt_at(&mut part, has_other, call);
         let result = attempt.run().await;
-        Tried { place, since: attempt.since, notes: attempt.notes, ticket, result }
+        Tried { place: part.place, since: attempt.since, notes: attempt.notes, ticket: part.ticket, result }
     }
 
     /// What the first of two comes to who has something to say; the second is asked only if the first takes longer than

@@ -35,6 +35,13 @@ use crate::{
 /// of the other's answer can be there within 15 s.
 const FIRST_TOKEN: Duration = Duration::from_secs(12);
 
+/// How many times the usual a probe may take.
+const PROBE_FACTOR: u32 = 3;
+/// The least that a probe may take.
+const LEAST_PROBE: Duration = Duration::from_secs(10);
+/// How long a probe may take where nothing is known of the deployment.
+const MOST_PROBE: Duration = Duration::from_secs(30);
+
 /// An answer that has begun.
 pub(crate) struct Begun {
     pub(crate) status: StatusCode,
@@ -71,6 +78,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) since: Instant,
     /// Whether there is somebody else to ask.
     pub(crate) has_other: bool,
+    /// Whether it tries a deployment that has been left alone: until it knows, nobody else is let in.
+    pub(crate) is_probe: bool,
     pub(crate) notes: Notes,
 }
 
@@ -255,12 +264,28 @@ impl Attempt<'_> {
             None if self.has_other => FIRST_TOKEN,
             None => self.limits.answer,
         };
-        limit.saturating_sub(clock::now() - self.since).min(self.left())
+        self.rest_of(limit)
     }
 
     /// How long an answer that comes whole may take.
     pub(crate) fn answer_limit(&self) -> Duration {
-        self.limits.answer.saturating_sub(clock::now() - self.since).min(self.left())
+        self.rest_of(self.limits.answer)
+    }
+
+    /// What is left of `limit`, which counts from the beginning of the attempt.
+    fn rest_of(&self, limit: Duration) -> Duration {
+        let limit = if self.is_probe { limit.min(self.probe_limit()) } else { limit };
+        limit.saturating_sub(clock::now() - self.since).min(self.left())
+    }
+
+    /// How long a probe may take: some times what is usual for the deployment, since a silent one would keep others out
+    /// for minutes.
+    fn probe_limit(&self) -> Duration {
+        match self.deployment.health.usual_wait() {
+            Some(usual) => usual.saturating_mul(PROBE_FACTOR).max(LEAST_PROBE),
+            None if self.is_slow() => Duration::MAX,
+            None => MOST_PROBE,
+        }
     }
 
     /// Whether it may be silent for minutes.

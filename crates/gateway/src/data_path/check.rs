@@ -49,6 +49,7 @@ pub(crate) async fn ask(
         limits: &limits,
         since: clock::now(),
         has_other: false,
+        is_probe: false,
         notes: Notes::default(),
     };
     attempt.run().await.map(drop)

@@ -9,13 +9,7 @@ use lockgate_routing::{Next, Ticket};
 
 use crate::{
     Gateway, clock,
-    data_path::{
-        asking::{Asking, Part},
-        attempt::GoneOn,
-        call::Call,
-        identify::Asked,
-        passage::Passage,
-    },
+    data_path::{asking::Asking, attempt::GoneOn, call::Call, identify::Asked, passage::Passage},
     fleet::{Deployment, Plan},
     upstream::Incoming,
 };
@@ -77,9 +71,9 @@ impl Resumer {
         let mut place = course.first().filter(|_| plan.budget().retry(clock::now()))?;
         loop {
             let next = match asking.begin(place, course.is_last()) {
-                Ok(Part { ticket, permit, .. }) => {
+                Ok(mut part) => {
                     let since = clock::now();
-                    let mut attempt = asking.attempt_at(place, permit, course.has_other(), call);
+                    let mut attempt = asking.attempt_at(&mut part, course.has_other(), call);
                     let result: Result<GoneOn, Fault> = attempt.go_on(said).await;
                     let notes = attempt.notes;
                     call.take_over(notes);
@@ -87,11 +81,11 @@ impl Resumer {
                         Ok(GoneOn { continuation, undress, rest, pass }) => {
                             let deployment = Arc::clone(plan.at(place));
                             call.attempted(&deployment, since, None);
-                            let resumed = Resumed { deployment, pass, ticket, rest };
+                            let resumed = Resumed { deployment, pass, ticket: part.ticket, rest };
                             return Some((resumed, continuation, undress));
                         }
                         Err(fault) => {
-                            asking.failed(place, since, ticket, &fault, call);
+                            asking.failed(place, since, part.ticket, &fault, call);
                             let took = clock::now() - since;
                             asking.decide(call, |moment| course.after(&fault, took, moment))
                         }

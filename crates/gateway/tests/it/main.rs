@@ -31,6 +31,7 @@ mod google;
 mod h2;
 mod head;
 mod health;
+mod hedging;
 mod house;
 mod invoke;
 mod local;
