@@ -104,7 +104,7 @@ fn guard_local(headers: &HeaderMap) -> Result<(), Fault> {
     Err(Fault::new(FaultKind::Forbidden, why))
 }
 
-pub(crate) fn is_loopback(host: &str) -> bool {
+fn is_loopback(host: &str) -> bool {
     let name = match host.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or(rest),
         None => host.rsplit_once(':').map_or(host, |(name, _)| name),

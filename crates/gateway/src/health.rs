@@ -44,8 +44,11 @@ pub(crate) async fn ask(
         }
     };
     let result = tokio::time::timeout(PATIENCE, asked).await.unwrap_or_else(|_| Err(late()));
-    let (now, dice) = (clock::now(), gateway.ids.dice());
-    deployment.health.checked(result.as_ref().copied(), &limits.rules, now, dice);
+    let is_asked = !matches!(&result, Err(fault) if fault.kind == FaultKind::Unsupported);
+    if is_asked {
+        let (now, dice) = (clock::now(), gateway.ids.dice());
+        deployment.health.checked(result.as_ref().copied(), &limits.rules, now, dice);
+    }
     result
 }
 

@@ -73,32 +73,22 @@ pub(crate) fn run(work: impl Future<Output = Result<ExitCode, ExitCode>>) -> Exi
 }
 
 impl Where {
-    /// Whether it is the config's gateway that is asked.
-    pub(crate) fn is_config_s(&self) -> bool {
-        self.url.is_none()
-    }
-
-    /// The gateway, and its config where one is to be had. Only without `--url` one has to be.
+    /// The gateway, and its config unless it is named by its address: a key of a config goes where that config's gateway
+    /// listens and nowhere else.
     pub(crate) fn find(&self) -> Result<(Gateway, Option<Config>), ExitCode> {
+        let own = || env(KEY_VARIABLE).filter(|key| !key.is_empty()).map(Secret::new);
         let usage = |text: &dyn fmt::Display| {
             eprintln!("{text}");
             ExitCode::from(USAGE)
         };
-        let is_needed = self.url.is_none() || self.config.is_some();
-        let config = match config::find(self.config.as_deref()) {
-            Ok((config, _)) => Some(config),
-            Err(_) if !is_needed => None,
-            Err(text) => return Err(usage(&text)),
-        };
-        let base = match (&self.url, &config) {
-            (Some(url), _) => base(url).map_err(|text| usage(&format!("error: {text}")))?,
-            (None, Some(config)) => format!("http://{}", near(config.server.listen)),
-            (None, None) => String::new(),
-        };
-        // A key of a config goes where the config's gateway listens; whoever names another place names its key too.
-        let written = || config.as_ref().filter(|_| self.url.is_none())?.access.admin_key.clone();
-        let key = env(KEY_VARIABLE).filter(|key| !key.is_empty()).map(Secret::new).or_else(written);
-        Ok((Gateway { base, key }, config))
+        if let Some(url) = &self.url {
+            let base = base(url).map_err(|text| usage(&format!("error: {text}")))?;
+            return Ok((Gateway { base, key: own() }, None));
+        }
+        let (config, _) = config::find(self.config.as_deref()).map_err(|text| usage(&text))?;
+        let base = format!("http://{}", near(config.server.listen));
+        let key = own().or_else(|| config.access.admin_key.clone());
+        Ok((Gateway { base, key }, Some(config)))
     }
 }
 

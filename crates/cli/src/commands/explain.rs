@@ -32,7 +32,7 @@ async fn explain(options: &Options) -> Result<ExitCode, ExitCode> {
     let (gateway, config) = options.place.find()?;
     let said = match (ask(&gateway, options).await, config) {
         (Ok(said), _) => said,
-        (Err(Failure::Unreachable(text)), Some(config)) if options.place.is_config_s() => {
+        (Err(Failure::Unreachable(text)), Some(config)) => {
             eprintln!("note: {text}: this is what the config alone comes to, as if all were well");
             of_config(&config, options)?
         }

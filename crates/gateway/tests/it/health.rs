@@ -55,7 +55,7 @@ async fn a_call_opens_and_closes_a_deployment_that_no_client_asks() {
     mock.rules(Vec::new());
     let closed = becomes(&house, "closed").await;
     assert_eq!(closed["consecutive"], 0, "{closed}");
-    for entry in mock.ledger() {
+    for entry in mock.ledger().iter().filter(|entry| entry.status != 0) {
         let sent: Value = serde_json::from_slice(&entry.body).unwrap();
         assert_eq!((entry.path.as_str(), entry.model.as_deref()), (CHAT_PATH, Some("gpt-4o")));
         assert_eq!(entry.key.as_deref(), Some(UPSTREAM_KEY.as_str()));
@@ -123,10 +123,14 @@ async fn a_model_has_checks_of_its_own_and_a_deployment_is_checked_once() {
     let rest = "  other: { targets: [a/gpt-4o-mini], health: { interval: 300ms } }
   same: { targets: [a/gpt-4o-mini], aliases: [again], health: { interval: 400ms, method: call } }
 ";
+    let begun = std::time::Instant::now();
     let house = House::new(&config(&[&a.base_url(), &b.base_url()], rest)).await;
-    tokio::time::sleep(Duration::from_millis(1500)).await;
-    let count = a.ledger().len();
-    assert!((3..=6).contains(&count), "{count} checks in five intervals");
+    asked(&a, 3).await;
+    assert!(
+        begun.elapsed() >= Duration::from_millis(540),
+        "two intervals, give or take a tenth: {:?}",
+        begun.elapsed()
+    );
     assert!(a.ledger().iter().all(|entry| entry.path == "/v1/models"), "the most watchful counts");
     assert!(b.ledger().is_empty());
     let drain = house.post("/admin/v1/deployments/a%2Fgpt-4o-mini%231/drain", "").await;
@@ -157,4 +161,39 @@ async fn checks_are_bounded_in_number_and_end_with_the_gateway() {
     let count = mock.counts().requests;
     tokio::time::sleep(Duration::from_millis(400)).await;
     assert_eq!(mock.counts().requests, count, "and none follows");
+}
+
+#[tokio::test]
+async fn what_has_no_list_is_not_asked_for_one_and_limits_hold_for_checks_too() {
+    let mock = mock().await;
+    let host = format!("base_url: \"http://{}\"", mock.addr());
+    let house = House::new(&format!(
+        "server: {{ listen: \"127.0.0.1:0\" }}
+providers: {{ a: {{ kind: bedrock, {host}, api_key: key-0123456789 }} }}
+models: {{ fast: {{ targets: [a/amazon.nova-lite-v1] }} }}
+health: {{ interval: 100ms }}
+"
+    ))
+    .await;
+    let path = "/admin/v1/deployments/a%2Famazon.nova-lite-v1%231";
+    let answer = house.post(&format!("{path}/test"), "").await;
+    assert_eq!(answer.status, 400, "{}", answer.text);
+    assert!(answer.text.contains("check by `call`"), "{}", answer.text);
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    assert_eq!(house.get(path).await.json()["faults"], json!({}), "nothing was asked, so nothing failed");
+    assert!(mock.ledger().is_empty());
+
+    let house = House::new(&format!(
+        "server: {{ listen: \"127.0.0.1:0\" }}
+providers: {{ a: {{ kind: openai, base_url: \"{}\", credentials: [{{ api_key: key-0123456789, rpm: 2 }}] }} }}
+models: {{ fast: {{ targets: [a/gpt-4o-mini] }} }}
+health: {{ interval: 100ms, method: call }}
+",
+        mock.base_url()
+    ))
+    .await;
+    asked(&mock, 2).await;
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    assert_eq!(mock.ledger().len(), 2, "as many as the credential may be asked for in a minute");
+    assert_eq!(house.get("/admin/v1/explain?model=fast").await.json()["deployments"][0]["reason"], "full");
 }

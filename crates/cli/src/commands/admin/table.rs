@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(condition: serde_json::Value, expect: &str) {
+    fn check(condition: &serde_json::Value, expect: &str) {
         let mut whole = serde_json::json!({
             "state": "closed", "reason": null, "until_ms": null, "until": null, "requests": 0, "answered": 0,
             "faults": {}, "in_flight": 0, "consecutive": 0, "first_token_ms": null, "headroom": null, "opened": 0,
@@ -132,18 +132,18 @@ mod tests {
     #[test]
     fn a_state_says_why_and_until_when() {
         use serde_json::json;
-        check(json!({}), "");
-        check(json!({ "consecutive": 2 }), "2 faults in a row so far");
+        check(&json!({}), "");
+        check(&json!({ "consecutive": 2 }), "2 faults in a row so far");
         check(
-            json!({ "reason": "full", "until_ms": 900, "until": "2026-01-02T03:04:05.678Z" }),
+            &json!({ "reason": "full", "until_ms": 900, "until": "2026-01-02T03:04:05.678Z" }),
             "as much as its limits here allow, until 03:04:05 UTC (1 s)",
         );
         check(
-            json!({ "state": "open", "reason": "open", "consecutive": 5, "until_ms": 61_000, "until": "2026-01-02T03:04:05.678Z" }),
+            &json!({ "state": "open", "reason": "open", "consecutive": 5, "until_ms": 61_000, "until": "2026-01-02T03:04:05.678Z" }),
             "5 faults in a row, until 03:04:05 UTC (1 min 1 s)",
         );
-        check(json!({ "state": "half_open", "reason": "open" }), "one request tries it: too many faults");
-        check(json!({ "state": "cooling", "reason": "upstream_overloaded" }), "upstream overloaded");
-        check(json!({ "state": "drained", "reason": "drained" }), "taken out by the operator");
+        check(&json!({ "state": "half_open", "reason": "open" }), "one request tries it: too many faults");
+        check(&json!({ "state": "cooling", "reason": "upstream_overloaded" }), "upstream overloaded");
+        check(&json!({ "state": "drained", "reason": "drained" }), "taken out by the operator");
     }
 }
