@@ -24,7 +24,10 @@ async fn a_slow_deployment_is_overtaken_and_given_up() {
         let house = house(&slow.base_url(), &quick.base_url(), "").await;
         let start = Instant::now();
         let answer = house.post(CHAT_PATH, body).await;
-        assert_eq!((answer.status.as_u16(), answer.header("x-lockgate-deployment")), (200, "b/gpt-4o-mini#1"));
+        assert_eq!(
+            (answer.status.as_u16(), answer.header("x-lockgate-deployment")),
+            (200, "b/gpt-4o-mini#1")
+        );
         assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
         eventually(|| (slow.counts().client_gone == 1).then_some(())).await;
 

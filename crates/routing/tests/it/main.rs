@@ -9,6 +9,7 @@
 )]
 
 mod affinity;
+mod docs;
 mod faults;
 mod fleet;
 mod one_left;
