@@ -16,6 +16,8 @@ fn env(name: &str) -> Option<String> {
     let value = match name {
         "OPENAI_API_KEY" => "sk-very-secret-from-env",
         "OPENAI_API_KEY_2" => "sk-second-very-secret-from-env",
+        "ANTHROPIC_API_KEY" => "sk-ant-very-secret-from-env",
+        "LOCKGATE_ADMIN_KEY" => "admin-very-secret-from-env",
         "ALICE_KEY" => "alice-very-secret-from-env",
         "CLIENT_KEY" => "client-very-secret-from-env",
         "SECRET_TEXT" => "very-secret-text",
