@@ -12,6 +12,7 @@ mod bodies;
 mod client;
 mod health;
 mod owed;
+mod readers;
 mod resume;
 mod spin;
 pub(crate) mod verdict;
