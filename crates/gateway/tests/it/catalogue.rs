@@ -11,6 +11,7 @@ pub(crate) mod bench;
 mod bodies;
 mod client;
 mod health;
+mod large;
 mod owed;
 mod readers;
 mod resume;
