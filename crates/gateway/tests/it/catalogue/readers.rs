@@ -52,7 +52,7 @@ impl Endless {
                 let answers = Arc::clone(&kept);
                 tokio::spawn(async move {
                     // Requests are small here.
-                    stream.read(&mut vec![0; SOCKET as usize]).await.unwrap();
+                    assert!(stream.read(&mut vec![0; SOCKET as usize]).await.unwrap() > 0);
                     let place = {
                         let mut answers = answers.lock().unwrap();
                         answers.push(Sent::default());
