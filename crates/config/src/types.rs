@@ -77,6 +77,12 @@ pub struct Server {
     #[serde(deserialize_with = "units::size")]
     #[schemars(with = "units::Size", extend("default" = "64MiB"))]
     pub max_body: ByteSize,
+    /// The most that the request bodies under way may take up together, from the declared length on to the last use of
+    /// them: what does not fit is refused with a 503 and may be sent again soon. A body only gets in if it leaves as
+    /// much room as it takes, so that large ones do not shut out small ones; at least twice `max_body`.
+    #[serde(deserialize_with = "units::size")]
+    #[schemars(with = "units::Size", extend("default" = "1GiB"))]
+    pub body_budget: ByteSize,
     /// How long running requests may still take after the gateway was told to stop.
     #[serde(deserialize_with = "units::duration")]
     #[schemars(with = "units::Time", extend("default" = "600s"))]
@@ -87,6 +93,11 @@ pub struct Server {
     #[serde(deserialize_with = "units::duration_or_off")]
     #[schemars(with = "units::TimeOrOff", extend("default" = "15s"))]
     pub keep_alive: Duration,
+    /// How long a client may take nothing of its answer while there is something to send: then its connection is closed,
+    /// and the request to the provider with it. A client that reads slowly is not closed. `off` is never.
+    #[serde(deserialize_with = "units::duration_or_off")]
+    #[schemars(with = "units::TimeOrOff", extend("default" = "300s"))]
+    pub write_stall: Duration,
 }
 
 /// Who may call the gateway.
@@ -163,8 +174,10 @@ impl Default for Server {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8317)),
             max_body: ByteSize::mib(64),
+            body_budget: ByteSize::gib(1),
             drain: Duration::from_secs(600),
             keep_alive: Duration::from_secs(15),
+            write_stall: Duration::from_secs(300),
         }
     }
 }

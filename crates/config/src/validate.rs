@@ -7,6 +7,7 @@ mod access;
 mod cloak;
 mod models;
 mod rules;
+mod server;
 
 use std::collections::HashMap;
 
@@ -30,6 +31,7 @@ pub(crate) fn validate(config: &Config, root: &Node, findings: &mut Findings) {
     let by_name = |section: &str| entries(section).map(|entry| (entry.key.as_str(), entry)).collect();
     let mut validator =
         Validator { root, providers: by_name("providers"), models: by_name("models"), findings };
+    validator.server(config);
     validator.access(config);
     validator.proxy(config.proxy.as_ref(), root.get("proxy"), "proxy");
     validator.cloak(config.cloak.as_ref(), root.get("cloak"), "cloak");

@@ -13,7 +13,6 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
 use lockgate_protocol::ir::Fault;
 use percent_encoding::percent_decode_str;
 use serde::{Serialize, de::DeserializeOwned};
@@ -26,7 +25,7 @@ pub use said::{
     FaultText, GatewayStatus, KeyRights, Retries, Serves, Tested,
 };
 
-use crate::{Gateway, body::AnswerBody, data_path::mark_id, route::decoded};
+use crate::{Gateway, arriving::Arriving, body::AnswerBody, data_path::mark_id, route::decoded};
 
 /// Where the API is.
 const ROOT: &str = "/admin";
@@ -122,7 +121,7 @@ pub(crate) fn claims(path: &str) -> bool {
 }
 
 /// Answers one request. Nobody who may not come in learns what there is.
-pub(crate) async fn answer(gateway: &Arc<Gateway>, request: Request<Incoming>) -> Response<AnswerBody> {
+pub(crate) async fn answer(gateway: &Arc<Gateway>, request: Request<Arriving>) -> Response<AnswerBody> {
     let (head, body) = request.into_parts();
     let answered = match gateway.door.admit(&head.headers) {
         Ok(()) => answered(gateway, &head, body).await,
@@ -147,7 +146,7 @@ pub(crate) async fn answer(gateway: &Arc<Gateway>, request: Request<Incoming>) -
     response
 }
 
-async fn answered(gateway: &Arc<Gateway>, head: &Parts, body: Incoming) -> Result<Bytes, Refusal> {
+async fn answered(gateway: &Arc<Gateway>, head: &Parts, body: Arriving) -> Result<Bytes, Refusal> {
     let (errand, name) = find(&head.method, head.uri.path())?;
     let name = decoded(name).ok_or_else(|| Refusal::bad("the deployment's name in the path is not text"))?;
     let query = Query(head.uri.query().unwrap_or_default());
@@ -206,7 +205,7 @@ impl Query<'_> {
 }
 
 /// The body as JSON; none is one without members.
-async fn read<T: DeserializeOwned>(body: Incoming) -> Result<T, Refusal> {
+async fn read<T: DeserializeOwned>(body: Arriving) -> Result<T, Refusal> {
     let read = tokio::time::timeout(BODY_PATIENCE, Limited::new(body, MAX_BODY).collect()).await;
     let body = read
         .map_err(|_| Refusal::bad("the body did not arrive in time"))?

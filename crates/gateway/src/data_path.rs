@@ -25,11 +25,11 @@ pub(crate) use settle::mark_id;
 use std::sync::Arc;
 
 use http::{Request, Response};
-use hyper::body::Incoming;
 use lockgate_protocol::{dialect::Operation, ir::Fault};
 
 use crate::{
     Gateway,
+    arriving::Arriving,
     body::AnswerBody,
     data_path::{call::Call, work::Work},
     local,
@@ -38,7 +38,7 @@ use crate::{
 
 /// Answers one request, whatever becomes of it. Dropped by the server when the client goes away: with it goes what is
 /// under way upstream, and the call is settled as abandoned.
-pub(crate) async fn answer(gateway: &Arc<Gateway>, request: Request<Incoming>) -> Response<AnswerBody> {
+pub(crate) async fn answer(gateway: &Arc<Gateway>, request: Request<Arriving>) -> Response<AnswerBody> {
     let mut call = Call::begin(gateway, &request);
     match prepare(gateway, &mut call, request).await {
         Ok(Prepared::Local(response)) => settle::local(&call, response),
@@ -56,25 +56,15 @@ enum Prepared {
     Work(Box<Work>),
 }
 
-/// Most of a body that is read for a client that was refused before anything of it was.
-const MAX_SWALLOWED: usize = 256 << 10;
-
 async fn prepare(
     gateway: &Arc<Gateway>,
     call: &mut Call,
-    request: Request<Incoming>,
+    request: Request<Arriving>,
 ) -> Result<Prepared, Fault> {
-    let (head, mut body) = request.into_parts();
+    let (head, body) = request.into_parts();
 
     // identify: what is asked and who asks come from the head alone; nobody unknown gets a body looked at.
-    let route = match identify::head(gateway, call, &head) {
-        Ok(route) => route,
-        Err(fault) => {
-            identify::swallow(&mut body, MAX_SWALLOWED).await;
-            return Err(fault);
-        }
-    };
-    let called = match route {
+    let called = match identify::head(gateway, call, &head)? {
         Route::Local(local) => {
             return local::answer(gateway, local, call.caller.as_deref()).await.map(Prepared::Local);
         }

@@ -6,6 +6,7 @@
 mod access;
 pub mod admin;
 mod answers;
+mod arriving;
 mod body;
 mod clock;
 mod data_path;
@@ -23,10 +24,12 @@ mod login;
 mod passes;
 mod proofs;
 mod query;
+mod room;
 mod route;
 mod rules;
 mod server;
 mod slow_head;
+mod slow_reader;
 mod tally;
 mod upstream;
 
@@ -57,9 +60,13 @@ pub(crate) struct Gateway {
     pub(crate) proofs: Arc<proofs::Proofs>,
     pub(crate) answers: Arc<answers::Answers>,
     pub(crate) max_body: usize,
+    /// What all bodies of requests may take up together.
+    pub(crate) room: room::Room,
     pub(crate) drain: Duration,
     /// How often waiting clients are told so.
     pub(crate) keep_alive: Duration,
+    /// How long a client may take nothing of its answer.
+    pub(crate) write_stall: Duration,
     pub(crate) draining: std::sync::atomic::AtomicBool,
     /// Who may steer it.
     pub(crate) door: admin::Door,
@@ -94,9 +101,11 @@ pub async fn start(config: &Config, journal: Arc<dyn Journal>) -> Result<Serving
         ids: ids::Ids::new(),
         proofs: Arc::new(proofs::Proofs::new()),
         answers: Arc::new(answers::Answers::new()),
-        max_body: usize::try_from(config.server.max_body.as_u64()).unwrap_or(usize::MAX),
+        max_body: bytes(config.server.max_body.as_u64()),
+        room: room::Room::new(bytes(config.server.body_budget.as_u64())),
         drain: config.server.drain,
         keep_alive: config.server.keep_alive,
+        write_stall: config.server.write_stall,
         draining: false.into(),
         door: admin::Door::new(config),
         since: clock::now(),
@@ -106,4 +115,9 @@ pub async fn start(config: &Config, journal: Arc<dyn Journal>) -> Result<Serving
     let address: SocketAddr = config.server.listen;
     let listener = server::bind(address).map_err(|error: io::Error| StartError::Listen { address, error })?;
     server::serve(listener, gateway).map_err(|error| StartError::Listen { address, error })
+}
+
+/// As many bytes as this machine can count.
+fn bytes(size: u64) -> usize {
+    usize::try_from(size).unwrap_or(usize::MAX)
 }

@@ -8,7 +8,8 @@ use std::{
     time::Duration,
 };
 
-use hyper::{server::conn::http1, service::service_fn};
+use http::Request;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
@@ -20,8 +21,11 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    Gateway, admin, data_path, health,
+    Gateway, admin,
+    arriving::Arriving,
+    data_path, health,
     slow_head::{Lasting, Requests, Timed},
+    slow_reader::{self, Taken},
 };
 
 /// How long a connection may idle between requests: clients' pools keep connections for a minute.
@@ -110,14 +114,21 @@ fn connection(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "cannot set TCP_NODELAY");
     }
+    if let Err(error) = slow_reader::keep_little(&stream) {
+        tracing::debug!(%peer, %error, "cannot set TCP_NOTSENT_LOWAT");
+    }
     let counted = gateway.connections.enter();
     let gateway = Arc::clone(gateway);
     let requests = Requests::default();
-    let stream = Timed::new(stream, HEAD, requests.clone());
-    let service = service_fn(move |request| {
+    let stream = Timed::new(Taken::new(stream, gateway.write_stall), HEAD, requests.clone());
+    let service = service_fn(move |request: Request<Incoming>| {
         let gateway = Arc::clone(&gateway);
         let answering = requests.begin();
         async move {
+            let (head, body) = request.into_parts();
+            let (most, tasks) = (gateway.max_body.saturating_mul(2), gateway.tasks.clone());
+            let body = Arriving::new(body, &head.headers, most, tasks, answering.clone());
+            let request = Request::from_parts(head, body);
             let answer = match admin::claims(request.uri().path()) {
                 true => admin::answer(&gateway, request).await,
                 false => data_path::answer(&gateway, request).await,

@@ -6,7 +6,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll},
     time::{Duration, Instant},
@@ -28,26 +28,36 @@ pub(crate) struct Requests(Arc<State>);
 struct State {
     /// How many heads were complete so far.
     begun: AtomicUsize,
-    /// Whether a request is being answered: what arrives then belongs to no head that is waited for.
-    is_answering: AtomicBool,
+    /// How much is going on about the requests so far: what arrives meanwhile belongs to no head that is waited for.
+    answering: AtomicUsize,
 }
 
 impl Requests {
     /// A head is complete; its request is being answered until what this gives is dropped.
     pub(crate) fn begin(&self) -> Answering {
         self.0.begun.fetch_add(1, Ordering::Release);
-        self.0.is_answering.store(true, Ordering::Release);
+        self.answering()
+    }
+
+    fn answering(&self) -> Answering {
+        self.0.answering.fetch_add(1, Ordering::Release);
         Answering(self.clone())
     }
 }
 
-/// Lasts as long as an answer.
+/// Lasts as long as an answer; a clone, as long as what else belongs to its request.
 #[derive(Debug)]
 pub(crate) struct Answering(Requests);
 
+impl Clone for Answering {
+    fn clone(&self) -> Self {
+        self.0.answering()
+    }
+}
+
 impl Drop for Answering {
     fn drop(&mut self) {
-        self.0.0.is_answering.store(false, Ordering::Release);
+        self.0.0.answering.fetch_sub(1, Ordering::Release);
     }
 }
 
@@ -104,7 +114,7 @@ impl<IO> Timed<IO> {
     /// Fails if a head is overdue; else, with nothing to read, asks to be called when it will be.
     fn check(&mut self, read: &Poll<io::Result<()>>, cx: &mut Context<'_>) -> io::Result<()> {
         let begun = self.requests.0.begun.load(Ordering::Acquire);
-        let is_answering = self.requests.0.is_answering.load(Ordering::Acquire);
+        let is_answering = self.requests.0.answering.load(Ordering::Acquire) > 0;
         if is_answering || begun != self.begun {
             (self.begun, self.since) = (begun, None);
         }

@@ -14,6 +14,7 @@ pub(super) fn now(gateway: &Arc<Gateway>) -> GatewayStatus {
         draining: gateway.draining.load(Ordering::Relaxed),
         calls: gateway.calls.now(),
         connections: gateway.connections.now(),
+        body_bytes: gateway.room.held(),
         tasks: gateway.tasks.len(),
         attempts: deployments::each(gateway).iter().map(|row| row.deployment.health.in_flight()).sum(),
         retries: retries.map(|(name, model)| (name, explain::retries(&model, now))).collect(),

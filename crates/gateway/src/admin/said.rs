@@ -206,6 +206,8 @@ pub struct GatewayStatus {
     pub calls: usize,
     /// Connections of clients, this one included.
     pub connections: usize,
+    /// Bytes of requests that are held.
+    pub body_bytes: usize,
     /// Tasks: one for each connection, a few that last, and what outlives a request.
     pub tasks: usize,
     /// Attempts under way, over all deployments.

@@ -69,7 +69,7 @@ pub(crate) fn find(gateway: &Gateway, call: &Call, asked: &mut Asked) -> Result<
         if body.len() > gateway.max_body {
             return Err(too_long(gateway.max_body));
         }
-        asked.envelope = Envelope::read(None, body)?;
+        asked.envelope = Envelope::read(None, gateway.room.hold(body)?)?;
     }
     // A count is no answer, so there is nothing to keep.
     let said =
@@ -88,7 +88,7 @@ pub(crate) fn find(gateway: &Gateway, call: &Call, asked: &mut Asked) -> Result<
                     return Err(too_long(gateway.max_body));
                 }
                 let body = conversations.unrolled(&asked.envelope, &views(&turns));
-                asked.envelope = Envelope::read(None, body)?;
+                asked.envelope = Envelope::read(None, gateway.room.hold(body)?)?;
                 asked.continues = Some(id.clone());
                 Before::Here
             }

@@ -4,8 +4,8 @@ use std::{ops::Range, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, header, request::Parts};
+use http_body::Body;
 use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
 use lockgate_protocol::{
     affinity,
     dialect::{Dialect, Operation},
@@ -15,15 +15,15 @@ use lockgate_protocol::{
 
 use crate::{
     Gateway,
+    arriving::Arriving,
     data_path::call::Call,
     local, query,
+    room::Space,
     route::{self, Called, Local, Route, decoded, model_in_tail},
 };
 
 /// How long the client may pause within its body.
 const BODY_STALL: Duration = Duration::from_secs(30);
-/// How long the rest of a body that is too large is read and thrown away, so that the client gets to read why.
-const LINGER: Duration = Duration::from_secs(5);
 /// Most room that is reserved on the strength of a declared length alone.
 const MAX_RESERVE: usize = 1 << 20;
 /// Bytes of a request's body that make a token, about.
@@ -94,9 +94,9 @@ pub(crate) async fn read(
     call: &mut Call,
     head: &Parts,
     called: Called<'_>,
-    body: Incoming,
+    body: Arriving,
 ) -> Result<Asked, Fault> {
-    let bytes = call.wait(collect(body, gateway.max_body)).await?;
+    let bytes = call.wait(collect(body, gateway.max_body, gateway.room.space())).await?;
     let content_type = head.headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
     let envelope = Envelope::read(content_type, bytes)?;
     let in_path = match (called.operation, called.model) {
@@ -166,18 +166,21 @@ fn no_model(operation: Operation) -> Fault {
     }
 }
 
-/// The whole body, if it has at most `limit` bytes. A body that came in one piece is not copied.
-async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, Fault> {
+/// The whole body, if it has at most `limit` bytes and there is room for it. A body that came in one piece is not copied.
+async fn collect(mut body: Arriving, limit: usize, mut space: Space) -> Result<Bytes, Fault> {
     let declared = body.size_hint().exact().map(|length| usize::try_from(length).unwrap_or(usize::MAX));
     if declared.is_some_and(|length| length > limit) {
-        return Err(too_large(body, limit).await);
+        return Err(too_large(limit));
     }
+    space.grow(declared.unwrap_or_default())?;
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
     while let Some(piece) = next(&mut body).await? {
-        if first.len() + rest.len() + piece.len() > limit {
-            return Err(too_large(body, limit).await);
+        let so_far = first.len() + rest.len() + piece.len();
+        if so_far > limit {
+            return Err(too_large(limit));
         }
+        space.grow(so_far)?;
         if first.is_empty() && rest.is_empty() {
             first = piece;
             continue;
@@ -188,10 +191,10 @@ async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, Fault> {
         }
         rest.extend_from_slice(&piece);
     }
-    Ok(if rest.is_empty() { first } else { rest.freeze() })
+    Ok(space.hold(if rest.is_empty() { first } else { rest.freeze() }))
 }
 
-async fn next(body: &mut Incoming) -> Result<Option<Bytes>, Fault> {
+async fn next(body: &mut Arriving) -> Result<Option<Bytes>, Fault> {
     loop {
         let frame = tokio::time::timeout(BODY_STALL, body.frame()).await;
         let frame = frame
@@ -213,25 +216,8 @@ async fn next(body: &mut Incoming) -> Result<Option<Bytes>, Fault> {
     }
 }
 
-/// Reads what a refused client still sends, up to `limit` bytes: one that is still writing would only see its connection
-/// reset, and one that has written could use the connection again just when it is closed.
-pub(crate) async fn swallow(body: &mut Incoming, limit: usize) {
-    let mut left = limit;
-    let rest = async {
-        while let Ok(Some(piece)) = next(body).await {
-            match left.checked_sub(piece.len()) {
-                Some(less) => left = less,
-                None => break,
-            }
-        }
-    };
-    // Either way the answer is the same.
-    let _ = tokio::time::timeout(LINGER, rest).await;
-}
-
-/// The refusal of a body over the limit, of which as much again is swallowed.
-async fn too_large(mut body: Incoming, limit: usize) -> Fault {
-    swallow(&mut body, limit).await;
+/// The refusal of a body over the limit.
+fn too_large(limit: usize) -> Fault {
     let text =
         format!("the request's body is larger than the {limit} bytes this gateway takes (`server.max_body`)");
     Fault::new(FaultKind::TooLarge, text)

@@ -66,6 +66,8 @@ pub enum FaultKind {
     Lossy,
     /// Every deployment of the model is disabled or excluded.
     NoDeployment,
+    /// The gateway has no room for the request as long as others are under way.
+    Busy,
     /// The gateway broke; always a bug.
     Internal,
     /// No connection could be made (DNS, TCP, TLS): nothing was sent.
@@ -119,6 +121,7 @@ impl FaultKind {
             Self::Unsupported => ("unsupported_operation", 400, Gateway, Elsewhere),
             Self::Lossy => ("loss_refused", 400, Client, Elsewhere),
             Self::NoDeployment => ("no_deployment", 503, Gateway, Stop),
+            Self::Busy => ("gateway_busy", 503, Gateway, Stop),
             Self::Internal => ("internal_error", 500, Gateway, Stop),
             Self::Connect => ("upstream_unreachable", 502, Upstream, Elsewhere),
             Self::Untrusted => ("upstream_untrusted", 502, Upstream, Elsewhere),

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use lockgate_mock::{Door, Fault, Mock, Rule};
+use lockgate_mock::{Behaviour, Door, Fault, Mock, Rule};
 use lockgate_store::Ended;
 use serde_json::json;
 
 use super::{
-    bench::{Bench, Got, PAIRS, PATIENT, TEXT, Way, all, many, streams, talkative, ways},
+    bench::{Bench, Got, PAIRS, PATIENT, TEXT, Way, all, behaviour, many, streams, talkative, ways},
     verdict::Verdict,
 };
 use crate::house::{House, UPSTREAM_KEY};
@@ -365,4 +365,34 @@ async fn f14_a_cut_body_is_no_answer() {
         got.is_clean_error().unwrap();
         assert!(matches!(&got.verdict, Verdict::Failed { text, .. } if text.len() < TEXT.len()));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_that_comes_too_late_is_told_and_an_earlier_one_is_not() {
+    const WITHIN: &str = "retry_on_failure_within: 500ms, connect: 800ms";
+    for fault in ["503", "500", "429", "html", "reset"] {
+        for (latency, is_told) in [(0, false), (800, true)] {
+            // A reset has no head to wait for.
+            if fault == "reset" && is_told {
+                continue;
+            }
+            let bench = Bench::patient(WITHIN).await;
+            bench.bad.set_behaviour(Behaviour { latency: Duration::from_millis(latency), ..behaviour() });
+            bench.always(fault);
+            let got = bench.ask_all("both", ways()).await;
+            match is_told {
+                true => all(fault, got.iter().map(Got::is_clean_error)),
+                false => all(fault, got.iter().map(Got::is_whole)),
+            }
+            let asked = if is_told { 0 } else { got.len() as u64 };
+            assert_eq!(bench.good.counts().requests, asked, "{fault} after {latency} ms");
+            assert_eq!(bench.bad.counts().requests, got.len() as u64, "{fault} after {latency} ms");
+        }
+    }
+    // What reached nobody may be tried elsewhere however long that took.
+    let hole = BlackHole::new().await;
+    let bench = Bench::at(talkative().await, &hole.url(), WITHIN, "", PATIENT).await;
+    let got = bench.ask_all("both", ways()).await;
+    all("a connection that does not come about", got.iter().map(Got::is_whole));
+    assert!(got[0].took >= Duration::from_millis(800), "{:?}", got[0].took);
 }

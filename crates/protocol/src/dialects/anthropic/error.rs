@@ -130,8 +130,8 @@ fn message(kind: FaultKind, said: &str) -> Cow<'_, str> {
 fn class(fault: &Fault) -> &'static str {
     let known = CLASSES.iter().find(|(status, _)| *status == fault.status);
     match (fault.kind, known) {
-        // The status is the gateway's own, because what is overloaded is not the gateway.
-        (FaultKind::Overloaded, _) => OVERLOADED,
+        // The status is the gateway's own.
+        (FaultKind::Overloaded | FaultKind::Busy, _) => OVERLOADED,
         (_, Some((_, class))) => class,
         (kind, None) if kind.blame() == Blame::Client || (400..500).contains(&fault.status) => INVALID,
         _ => FAILED,

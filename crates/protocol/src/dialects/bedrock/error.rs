@@ -54,7 +54,7 @@ pub(super) fn kind(fault: &Fault) -> Text<'_> {
         K::RateLimited => "ThrottlingException",
         // Not throttling: SDKs would try again.
         K::QuotaExhausted => "ServiceQuotaExceededException",
-        K::Overloaded | K::NoDeployment => "ServiceUnavailableException",
+        K::Overloaded | K::NoDeployment | K::Busy => "ServiceUnavailableException",
         K::Timeout => "ModelTimeoutException",
         // A 400 whose cause is the config: asked again it would be the same.
         K::Unsupported => "ValidationException",
@@ -69,7 +69,7 @@ pub(super) fn stream_kind(fault: &Fault) -> &'static str {
     use FaultKind as K;
     match fault.kind {
         K::RateLimited | K::QuotaExhausted => "throttlingException",
-        K::Overloaded | K::NoDeployment => "serviceUnavailableException",
+        K::Overloaded | K::NoDeployment | K::Busy => "serviceUnavailableException",
         other if other.blame() == Blame::Client => "validationException",
         other if other.blame() == Blame::Gateway => "internalServerException",
         _ => "modelStreamErrorException",
