@@ -7,6 +7,7 @@ mod door;
 mod explain;
 mod overview;
 mod said;
+mod words;
 
 use std::{sync::Arc, time::Duration};
 

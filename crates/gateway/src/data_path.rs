@@ -2,6 +2,7 @@
 
 mod across;
 mod admit;
+mod ask;
 mod asking;
 mod attempt;
 mod call;
@@ -11,11 +12,14 @@ mod company;
 mod count;
 mod identify;
 mod idle;
+mod kept;
+mod outgoing;
 mod passage;
 mod relay;
 mod reply;
 mod resume;
 mod settle;
+mod sign;
 mod vectors;
 mod way;
 mod work;
@@ -71,7 +75,7 @@ async fn prepare(
         Route::Call(called) => called,
     };
     if called.operation == Operation::Kept {
-        return chain::kept(gateway, call, &head, called);
+        return kept::answer(gateway, call, &head, called);
     }
     let mut asked = identify::read(gateway, call, &head, called, body).await?;
     if asked.operation == Operation::GetModel {

@@ -1,18 +1,13 @@
 //! Every deployment: how it is, and what an operator may do with it.
 
-use std::{
-    collections::HashMap,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, sync::Arc, time::Instant};
 
 use http::StatusCode;
 use lockgate_config::CheckMethod;
 use lockgate_protocol::ir::{Fault, FaultKind};
-use lockgate_routing::Status;
 use serde::Deserialize;
 
-use super::{Condition, DeploymentStatus, Deployments, FaultText, Refusal, Serves, Tested, explain, millis};
+use super::{DeploymentStatus, Deployments, FaultText, Refusal, Serves, Tested, words};
 use crate::{
     Gateway, clock,
     fleet::{Deployment, Limits},
@@ -117,12 +112,12 @@ pub(super) async fn test(gateway: &Arc<Gateway>, name: &str, test: Test) -> Resu
     let model = (test.method == CheckMethod::Call).then(|| called.to_string());
     Ok(Tested {
         name: name.to_owned(),
-        method: explain::method(test.method).to_owned(),
+        method: words::method(test.method).to_owned(),
         model,
         ok: fault.is_none(),
         took_ms: took.as_secs_f64() * 1e3,
         fault: fault.map(|fault| FaultText { kind: fault.kind.name().to_owned(), text: told(&fault) }),
-        condition: condition(&deployment.health.status(clock::now())),
+        condition: words::condition(&deployment.health.status(clock::now())),
     })
 }
 
@@ -151,33 +146,7 @@ impl Row {
             model: deployment.model.to_string(),
             credential: deployment.credential().name().to_owned(),
             serves,
-            condition: condition(&deployment.health.status(now)),
+            condition: words::condition(&deployment.health.status(now)),
         }
     }
-}
-
-/// What is known of a deployment in the API's words.
-pub(super) fn condition(status: &Status) -> Condition {
-    let faults = status.faults.iter().map(|(kind, count)| ((*kind).to_owned(), *count));
-    Condition {
-        state: status.state.name().to_owned(),
-        reason: status.why.map(|why| why.name().to_owned()),
-        until_ms: status.until.map(millis),
-        until: status.until.and_then(moment),
-        requests: status.requests,
-        answered: status.answered,
-        faults: faults.collect(),
-        in_flight: status.in_flight,
-        consecutive: status.consecutive,
-        first_token_ms: status.first_token.map(|span| span.as_secs_f64() * 1e3),
-        headroom: status.headroom,
-        opened: status.opened,
-        probes: status.probes,
-    }
-}
-
-/// The moment after that time.
-pub(super) fn moment(span: Duration) -> Option<String> {
-    let at = clock::wall().checked_add(span)?;
-    Some(humantime::format_rfc3339_millis(at).to_string())
 }

@@ -3,15 +3,11 @@
 use std::{cmp::Reverse, sync::Arc, time::Instant};
 
 use http::StatusCode;
-use lockgate_config::{CheckMethod, Config};
+use lockgate_config::Config;
 use lockgate_routing::{Explained, List};
 use tokio_util::task::TaskTracker;
 
-use super::{
-    AdminError, CallLimits, Candidate, Explanation, KeyRights, Refusal, Retries,
-    deployments::{condition, moment},
-    millis,
-};
+use super::{AdminError, CallLimits, Candidate, Explanation, KeyRights, Refusal, Retries, millis, words};
 use crate::{
     Gateway,
     access::Access,
@@ -90,12 +86,12 @@ fn candidates(model: &Model, now: Instant) -> Vec<Candidate> {
             asked.push(place);
             asked.iter().filter(|(list, _)| *list == row.list).count()
         });
-        let mut condition = condition(&row.status);
+        let mut condition = words::condition(&row.status);
         if let Some(blocked) = row.blocked {
             let until = blocked.until.map(|until| until.saturating_duration_since(now));
             condition.reason = Some(blocked.why.name().to_owned());
             condition.until_ms = until.map(millis);
-            condition.until = until.and_then(moment);
+            condition.until = until.and_then(words::moment);
         }
         candidates.push(Candidate {
             order,
@@ -131,15 +127,7 @@ fn limits(limits: &Limits) -> CallLimits {
         error_window_ms: millis(limits.rules.error_window),
         max_cooldown_ms: millis(limits.rules.max_cooldown),
         check_every_ms: limits.check.as_ref().map(|check| millis(check.every)),
-        check_method: limits.check.as_ref().map(|check| method(check.method).to_owned()),
+        check_method: limits.check.as_ref().map(|check| words::method(check.method).to_owned()),
         check_model: limits.check_model.as_deref().map(str::to_owned),
-    }
-}
-
-/// The word for a method in the config and the API.
-pub(super) fn method(method: CheckMethod) -> &'static str {
-    match method {
-        CheckMethod::Models => "models",
-        CheckMethod::Call => "call",
     }
 }

@@ -18,7 +18,7 @@ use lockgate_protocol::{
 use crate::{
     data_path::{
         identify::Asked,
-        way::{Outgoing, Said, WholeAnswer},
+        outgoing::{Outgoing, Said, WholeAnswer},
     },
     fleet::{Cloak, Deployment},
     proofs::OwnProofs,

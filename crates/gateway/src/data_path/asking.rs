@@ -17,10 +17,10 @@ use lockgate_routing::{Course, Moment, Next, Ticket};
 use crate::{
     Gateway, clock,
     data_path::{
-        attempt::{Attempt, Begun},
+        attempt::Attempt,
         call::{Call, Notes},
         identify::Asked,
-        resume::Resumer,
+        reply::Begun,
     },
     fleet::{Deployment, Limits, Plan},
     gauge::Permit,
@@ -35,8 +35,6 @@ pub(crate) struct Committed {
     pub(crate) pass: Arc<Pass>,
     /// Its part in what is known of the deployment: the end of the answer is still to be told.
     pub(crate) ticket: Ticket,
-    /// What has somebody else go on with the answer, should it break off.
-    pub(crate) resumer: Option<Box<Resumer>>,
 }
 
 /// What is asked, of whom.
@@ -140,7 +138,7 @@ impl<'a> Asking<'a> {
                 call.attempted(deployment, since, None);
                 ticket.began(clock::now());
                 let (deployment, limits) = (Arc::clone(deployment), Arc::clone(self.plan.limits()));
-                Ok(Committed { deployment, answer, limits, pass, ticket, resumer: None })
+                Ok(Committed { deployment, answer, limits, pass, ticket })
             }
             Err(fault) => {
                 self.failed(place, since, ticket, &fault, call);

@@ -18,7 +18,7 @@ use crate::{
     Gateway,
     access::Caller,
     clock,
-    data_path::company::Company,
+    data_path::sign::Sign,
     fleet::{Deployment, Wanted},
     gauge::Permit,
     tally::Counted,
@@ -46,7 +46,7 @@ pub(crate) struct Call {
     /// Its place among what its credential is asked for.
     pub(crate) permit: Option<Permit>,
     /// How its client is told that it is still waited for.
-    pub(crate) company: Option<Company>,
+    pub(crate) sign: Option<Sign>,
     path: String,
     started: Instant,
     started_ms: u64,
@@ -72,7 +72,7 @@ impl Call {
             about_tokens: 0,
             losses: Losses::default(),
             permit: None,
-            company: None,
+            sign: None,
             path: request.uri().path().to_owned(),
             started: clock::now(),
             started_ms: clock::wall_ms(),

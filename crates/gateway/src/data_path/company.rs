@@ -18,36 +18,27 @@ use crate::{
         relay::relay,
         reply::Content,
         settle,
+        sign::Sign,
         work::{Outcome, Work},
     },
 };
 
-/// How a client is told, and how often.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Company {
-    pub(crate) every: Duration,
-    /// What is sent: nothing to the client's program, but not nothing to what stands between.
-    pub(crate) sign: &'static str,
-}
-
-impl Company {
-    /// For a streamed answer, in dialects that have something to say.
-    fn of(call: &Call, work: &Work) -> Option<Self> {
-        let asked = work.asked();
-        let sign = asked.dialect.sign_of_life(asked.operation).filter(|_| call.stream)?;
-        let every = work.keep_alive();
-        (every < Duration::MAX).then_some(Self { every, sign })
-    }
+/// The sign for a streamed answer, in dialects that have one.
+fn sign(call: &Call, work: &Work) -> Option<Sign> {
+    let asked = work.asked();
+    let text = asked.dialect.sign_of_life(asked.operation).filter(|_| call.stream)?;
+    let every = work.keep_alive();
+    (every < Duration::MAX).then_some(Sign { every, text })
 }
 
 /// The answer to a call. Until something of it is there, its client has seen no status either, unless it had to wait so
 /// long that it was told so: from then on a failure is told inside the stream.
 pub(crate) async fn answered(mut call: Call, work: Work) -> Response<AnswerBody> {
-    let Some(company) = Company::of(&call, &work) else {
+    let Some(sign) = sign(&call, &work) else {
         let outcome = work.run(&mut call).await;
         return finished(call, outcome);
     };
-    call.company = Some(company);
+    call.sign = Some(sign);
     let (id, asked) = (call.id.clone(), work.asked());
     let watch = || asked.dialect.watch(asked.operation, false);
     let (watch, stream_type) = (watch(), asked.dialect.codec().stream_type(&asked.path));
@@ -55,12 +46,12 @@ pub(crate) async fn answered(mut call: Call, work: Work) -> Response<AnswerBody>
         let outcome = work.run(&mut call).await;
         (call, outcome)
     });
-    match tokio::time::timeout(company.every, &mut run).await {
+    match tokio::time::timeout(sign.every, &mut run).await {
         Ok((call, outcome)) => finished(call, outcome),
         Err(_) => {
-            let first = stream::iter([Ok(Bytes::from_static(company.sign.as_bytes()))]);
+            let first = stream::iter([Ok(sign.bytes())]);
             let waiting = Stage::Waiting(run, watch);
-            let rest = stream::unfold(waiting, move |stage| next(company, stage));
+            let rest = stream::unfold(waiting, move |stage| next(sign, stage));
             let pieces: Pieces = Box::pin(first.chain(rest));
             let mut headers = HeaderMap::new();
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(stream_type));
@@ -76,7 +67,7 @@ pub(crate) async fn answered(mut call: Call, work: Work) -> Response<AnswerBody>
 fn finished(call: Call, outcome: Result<Outcome, Fault>) -> Response<AnswerBody> {
     match outcome {
         Ok(Outcome::Local(response)) => settle::local(&call, response),
-        Ok(Outcome::Committed(committed)) => relay(call, *committed),
+        Ok(Outcome::Committed(committed, resumer)) => relay(call, *committed, resumer),
         Err(fault) => settle::refuse(call, &fault),
     }
 }
@@ -93,18 +84,20 @@ enum Stage {
     Over,
 }
 
-async fn next(company: Company, stage: Stage) -> Option<(Result<Bytes, Broken>, Stage)> {
+async fn next(sign: Sign, stage: Stage) -> Option<(Result<Bytes, Broken>, Stage)> {
     let (mut run, mut watch) = match stage {
         Stage::Waiting(run, watch) => (run, watch),
         Stage::Passing(pieces) => return passed(pieces).await,
         Stage::Over => return None,
     };
-    let Ok((mut call, outcome)) = tokio::time::timeout(company.every, &mut run).await else {
-        return Some((Ok(Bytes::from_static(company.sign.as_bytes())), Stage::Waiting(run, watch)));
+    let Ok((mut call, outcome)) = tokio::time::timeout(sign.every, &mut run).await else {
+        return Some((Ok(sign.bytes()), Stage::Waiting(run, watch)));
     };
     let fault = match outcome {
-        Ok(Outcome::Committed(committed)) if matches!(committed.answer.content, Content::Events(_)) => {
-            return match relay(call, *committed).into_body() {
+        Ok(Outcome::Committed(committed, resumer))
+            if matches!(committed.answer.content, Content::Events(_)) =>
+        {
+            return match relay(call, *committed, resumer).into_body() {
                 AnswerBody::Streamed { pieces, .. } => passed(pieces).await,
                 AnswerBody::Whole(_) => None,
             };

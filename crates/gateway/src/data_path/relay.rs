@@ -21,13 +21,12 @@ use crate::{
     clock,
     data_path::{
         asking::Committed,
-        attempt::Begun,
         call::Call,
-        company::Company,
         passage::{Passage, Progress},
-        reply::{Content, Events, classified, next, silent},
+        reply::{Begun, Content, Events, classified, next, silent},
         resume::{Resumed, Resumer},
         settle,
+        sign::Sign,
     },
     fleet::{Deployment, Limits},
     upstream::Incoming,
@@ -36,9 +35,10 @@ use crate::{
 /// How long the bytes behind a finished answer are waited for, so that the connection can be used again.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Turns a committed answer into the response that the server sends.
-pub(crate) fn relay(call: Call, committed: Committed) -> Response<AnswerBody> {
-    let Committed { deployment, answer, limits, pass, ticket, resumer } = committed;
+/// Turns a committed answer into the response that the server sends. `resumer` has somebody else go on, should it break
+/// off.
+pub(crate) fn relay(call: Call, committed: Committed, resumer: Option<Box<Resumer>>) -> Response<AnswerBody> {
+    let Committed { deployment, answer, limits, pass, ticket } = committed;
     let mut witness = Witness { ticket: Some(ticket), limits: Arc::clone(&limits) };
     let Begun { status, mut headers, content } = answer;
     settle::mark(&call, Some(&deployment), &mut headers);
@@ -113,8 +113,8 @@ enum Waited {
 }
 
 impl Patience {
-    fn new(stall: Duration, timeout: Duration, company: Option<Company>) -> Self {
-        let every = company.map_or(Duration::MAX, |company| company.every);
+    fn new(stall: Duration, timeout: Duration, sign: Option<Sign>) -> Self {
+        let every = sign.map_or(Duration::MAX, |sign| sign.every);
         let timer = Box::pin(tokio::time::sleep(stall.min(every)));
         Self { stall, timeout, every, since: None, told: clock::now(), timer }
     }
@@ -202,7 +202,7 @@ impl EventRelay {
         resumer: Option<Box<Resumer>>,
     ) -> Self {
         let Events { passage, ready, progress, rest } = events;
-        let patience = Patience::new(deployment.stall, witness.limits.timeout, call.company);
+        let patience = Patience::new(deployment.stall, witness.limits.timeout, call.sign);
         let mut relay = Self {
             call,
             witness,
@@ -234,9 +234,7 @@ impl EventRelay {
                         Ok(Waited::For(None)) => self.passage.end(&mut self.ready),
                         Ok(Waited::InVain) => {
                             // Only whole events leave, so this stands between two.
-                            let company = self.call.company;
-                            let sign = company.map(|company| Bytes::from_static(company.sign.as_bytes()));
-                            self.ready.extend(sign);
+                            self.ready.extend(self.call.sign.map(Sign::bytes));
                             continue;
                         }
                         // What came before the fault may have been all there was to say.
@@ -294,7 +292,7 @@ impl EventRelay {
         match resumed {
             Some(Resumed { deployment, pass, ticket, rest }) => {
                 self.witness.ticket = Some(ticket);
-                self.patience = Patience::new(deployment.stall, self.patience.timeout, self.call.company);
+                self.patience = Patience::new(deployment.stall, self.patience.timeout, self.call.sign);
                 (self.deployment, self.pass, self.rest) = (deployment, pass, rest);
                 self.first = Some(fault);
                 self.stage = Stage::Open;

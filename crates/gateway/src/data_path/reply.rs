@@ -17,9 +17,10 @@ use lockgate_provider::Reply;
 use crate::{
     clock,
     data_path::{
-        attempt::{Attempt, Begun},
+        attempt::Attempt,
+        outgoing::Said,
         passage::{Dressed, Passage, Progress},
-        way::{Said, Way},
+        way::Way,
     },
     fleet::Provider,
     headers,
@@ -36,6 +37,14 @@ const MAX_ANSWER: usize = 256 << 20;
 const MAX_HELD: usize = 256 << 10;
 /// Most of an answer that is held back because its model says so; what is longer leaves from there on as it comes.
 const MAX_HELD_WHOLE: usize = 16 << 20;
+
+/// An answer that has begun.
+pub(crate) struct Begun {
+    pub(crate) status: StatusCode,
+    /// The provider's headers that travel.
+    pub(crate) headers: HeaderMap,
+    pub(crate) content: Content,
+}
 
 /// What there is of the answer at the commit.
 pub(crate) enum Content {

@@ -9,7 +9,7 @@ use lockgate_routing::{Next, Ticket};
 
 use crate::{
     Gateway, clock,
-    data_path::{asking::Asking, attempt::GoneOn, call::Call, identify::Asked, passage::Passage},
+    data_path::{ask::GoneOn, asking::Asking, call::Call, identify::Asked, passage::Passage},
     fleet::{Deployment, Plan},
     upstream::Incoming,
 };

@@ -13,7 +13,7 @@ use lockgate_protocol::{
 };
 
 use crate::{
-    data_path::way::{Outgoing, WholeAnswer},
+    data_path::outgoing::{Outgoing, WholeAnswer},
     fleet::{Cloak, Deployment},
 };
 

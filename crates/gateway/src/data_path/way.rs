@@ -3,7 +3,6 @@
 use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
-use http::Method;
 use lockgate_protocol::{
     cloak::Mask,
     codec::RequestHead,
@@ -23,6 +22,7 @@ use crate::{
     data_path::{
         across::Across,
         identify::Asked,
+        outgoing::{Outgoing, Said, WholeAnswer},
         passage::{Passage, Translated, Watched},
         vectors::Vectors,
     },
@@ -50,29 +50,6 @@ pub(crate) struct Same<'a> {
     cloak: Option<&'a Cloak>,
     /// What turns a cloaked request's answer back.
     mask: Option<Arc<Mask>>,
-}
-
-/// A request on its way out, not yet addressed.
-pub(crate) struct Outgoing<'a> {
-    pub(crate) method: Method,
-    pub(crate) tail: Cow<'a, str>,
-    pub(crate) query: Option<Cow<'a, str>>,
-    /// The body, in pieces.
-    pub(crate) body: Vec<Bytes>,
-}
-
-/// A whole answer for the client.
-pub(crate) struct WholeAnswer {
-    pub(crate) body: Bytes,
-    pub(crate) usage: Option<Usage>,
-}
-
-/// What an answer that was read whole says.
-pub(crate) enum Said {
-    /// An answer.
-    Answer(WholeAnswer),
-    /// An error in spite of its status: its body.
-    Failed(Bytes),
 }
 
 impl<'a> Way<'a> {

@@ -37,8 +37,8 @@ pub(crate) struct Work {
 pub(crate) enum Outcome {
     /// The gateway answers itself.
     Local(Response<AnswerBody>),
-    /// A deployment has begun to answer.
-    Committed(Box<Committed>),
+    /// A deployment has begun to answer; others can go on with it where the model says so.
+    Committed(Box<Committed>, Option<Box<Resumer>>),
 }
 
 impl Work {
@@ -82,13 +82,11 @@ impl Work {
         if let Some((answers, id)) = forget {
             answers.forget(&id);
         }
-        let mut committed = match chain {
+        let committed = match chain {
             Some(chain) => chain.note(&asked, &head.headers, committed),
             None => committed,
         };
-        if asked.resumes {
-            committed.resumer = Some(Box::new(Resumer::new(gateway, head, asked, plan)));
-        }
-        Ok(Outcome::Committed(Box::new(committed)))
+        let resumer = asked.resumes.then(|| Box::new(Resumer::new(gateway, head, asked, plan)));
+        Ok(Outcome::Committed(Box::new(committed), resumer))
     }
 }
