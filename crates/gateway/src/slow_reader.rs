@@ -19,7 +19,8 @@ use crate::clock;
 /// there, and a client that reads slowly would be seen to take something only once a third of them has left.
 const UNSENT: u32 = 64 * 1024;
 
-/// Has the kernel keep no more than little of what a client is to read.
+/// Has the kernel keep no more than little of what a client is to read, where it can be told: elsewhere a client that reads
+/// very slowly may be taken for one that does not.
 pub(crate) fn keep_little(stream: &TcpStream) -> io::Result<()> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT)?;
