@@ -37,6 +37,7 @@ mod local;
 mod login;
 mod matrix;
 mod memory;
+mod outage;
 mod passthrough;
 mod quirks;
 mod raw;
