@@ -12,10 +12,12 @@ mod total;
 
 use std::{
     fmt::Display,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
 use lockgate_mock::{Behaviour, Mock, Settings};
+use tokio::task::AbortHandle;
 
 use crate::house::{House, loopback, tell};
 
@@ -65,6 +67,39 @@ fn busiest(times: impl IntoIterator<Item = Duration>) -> usize {
         times[first..].iter().take_while(|later| **later - *at < Duration::from_millis(100)).count()
     };
     times.iter().enumerate().map(within).max().unwrap_or(0)
+}
+
+/// How late this machine is while it lives: what nobody who is tested is to blame for.
+struct Lag {
+    late: Arc<Mutex<Vec<Duration>>>,
+    task: AbortHandle,
+}
+
+impl Lag {
+    fn new() -> Self {
+        const PAUSE: Duration = Duration::from_millis(5);
+        let late = Arc::new(Mutex::new(Vec::new()));
+        let noted = Arc::clone(&late);
+        let watching = async move {
+            loop {
+                let start = Instant::now();
+                tokio::time::sleep(PAUSE).await;
+                noted.lock().unwrap().push(start.elapsed().saturating_sub(PAUSE));
+            }
+        };
+        Self { late, task: tokio::spawn(watching).abort_handle() }
+    }
+
+    /// All but a hundredth of what should have happened since it was made has happened sooner.
+    fn p99(&self) -> Duration {
+        quantile(self.late.lock().unwrap().iter().copied(), 0.99)
+    }
+}
+
+impl Drop for Lag {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }
 
 /// What is not as it must be, by what it is about.

@@ -49,11 +49,7 @@ const SETUPS: &[Setup] = &[
         ..setup("fill_first", WEIGHTED, [about(0.4, 0.08), about(0.4, 0.08), about(0.2, 0.12)])
     },
     setup("priority", [1, 9, 9], [NONE, about(0.5, 0.005), about(0.5, 0.005)]),
-    Setup {
-        latency: [5, 100, 100],
-        at_once: 4,
-        ..setup("latency", EVEN, [0.6..=1.0, 0.0..=0.2, 0.0..=0.2])
-    },
+    Setup { latency: [5, 100, 100], at_once: 4, ..setup("latency", EVEN, [0.6..=1.0, 0.0..=0.2, 0.0..=0.2]) },
     Setup {
         sections: "prices: { \"a/*\": { input: 3, output: 15 }, \"b/*\": { input: 0.5, output: 1.5 } }\n",
         ..setup("cost", WEIGHTED, [NONE, 1.0..=1.0, NONE])
@@ -90,16 +86,16 @@ async fn strategies_spread_requests_as_they_say() {
 
 async fn shares(setup: &Setup, requests: usize) -> [f64; 3] {
     let Setup { strategy, weights, latency, most, sections, at_once, .. } = setup;
-    let mut text = format!(
-        "server: {{ listen: \"127.0.0.1:0\" }}\nstrategy: {strategy}\n{sections}providers:\n"
-    );
+    let mut text =
+        format!("server: {{ listen: \"127.0.0.1:0\" }}\nstrategy: {strategy}\n{sections}providers:\n");
     let mut targets = Vec::new();
     let mut upstreams = Vec::new();
     for (place, name) in ["a", "b", "c"].iter().enumerate() {
         let upstream = upstream(Duration::from_millis(latency[place])).await;
         let (url, most) = (upstream.mock.base_url(), most[place]);
         let credential = format!("{{ api_key: key, max_concurrent: {most} }}");
-        writeln!(text, "  {name}: {{ kind: openai, base_url: \"{url}\", credentials: [{credential}] }}").unwrap();
+        writeln!(text, "  {name}: {{ kind: openai, base_url: \"{url}\", credentials: [{credential}] }}")
+            .unwrap();
         targets.push(format!("{{ target: {name}/gpt-4o-mini, weight: {} }}", weights[place]));
         upstreams.push(upstream);
     }

@@ -17,7 +17,8 @@ use crate::{
 };
 
 /// Provider kind and dialect.
-const SPOKEN: [(&str, &str); 3] = [("openai", "openai-chat"), ("anthropic", "anthropic"), ("gemini", "gemini")];
+const SPOKEN: [(&str, &str); 3] =
+    [("openai", "openai-chat"), ("anthropic", "anthropic"), ("gemini", "gemini")];
 const DEPLOYMENTS: usize = 5;
 const TURNS: usize = 20;
 
@@ -29,7 +30,8 @@ struct Rooms {
 
 impl Rooms {
     async fn new() -> Self {
-        let mut text = "server: { listen: \"127.0.0.1:0\" }\nstrategy: cache_affinity\nproviders:\n".to_owned();
+        let mut text =
+            "server: { listen: \"127.0.0.1:0\" }\nstrategy: cache_affinity\nproviders:\n".to_owned();
         let mut upstreams = Vec::new();
         for place in 0..DEPLOYMENTS {
             let upstream = upstream(Duration::ZERO).await;
@@ -71,9 +73,13 @@ impl Rooms {
 /// The request of one turn, as clients send it: all that was said so far. Every conversation has the same system prompt, which
 /// is long, and a beginning of its own.
 fn request(dialect: &str, id: usize, turn: usize) -> Value {
-    let system = "You are an agent that works on code. Read before you write, and say what you did. ".repeat(40);
-    let asked = |turn| format!("Conversation {id}: please look at file {turn} and tell me what is wrong with it.");
-    let said = |turn| format!("In file {turn} of {id} an index is off by one; I have corrected it and run the tests.");
+    let system =
+        "You are an agent that works on code. Read before you write, and say what you did. ".repeat(40);
+    let asked =
+        |turn| format!("Conversation {id}: please look at file {turn} and tell me what is wrong with it.");
+    let said = |turn| {
+        format!("In file {turn} of {id} an index is off by one; I have corrected it and run the tests.")
+    };
     let turns = |assistant: &str, make: &dyn Fn(&str, String) -> Value| {
         let mut list = Vec::new();
         for before in 0..turn {
@@ -90,9 +96,10 @@ fn request(dialect: &str, id: usize, turn: usize) -> Value {
         }
         "anthropic" => {
             // The mark moves on from turn to turn.
-            let mut messages = turns("assistant", &|role, text| {
-                json!({ "role": role, "content": [{ "type": "text", "text": text }] })
-            });
+            let mut messages = turns(
+                "assistant",
+                &|role, text| json!({ "role": role, "content": [{ "type": "text", "text": text }] }),
+            );
             let last = messages.last_mut().unwrap();
             last["content"][0]["cache_control"] = json!({ "type": "ephemeral" });
             json!({ "model": "on-anthropic", "max_tokens": 100, "messages": messages,
@@ -139,7 +146,11 @@ async fn a_conversation_stays_yields_to_a_limit_and_returns() {
         }
         tokio::time::sleep_until((refused + Duration::from_millis(1300)).into()).await;
         for turn in 6..TURNS {
-            assert_eq!(rooms.turn(dialect, id, turn).await, home, "{dialect}: it does not return, turn {turn}");
+            assert_eq!(
+                rooms.turn(dialect, id, turn).await,
+                home,
+                "{dialect}: it does not return, turn {turn}"
+            );
         }
     }
 }
@@ -153,11 +164,8 @@ async fn many_conversations_are_spread_evenly() {
         let rooms = Rooms::new().await;
         // Two at once are never too many for one deployment.
         let first = async |id| (id, rooms.turn(dialect, id, 0).await);
-        let places: BTreeMap<_, _> = stream::iter(0..conversations)
-            .map(first)
-            .buffer_unordered(2)
-            .collect()
-            .await;
+        let places: BTreeMap<_, _> =
+            stream::iter(0..conversations).map(first).buffer_unordered(2).collect().await;
         let counts = rooms.counts();
         let mean = conversations as f64 / DEPLOYMENTS as f64;
         let ratio = counts.iter().copied().max().unwrap() as f64 / mean;

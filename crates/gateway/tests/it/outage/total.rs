@@ -117,8 +117,9 @@ async fn script(house: &House, upstreams: &[Upstream], kind: &Kind) -> Outage {
             None => mock.shut(Door::Open, Duration::ZERO).await,
         }
     }
-    let is_back =
-        || upstreams.iter().zip(&complete).all(|(upstream, before)| upstream.mock.counts().complete > *before);
+    let is_back = || {
+        upstreams.iter().zip(&complete).all(|(upstream, before)| upstream.mock.counts().complete > *before)
+    };
     while !is_back() && back.elapsed() < BACK * 2 {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -193,7 +194,10 @@ fn judged(name: &str, kind: &Kind, shots: &Shots, outage: &Outage, ledgers: &[Se
     let told: Vec<&Shot> = shots.between(closed, back).collect();
     let (quick, probing): (Vec<&Shot>, Vec<&Shot>) =
         told.iter().copied().partition(|shot| shot.answer.is_some_and(|answer| answer.attempts == 0));
-    let answered = told.iter().filter(|shot| shot.answer.is_some_and(|answer| answer.status == 200)).count();
+    let is_answered = |shot: &&&Shot| {
+        shot.answer.is_some_and(|answer| answer.status == 200) && shots.since + shot.at + shot.took < back
+    };
+    let answered = told.iter().filter(is_answered).count();
     wrong.unless(answered == 0, name, || format!("{answered} answered by nobody"));
     wrong.unless(probing.len() as u64 <= probes + 1, name, || {
         format!("{} of {} were no quick errors, {probes} probes", probing.len(), told.len())
@@ -213,8 +217,7 @@ fn judged(name: &str, kind: &Kind, shots: &Shots, outage: &Outage, ledgers: &[Se
     wrong.unless(recovered <= BACK, name, || format!("an error {recovered:?} after the return"));
     wrong.unless(all_back <= BACK, name, || format!("all were asked again after {all_back:?}"));
     let since = |at: Instant| at - back;
-    let herd =
-        busiest(ledgers.iter().flat_map(|seen| seen.between(back, back + BACK * 10).map(since)));
+    let herd = busiest(ledgers.iter().flat_map(|seen| seen.between(back, back + BACK * 10).map(since)));
     let sent = busiest(shots.between(back, back + BACK * 10).map(|shot| shot.at));
     let normal = sent.max(rate() as usize / 10);
     wrong.unless(herd <= 2 * normal, name, || format!("a herd of {herd}, where {normal} are normal"));
