@@ -12,5 +12,7 @@ mod bodies;
 mod client;
 mod health;
 mod resume;
+// What a thread has used is only told by Linux.
+#[cfg(target_os = "linux")]
 mod spin;
 pub(crate) mod verdict;

@@ -10,7 +10,6 @@ use super::bench::{Bench, Got, PATIENT, all, behaviour, streams};
 use crate::house::tell;
 
 /// The processor time that this thread has used.
-#[cfg(target_os = "linux")]
 fn busy() -> Duration {
     let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
     Duration::from_nanos(stat.split_whitespace().next().unwrap().parse().unwrap())
@@ -33,7 +32,6 @@ async fn idles(what: &str) {
     assert!(used < Duration::from_millis(100), "{what}: {used:?} of processor time in an idle second");
 }
 
-#[cfg(target_os = "linux")]
 #[test]
 fn what_spins_would_be_seen() {
     alone(async {
@@ -48,7 +46,6 @@ fn what_spins_would_be_seen() {
     });
 }
 
-#[cfg(target_os = "linux")]
 #[test]
 fn f20_a_429_in_the_middle_leaves_no_loop_behind() {
     alone(async {
@@ -66,7 +63,6 @@ fn f20_a_429_in_the_middle_leaves_no_loop_behind() {
     });
 }
 
-#[cfg(target_os = "linux")]
 #[test]
 fn f20_a_stream_that_hangs_costs_nothing() {
     alone(async {
@@ -85,7 +81,6 @@ fn f20_a_stream_that_hangs_costs_nothing() {
     });
 }
 
-#[cfg(target_os = "linux")]
 #[test]
 fn f20_a_429_in_the_middle_of_every_answer_costs_as_much_as_an_answer() {
     const REQUESTS: u32 = 40;

@@ -49,7 +49,7 @@ async fn a_failover_costs_the_attempt_that_failed_and_little_more() {
 /// The time of requests that meet the fault and are answered by another, beside those that meet none.
 async fn added(fault: &str, failed: Duration) -> (String, Wrong) {
     let (bad, good) = (upstream(LATENCY).await, upstream(LATENCY).await);
-    let models = form(4, 40);
+    let models = form(4, 10);
     let mut text = format!("server: {{ listen: \"127.0.0.1:0\" }}\n{PATIENT}providers:\n");
     for (name, Upstream { mock, .. }) in [("bad", &bad), ("good", &good)] {
         let (url, key) = (mock.base_url(), &*UPSTREAM_KEY);
