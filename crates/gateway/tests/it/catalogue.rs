@@ -15,5 +15,7 @@ mod large;
 mod owed;
 mod readers;
 mod resume;
+// What a thread has used is only told by Linux.
+#[cfg(target_os = "linux")]
 mod spin;
 pub(crate) mod verdict;

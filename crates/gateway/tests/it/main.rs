@@ -38,6 +38,7 @@ mod local;
 mod login;
 mod matrix;
 mod memory;
+mod outage;
 mod passthrough;
 mod quirks;
 mod raw;
