@@ -9,7 +9,7 @@ use futures_util::future::select;
 use http::request::Parts;
 use lockgate_protocol::{
     dialect::Operation,
-    ir::{Blame, Fault},
+    ir::{Blame, Fault, FaultKind},
 };
 use lockgate_provider::Pass;
 use lockgate_routing::{Course, Moment, Next, Ticket};
@@ -176,7 +176,12 @@ impl<'a> Asking<'a> {
         fault: &Fault,
         call: &mut Call,
     ) {
-        call.attempted(self.plan.at(place), since, Some(fault));
+        let deployment = self.plan.at(place);
+        call.attempted(deployment, since, Some(fault));
+        if matches!(fault.kind, FaultKind::KeyRefused | FaultKind::QuotaExhausted) {
+            let name = &*deployment.name;
+            tracing::error!(deployment = name, %fault, "a credential needs its operator: it is left alone for now");
+        }
         ticket.failed(fault, &self.plan.limits().rules, clock::now(), self.gateway.ids.dice());
     }
 

@@ -13,8 +13,8 @@ use crate::{
 const FREE_LIMITS: u32 = 2;
 /// First rest after more of them; doubles with each.
 const LIMITED: Duration = Duration::from_secs(1);
-/// Longest of those.
-const MOST_LIMITED: Duration = Duration::from_secs(60);
+/// Longest of those: it is only a guess, and who is well again shall be back soon.
+const MOST_LIMITED: Duration = Duration::from_secs(15);
 /// How long the last one of a pool is left alone between two tries.
 const LAST_PACE: Duration = Duration::from_secs(1);
 
