@@ -68,7 +68,7 @@ async fn f25_after_a_cooldown_each_key_is_tried_by_one() {
         wrong.unless(second - first >= LATENCY, "probes", || format!("two within {:?}", second - first));
     }
     let herd = busiest(again.iter().map(|entry| entry.at));
-    let normal = busiest(shots.all.iter().map(|shot| shot.at)).max(rate as usize / 10);
+    let normal = shots.normal(rate);
     wrong.unless(herd <= 2 * normal, "herd", || format!("{herd} where {normal} are normal"));
 
     // And all are served.

@@ -6,7 +6,7 @@ use http::{HeaderMap, Request};
 use http_body_util::{BodyExt, Full};
 use tokio::task::JoinSet;
 
-use super::quantile;
+use super::{busiest, quantile};
 use crate::house::{CHAT, CHAT_PATH, House};
 
 /// One request and what came of it.
@@ -48,6 +48,14 @@ impl Shots {
     /// sooner.
     pub(super) fn lateness(&self) -> Duration {
         quantile(self.all.iter().map(|shot| shot.late), 0.99)
+    }
+
+    /// The most of them that a tenth of a second brings at this rate: as many as left then, or piled up while the machine
+    /// stood still.
+    pub(super) fn normal(&self, rate: u32) -> usize {
+        let still = self.all.iter().map(|shot| shot.late).max().unwrap_or_default();
+        let piled_up = (f64::from(rate) * (0.1 + still.as_secs_f64())).ceil() as usize;
+        busiest(self.all.iter().map(|shot| shot.at)).max(piled_up)
     }
 }
 

@@ -58,7 +58,7 @@ async fn an_outage_is_not_multiplied_and_its_end_is_found() {
     let at_once = if is_long() { 1 } else { kinds.len() * 2 };
     let rows: Vec<_> = stream::iter(runs).buffered(at_once).collect().await;
     let mut table = format!(
-        "{} requests a second, ms\n{:10} {:>8} {:>8} {:>8} {:>6}   {:>6} {:>6} {:>6}   {:>7} {:>8} {:>6} {:>8}\n",
+        "{} requests a second, ms\n{:10} {:>8} {:>8} {:>8} {:>6}   {:>6} {:>6} {:>6}   {:>7} {:>8} {:>6} {:>6} {:>8}\n",
         rate(),
         "outage",
         "clients",
@@ -71,6 +71,7 @@ async fn an_outage_is_not_multiplied_and_its_end_is_found() {
         "back s",
         "all back",
         "herd",
+        "normal",
         "late p99"
     );
     let mut wrong = Wrong::default();
@@ -221,14 +222,20 @@ fn judged(name: &str, kind: &Kind, shots: &Shots, outage: &Outage, ledgers: &[Se
     wrong.unless(all_back <= BACK, name, || format!("all were asked again after {all_back:?}"));
     let since = |at: Instant| at - back;
     let herd = busiest(ledgers.iter().flat_map(|seen| seen.between(back, back + BACK * 10).map(since)));
-    let sent = busiest(shots.between(back, back + BACK * 10).map(|shot| shot.at));
-    let normal = sent.max(rate() as usize / 10);
+    let normal = shots.normal(rate());
     wrong.unless(herd <= 2 * normal, name, || format!("a herd of {herd}, where {normal} are normal"));
 
     let mut line = format!("{name:10} {clients:>8} {upstream:>8} {limit:>8} {probes:>6}");
     write!(line, "   {:>6} {:>6} {:>6}", ms(took(0.5)), ms(took(0.99)), ms(took(1.0))).unwrap();
     let seconds = |time: Duration| format!("{:.1}", time.as_secs_f64());
-    write!(line, "   {:>7} {:>8} {herd:>6} {:>8}", seconds(recovered), seconds(all_back), ms(late)).unwrap();
+    write!(
+        line,
+        "   {:>7} {:>8} {herd:>6} {normal:>6} {:>8}",
+        seconds(recovered),
+        seconds(all_back),
+        ms(late)
+    )
+    .unwrap();
     line.push('\n');
     (line, wrong)
 }
