@@ -163,7 +163,7 @@ fn hints_are_honoured_up_to_the_longest_rest() {
 fn rate_limits_without_a_hint_close_it_from_the_third_on_and_those_of_one_moment_are_one() {
     let mut bench = Bench::new();
     bench.fail(2, RateLimited, None);
-    for seconds in [1.05, 2.1, 4.2, 8.4, 16.8, 33.6, 63.0, 63.0] {
+    for seconds in [1.05, 2.1, 4.2, 8.4, 15.8, 15.8, 15.8] {
         let late = (bench.state() == "closed").then(|| bench.begin());
         bench.fail(1, RateLimited, None);
         if let Some(late) = late {
