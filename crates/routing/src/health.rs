@@ -351,10 +351,15 @@ impl Health {
 }
 
 impl Record {
-    /// One more fault. What was under way when it was closed says nothing new: only a probe's fault keeps it closed.
+    /// One more fault. What was under way when it was closed says nothing new: only a probe's fault keeps it closed, and
+    /// that of one that came before its time, as the last resort of a pool, changes nothing about the time.
     fn failed(&mut self, is_probe: bool, since: Instant, rules: &Rules, now: Instant, dice: f64) {
-        let is_resting = self.rests.rest().is_some();
-        if is_resting && !is_probe {
+        let rest = self.rests.rest();
+        let (is_resting, is_early) = (rest.is_some(), rest.is_some_and(|rest| rest.until > since.max(now)));
+        if is_early && is_probe {
+            self.rests.keep_pace();
+        }
+        if is_resting && (!is_probe || is_early) {
             return;
         }
         if is_resting || self.breaker.failed(rules, now) {

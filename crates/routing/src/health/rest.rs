@@ -102,6 +102,13 @@ impl Rests {
         }
     }
 
+    /// A probe before the rest's end has failed: the next one comes no sooner than the last one of a pool is tried.
+    pub(super) fn keep_pace(&mut self) {
+        if let Some(rest) = &mut self.rest {
+            rest.until = rest.until.max(rest.last_from);
+        }
+    }
+
     /// The probe is over, whatever it found.
     pub(super) fn probed(&mut self) {
         self.is_tried = false;
