@@ -80,7 +80,7 @@ impl Attempt<'_> {
         let mut manner = None;
         loop {
             let mut way = self.way(&seed)?;
-            let spent = way.spent(said);
+            let spent = said.cost(self.asked.about_tokens());
             let known = self.deployment.provider.site.prefill();
             let asked = way.go_on(said, manner, known).ok_or_else(not_translated)?;
             match self.answered(&mut way).await {

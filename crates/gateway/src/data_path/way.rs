@@ -215,14 +215,6 @@ impl<'a> Way<'a> {
         Some(across.continuation(spent))
     }
 
-    /// What the request costs up to where the answer broke off, all parts together.
-    pub(crate) fn spent(&self, said: &resume::Said) -> Usage {
-        match self {
-            Self::Across(across) => said.cost(&across.request, across.model),
-            Self::Same(_) | Self::Vectors(_) => Usage::default(),
-        }
-    }
-
     /// The same for a stream that comes as one JSON array: `None` where an answer in JSON is no stream.
     pub(crate) fn array_passage(&self) -> Option<Box<dyn Passage>> {
         match self {

@@ -2,14 +2,11 @@
 
 use std::fmt;
 
-use crate::{
-    estimate::Meter,
-    ir::{BlockKind, Delta, Event, OutputFormat, Request, Usage},
-};
+use crate::ir::{BlockKind, Delta, Event, OutputFormat, Request, Usage};
 
 /// Longest text that is gone on with, in bytes: far beyond what models put out.
 const MAX_TEXT: usize = 4 << 20;
-/// Bytes of reasoning, which is not kept, that cost about a token.
+/// Bytes of an answer that cost about a token: exact counts would hold up other answers while they are made.
 const BYTES_PER_TOKEN: u64 = 4;
 
 /// Notes an answer on its way to the client.
@@ -154,22 +151,13 @@ impl Said {
         &self.text
     }
 
-    /// What the part cost that has broken off, with those before it. What the provider did not live to say is estimated:
-    /// the request, as it was asked for this part of `model`, takes the time that [`crate::estimate::tokens`] takes.
-    pub fn cost(&self, request: &Request<'_>, model: &str) -> Usage {
-        let mut meter = Meter::new(request, model);
-        let mut estimated = Usage::default();
+    /// What the part cost that has broken off, with those before it. What its provider did not live to say is estimated:
+    /// the request was about `input` tokens, and so many bytes of an answer are a token.
+    pub fn cost(&self, input: u64) -> Usage {
         let (text, thought) = self.part;
-        let more = Delta::Text(self.text.get(text..).unwrap_or_default().into());
-        for event in [Event::Delta { choice: 0, block: 0, delta: more }, Event::End] {
-            meter.pass(event, &mut |event| {
-                if let Event::Usage(usage) = event {
-                    estimated = usage;
-                }
-            });
-        }
-        estimated.reasoning = (self.thought - thought) / BYTES_PER_TOKEN;
-        estimated.output += estimated.reasoning;
+        let reasoning = (self.thought - thought) / BYTES_PER_TOKEN;
+        let output = (self.text.len() - text.min(self.text.len())) as u64 / BYTES_PER_TOKEN + reasoning;
+        let estimated = Usage { input, output, reasoning, ..Usage::default() };
         let told = self.usage.map(|usage| usage.minus(self.spent)).filter(|told| *told != Usage::default());
         let part = match told {
             None => estimated,
