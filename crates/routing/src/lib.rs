@@ -6,6 +6,7 @@
 //! the [`Ticket`] that the deployment's [`Health`] gives it, and hands in what became of it. The [`Budget`] bounds what
 //! all calls together may try again.
 
+mod best_first;
 mod budget;
 mod course;
 mod draw;

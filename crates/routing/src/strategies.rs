@@ -48,7 +48,7 @@ pub const STRATEGIES: &[StrategyRow] = &[
         name: "priority",
         doc: "The highest weight first, equal ones in turn: the others only while those rest.",
         wants_affinity: false,
-        build: |_| Box::new(priority::Priority::default()),
+        build: |_| Box::new(priority::build()),
     },
     StrategyRow {
         name: "latency",
@@ -60,7 +60,7 @@ pub const STRATEGIES: &[StrategyRow] = &[
         name: "cost",
         doc: "The cheapest first, equal prices in turn, unknown prices last.",
         wants_affinity: false,
-        build: |_| Box::new(cost::Cost::default()),
+        build: |_| Box::new(cost::build()),
     },
     StrategyRow {
         name: "cache_affinity",

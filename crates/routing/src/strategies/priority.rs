@@ -1,30 +1,7 @@
 //! The highest weight first, equal ones in turn.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use crate::{best_first::BestFirst, strategy::Member};
 
-use crate::strategy::{Call, Candidate, Member, Strategy, best_only, by_key, in_turn};
-
-/// A lower weight only gets calls while all higher ones rest or are full.
-#[derive(Debug, Default)]
-pub(super) struct Priority {
-    turn: AtomicUsize,
-}
-
-impl Strategy for Priority {
-    fn order(&self, members: &[Member], open: &mut [Candidate], _: &mut Call) {
-        for candidate in &mut *open {
-            candidate.key = key(&members[candidate.place]);
-        }
-        by_key(open);
-        in_turn(open, self.turn.fetch_add(1, Ordering::Relaxed));
-    }
-
-    fn shares(&self, members: &[Member], open: &[usize]) -> Option<Vec<f64>> {
-        let keys: Vec<f64> = open.iter().map(|place| key(&members[*place])).collect();
-        Some(best_only(&keys))
-    }
-}
-
-fn key(member: &Member) -> f64 {
-    -f64::from(member.weight)
+pub(super) fn build() -> BestFirst {
+    BestFirst::new(|member: &Member| -f64::from(member.weight))
 }
