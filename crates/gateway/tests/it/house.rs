@@ -106,11 +106,14 @@ pub(crate) fn config(upstreams: &[&str], rest: &str) -> String {
     format!("{text}models:\n  fast: {{ targets: [{}] }}\n{rest}", targets.join(", "))
 }
 
+/// The secrets that stand in for words: few enough that all that is written can be looked through for each.
+static STAND_INS: LazyLock<Mutex<HashMap<String, String>>> = LazyLock::new(Mutex::default);
+
 /// The config with a secret to look for in place of every key that only stands for one: `key`, `k`, `k1`. The same word
-/// is the same key.
+/// is the same key in all tests.
 fn with_secrets(yaml: &str) -> String {
     const FIELD: &str = "api_key: ";
-    let mut keys = HashMap::new();
+    let mut keys = STAND_INS.lock().unwrap();
     let mut parts = yaml.split(FIELD);
     let mut text = parts.next().unwrap_or_default().to_owned();
     for part in parts {
@@ -119,7 +122,7 @@ fn with_secrets(yaml: &str) -> String {
             || word.strip_prefix('k').is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit()));
         text.push_str(FIELD);
         if stands_in {
-            text.push_str(keys.entry(word).or_insert_with(|| secret(word)));
+            text.push_str(keys.entry(word.to_owned()).or_insert_with(|| secret(word)));
         }
         text.push_str(&part[if stands_in { word.len() } else { 0 }..]);
     }

@@ -10,6 +10,8 @@ const FRAGMENT: usize = 8;
 const SHORTEST_SECRET: usize = 16;
 /// How many bytes of a fragment decide whether it is looked up at all.
 const HINT: usize = 4;
+/// How many bits the hash of these has: so many that a thousand secrets leave most places of the table empty.
+const HINT_BITS: u32 = 20;
 
 /// The fragments to look for, each with the secret's name and the form it is in.
 #[derive(Debug)]
@@ -57,7 +59,7 @@ impl Scanner {
         let mut lengths: Vec<usize> = fragments.keys().map(Vec::len).collect();
         lengths.sort_unstable();
         lengths.dedup();
-        let mut hints = vec![false; 1 << 16];
+        let mut hints = vec![false; 1 << HINT_BITS];
         for fragment in fragments.keys() {
             hints[hint(fragment)] = true;
         }
@@ -82,12 +84,12 @@ impl Scanner {
     }
 }
 
-/// A number below 2^16 for the first bytes (FNV-1a, folded).
+/// A number of so many bits for the first bytes (FNV-1a, folded).
 fn hint(bytes: &[u8]) -> usize {
     let hash = bytes[..HINT]
         .iter()
         .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
-    ((hash >> 16 ^ hash) & 0xffff) as usize
+    ((hash >> HINT_BITS ^ hash) & ((1 << HINT_BITS) - 1)) as usize
 }
 
 /// With every character but letters, digits and `-._~` percent-encoded (RFC 3986).
