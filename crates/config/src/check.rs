@@ -40,6 +40,11 @@ pub(crate) fn keys(schema: &Json) -> HashSet<String> {
     properties.flat_map(serde_json::Map::keys).cloned().collect()
 }
 
+/// The keys that a file may begin with.
+pub(crate) fn top_level(schema: &Json) -> Vec<String> {
+    names(schema["properties"].as_object()).map(str::to_owned).collect()
+}
+
 struct Checker<'a> {
     schema: &'a Json,
     findings: &'a mut Findings,
@@ -99,7 +104,7 @@ impl<'a> Checker<'a> {
         let others = schema.get("additionalProperties").filter(|others| others.is_object());
         let mut values = Vec::with_capacity(entries.len());
         let mut meant = Vec::new();
-        for Entry { key, key_span, value } in entries {
+        for Entry { key, key_span, value, .. } in entries {
             let key = also(properties, key);
             let near_secrets =
                 others.is_none_or(|others| self.branches(others).iter().any(|it| is_secret(it)));

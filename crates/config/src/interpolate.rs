@@ -79,7 +79,7 @@ impl Fault<'_> {
         };
         let line = value.start.line;
         let column = value.start.column + at;
-        Span { start: Place { line, column }, end: Place { line, column: column + length } }
+        Span { start: Place { line, column }, end: Place { line, column: column + length }, ..value }
     }
 }
 

@@ -7,15 +7,22 @@
 
 mod any;
 mod check;
+#[allow(dead_code, reason = "import will use it")]
+mod emit;
 mod environment;
 mod finding;
+#[allow(dead_code, reason = "the forms will use it")]
+mod foreign;
 mod interpolate;
 mod nearest;
+mod note;
 mod problem;
 mod proxy;
 mod quote;
+mod reading;
 mod secret;
 mod shield;
+mod sources;
 mod span;
 mod target;
 mod text;
@@ -26,14 +33,16 @@ mod validate;
 mod value;
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub use any::AnyJson;
 pub use bytesize::ByteSize;
 pub use environment::{FromEnv, from_env};
+pub use note::Note;
 pub use problem::{Errors, Problem};
 pub use proxy::{Proxy, Route, Scheme};
 pub use quote::Quote;
+pub use reading::Around;
 pub use secret::Secret;
 pub use target::Target;
 pub use types::{
@@ -43,8 +52,7 @@ pub use types::{
     WireApi,
 };
 
-use finding::Findings;
-use quote::Known;
+use reading::Reading;
 
 /// The most bytes a config file may have.
 pub const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
@@ -52,27 +60,24 @@ pub const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
 /// Looks up one environment variable. The crate never reads the environment by itself.
 pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// Reads a config from YAML text. `file_name` is only what the errors call it.
+/// A config that is fit to run, and what there is to know about it.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// What it says.
+    pub config: Config,
+    /// What its owner should know, though nothing is wrong.
+    pub notes: Vec<Note>,
+    /// Every file that it comes from or that was looked for: a change of any of them changes the config.
+    pub files: Vec<PathBuf>,
+}
+
+/// Reads a config from text. `file_name` is what the errors call it; its ending says what it is written in.
 ///
 /// # Errors
 /// Every problem of the text, in the order of their places.
 pub fn parse(file_name: &str, text: &str, env: Env<'_>) -> Result<Config, Errors> {
-    let mut findings = Findings::default();
-    let Some(mut tree) = tree::parse(text, &mut findings) else {
-        let keys = check::keys(&schema());
-        return Err(Errors::of_findings(findings, file_name, text, &Known::Keys(&keys)));
-    };
-    interpolate::interpolate(&mut tree.root, "", env, &mut findings);
-    let root = &tree.root;
-    let config = check::check(root, &schema(), &mut findings)
-        .and_then(|checked| value::deserialize(checked, root, &mut findings));
-    if let Some(config) = &config {
-        validate::validate(config, root, &mut findings);
-    }
-    match config {
-        Some(config) if findings.is_empty() => Ok(config),
-        _ => Err(Errors::of_findings(findings, file_name, text, &Known::Pieces(&tree.pieces))),
-    }
+    let read = |_: &Path| Err("cannot be read from here".to_owned());
+    read_text(file_name, text, Around { env, read: &read }).map(|loaded| loaded.config)
 }
 
 /// Reads a config file.
@@ -80,11 +85,34 @@ pub fn parse(file_name: &str, text: &str, env: Env<'_>) -> Result<Config, Errors
 /// # Errors
 /// Every problem of the file; a file that is missing, unreadable, larger than [`MAX_FILE_BYTES`] or not
 /// UTF-8 is one problem at line 0.
-pub fn load(path: &Path, env: Env<'_>) -> Result<Config, Errors> {
+pub fn load(path: &Path, env: Env<'_>) -> Result<Loaded, Errors> {
     let file_name = path.display().to_string();
     match read(path) {
-        Ok(text) => parse(&file_name, &text, env),
+        Ok(text) => {
+            let mut loaded = read_text(&file_name, &text, Around { env, read: &read })?;
+            loaded.files.insert(0, path.to_path_buf());
+            Ok(loaded)
+        }
         Err(message) => Err(Errors::of_file(&file_name, message)),
+    }
+}
+
+fn read_text(file_name: &str, text: &str, around: Around<'_>) -> Result<Loaded, Errors> {
+    let mut reading = Reading::new(around);
+    let Some(root) = reading.parse(file_name, text) else { return Err(reading.errors()) };
+    let Some(mut root) = foreign::native(root, &mut reading) else { return Err(reading.errors()) };
+    let findings = &mut reading.findings;
+    interpolate::interpolate(&mut root, "", around.env, findings);
+    let config = check::check(&root, &schema(), findings)
+        .and_then(|checked| value::deserialize(checked, &root, findings));
+    if let Some(config) = &config {
+        validate::validate(config, &root, findings);
+    }
+    match config {
+        Some(config) if reading.findings.is_empty() => {
+            Ok(Loaded { config, notes: reading.notes, files: reading.files })
+        }
+        _ => Err(reading.errors()),
     }
 }
 

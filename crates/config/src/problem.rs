@@ -1,9 +1,11 @@
 //! What is wrong with a file, for a person with that file open.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use crate::finding::Findings;
 use crate::quote::{self, Known, Quote};
+use crate::sources::Sources;
 
 /// One thing that is wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,23 +43,28 @@ impl Errors {
         self.problems.iter()
     }
 
-    /// The report on what was found; `known` decides how much of each line may be quoted.
-    pub(crate) fn of_findings(findings: Findings, file: &str, text: &str, known: &Known<'_>) -> Self {
+    /// The report on what was found; `keys` are the words that a text which could not be parsed may be quoted with.
+    pub(crate) fn of_findings(findings: Findings, sources: &Sources, keys: &HashSet<String>) -> Self {
         let Findings { mut list, not_shown, harmless } = findings;
-        list.sort_by_key(|finding| finding.span.start);
-        let lines = quote::lines(text);
+        list.sort_by_key(|finding| (finding.span.source, finding.span.start));
         let problems = list.into_iter().map(|finding| {
             let span = finding.span;
-            let line = lines.get(span.start.line.wrapping_sub(1));
+            let source = sources.get(span.source);
+            let line =
+                source.and_then(|source| quote::lines(&source.text).nth(span.start.line.wrapping_sub(1)));
+            let known = match source.and_then(|source| source.pieces.as_deref()) {
+                Some(pieces) => Known::Pieces(pieces),
+                None => Known::Keys(keys),
+            };
             Problem {
-                file: file.to_owned(),
+                file: source.map_or_else(String::new, |source| source.name.clone()),
                 line: span.start.line,
                 column: span.start.column,
                 path: finding.path,
                 message: finding.message,
                 hint: finding.hint,
                 help: finding.help,
-                quote: line.map(|line| quote::quote(line, span, known, &harmless)),
+                quote: line.map(|line| quote::quote(line, span, &known, &harmless)),
             }
         });
         Self { problems: problems.collect(), not_shown }

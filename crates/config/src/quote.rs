@@ -36,16 +36,15 @@ pub(crate) fn quote(line: &str, span: Span, known: &Known<'_>, harmless: &HashSe
 }
 
 /// The lines of a text, broken where the YAML parser breaks them.
-pub(crate) fn lines(text: &str) -> Vec<&str> {
-    let mut lines = Vec::new();
-    let mut rest = text.strip_prefix('\u{feff}').unwrap_or(text);
-    while let Some(end) = rest.find(['\n', '\r']) {
-        lines.push(&rest[..end]);
-        let after = &rest[end..];
-        rest = after.strip_prefix("\r\n").unwrap_or(&after[1..]);
-    }
-    lines.push(rest);
-    lines
+pub(crate) fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text.strip_prefix('\u{feff}').unwrap_or(text));
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let Some(end) = text.find(['\n', '\r']) else { return rest.take() };
+        let after = &text[end..];
+        rest = Some(after.strip_prefix("\r\n").unwrap_or(&after[1..]));
+        Some(&text[..end])
+    })
 }
 
 /// A line of a file that was parsed: its structure, and those keys and values that are `harmless`.

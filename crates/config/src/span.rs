@@ -1,15 +1,18 @@
-//! Places in the file.
+//! Places in the texts of a config.
 
-/// A place in the file: line and column in characters, both from 1.
+use crate::sources::SourceId;
+
+/// A place in a text: line and column in characters, both from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Place {
     pub(crate) line: usize,
     pub(crate) column: usize,
 }
 
-/// From a place up to, and without, another.
+/// From a place up to, and without, another of the same text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Span {
+    pub(crate) source: SourceId,
     pub(crate) start: Place,
     pub(crate) end: Place,
 }

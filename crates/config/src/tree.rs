@@ -8,6 +8,7 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
 
 use crate::finding::Findings;
 use crate::shield::{shield, unshield};
+use crate::sources::SourceId;
 use crate::span::{Place, Span};
 
 /// The deepest that mappings and lists may be nested.
@@ -58,11 +59,14 @@ pub(crate) struct Entry {
     pub(crate) key: String,
     pub(crate) key_span: Span,
     pub(crate) value: Node,
+    /// What is said above it when the tree is written out.
+    pub(crate) comment: Option<String>,
 }
 
 /// Parses a file. `None` when nothing can be said about its content; what is wrong is in `findings`.
-pub(crate) fn parse(text: &str, findings: &mut Findings) -> Option<Tree> {
+pub(crate) fn parse(source: SourceId, text: &str, findings: &mut Findings) -> Option<Tree> {
     let mut builder = Builder {
+        source,
         findings,
         root: None,
         pieces: Vec::new(),
@@ -73,7 +77,7 @@ pub(crate) fn parse(text: &str, findings: &mut Findings) -> Option<Tree> {
     };
     match builder.run(text) {
         Ok(()) => {
-            let empty = Node { span: Span::default(), kind: Kind::Mapping(Vec::new()) };
+            let empty = Node { span: Span { source, ..Span::default() }, kind: Kind::Mapping(Vec::new()) };
             Some(Tree { root: builder.root.unwrap_or(empty), pieces: builder.pieces })
         }
         Err(Fatal { span, message, hint }) => {
@@ -112,6 +116,7 @@ struct Key {
 
 /// Folds parser events into a tree, without recursion.
 struct Builder<'a> {
+    source: SourceId,
     findings: &'a mut Findings,
     root: Option<Node>,
     pieces: Vec<Span>,
@@ -128,20 +133,20 @@ impl Builder<'_> {
             let line = before.matches('\n').count() + 1;
             let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1;
             let place = Place { line, column };
-            return Err(fatal(Span { start: place, end: place }, "the file has a NUL character"));
+            return Err(fatal(self.span(place, place), "the file has a NUL character"));
         }
         let text = shield(text);
         let mut parser = Parser::new_from_str(&text);
         while let Some(event) = parser.next_event() {
             let (event, span) = event.map_err(|error| {
                 let place = place(*error.marker());
-                let span = Span { start: place, end: place };
+                let span = self.span(place, place);
                 Fatal {
                     hint: advice(error.info()),
                     ..fatal(span, &format!("not valid YAML: {}", error.info()))
                 }
             })?;
-            self.event(event, Span { start: place(span.start), end: place(span.end) })?;
+            self.event(event, self.span(place(span.start), place(span.end)))?;
         }
         Ok(())
     }
@@ -197,6 +202,10 @@ impl Builder<'_> {
         Ok(())
     }
 
+    fn span(&self, start: Place, end: Place) -> Span {
+        Span { source: self.source, start, end }
+    }
+
     fn refuse_tag(&self, has_tag: bool, span: Span) -> Result<(), Fatal> {
         if has_tag {
             let hint = Some("put quotes around a value that begins with `!`".to_owned());
@@ -219,7 +228,7 @@ impl Builder<'_> {
                     ..fatal(span, "a key must be a text")
                 });
             }
-            _ => Span { start: span.start, end: span.start },
+            _ => Span { end: span.start, ..span },
         };
         self.nodes += 1;
         self.open.push(Open { span, anchor, children });
@@ -261,7 +270,7 @@ impl Builder<'_> {
                     if node.span.start == node.span.end {
                         node.span = key.span;
                     }
-                    entries.push(Entry { key: key.text, key_span: key.span, value: node });
+                    entries.push(Entry { key: key.text, key_span: key.span, value: node, comment: None });
                 }
                 Some(_) => {}
             },

@@ -2,12 +2,17 @@
 
 use std::{path::Path, process::ExitCode};
 
+use lockgate_config::Loaded;
+
 use super::{USAGE, env};
 
 pub(crate) fn run(file: &Path) -> ExitCode {
     match lockgate_config::load(file, &env) {
-        Ok(config) => match lockgate_gateway::check(&config) {
+        Ok(Loaded { config, notes, .. }) => match lockgate_gateway::check(&config) {
             Ok(()) => {
+                for note in notes {
+                    eprintln!("note: {note}");
+                }
                 let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
                 let (providers, models) =
                     (count(config.providers.len(), "provider"), count(config.models.len(), "model"));

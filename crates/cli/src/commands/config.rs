@@ -17,7 +17,7 @@ pub(crate) fn find(file: Option<&Path>) -> Result<(Config, String), String> {
         .or_else(|| Some(PathBuf::from(DEFAULT_FILE)).filter(|file| file.exists()));
     match found {
         Some(file) => match lockgate_config::load(&file, &env) {
-            Ok(config) => Ok((config, file.display().to_string())),
+            Ok(loaded) => Ok((loaded.config, file.display().to_string())),
             Err(errors) => Err(errors.to_string()),
         },
         None => from_environment(),

@@ -10,8 +10,8 @@ const SECRET: &str = "Zq7secretZq7";
 
 #[test]
 fn a_long_report_is_cut_and_says_so() {
-    let text: String = (0..120).map(|number| format!("zebra{number}: 1\n")).collect();
-    let errors = parse("f", &text, &env).expect_err("these are no keys");
+    let zebras: String = (0..120).map(|number| format!("zebra{number}: 1\n")).collect();
+    let errors = parse("f", &format!("log: {{}}\n{zebras}"), &env).expect_err("these are no keys");
     assert_eq!(errors.iter().count(), 100);
     assert!(errors.to_string().ends_with("120 problems in f, the first 100 shown"), "{errors}");
 }

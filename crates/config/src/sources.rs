@@ -1,0 +1,43 @@
+//! The texts that a config comes from: its file, the files beside it, the variables.
+
+use crate::span::Span;
+
+/// Which text a place is in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct SourceId(u16);
+
+/// One text.
+#[derive(Debug)]
+pub(crate) struct Source {
+    /// What errors call it: a path as somebody wrote it, or the name of a variable.
+    pub(crate) name: String,
+    pub(crate) text: String,
+    /// Where it has scalars, in the order of the text; `None` if it could not be parsed.
+    pub(crate) pieces: Option<Vec<Span>>,
+}
+
+/// All texts, in the order in which they were read: the first is the file itself.
+#[derive(Debug, Default)]
+pub(crate) struct Sources(Vec<Source>);
+
+impl Sources {
+    /// Adds a text, of which nothing is known yet.
+    pub(crate) fn add(&mut self, name: &str, text: &str) -> SourceId {
+        // More than fit are all called like the last: a config is not made of thousands of files.
+        let id = SourceId(u16::try_from(self.0.len()).unwrap_or(u16::MAX));
+        self.0.push(Source { name: name.to_owned(), text: text.to_owned(), pieces: None });
+        id
+    }
+
+    /// Notes where a text has scalars.
+    pub(crate) fn parsed(&mut self, id: SourceId, pieces: Vec<Span>) {
+        if let Some(source) = self.0.get_mut(usize::from(id.0)) {
+            source.pieces = Some(pieces);
+        }
+    }
+
+    /// The text of that place.
+    pub(crate) fn get(&self, id: SourceId) -> Option<&Source> {
+        self.0.get(usize::from(id.0))
+    }
+}
