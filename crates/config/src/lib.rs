@@ -7,6 +7,7 @@
 
 mod any;
 mod check;
+mod document;
 #[allow(dead_code, reason = "import will use it")]
 mod emit;
 mod environment;
@@ -37,6 +38,7 @@ use std::path::{Path, PathBuf};
 
 pub use any::AnyJson;
 pub use bytesize::ByteSize;
+pub use document::Document;
 pub use environment::{FromEnv, from_env};
 pub use note::Note;
 pub use problem::{Errors, Problem};
@@ -52,6 +54,7 @@ pub use types::{
     WireApi,
 };
 
+use document::Scalars;
 use reading::Reading;
 
 /// The most bytes a config file may have.
@@ -69,6 +72,8 @@ pub struct Loaded {
     pub notes: Vec<Note>,
     /// Every file that it comes from or that was looked for: a change of any of them changes the config.
     pub files: Vec<PathBuf>,
+    /// The text of the file.
+    pub document: Document,
 }
 
 /// Reads a config from text. `file_name` is what the errors call it; its ending says what it is written in.
@@ -77,7 +82,7 @@ pub struct Loaded {
 /// Every problem of the text, in the order of their places.
 pub fn parse(file_name: &str, text: &str, env: Env<'_>) -> Result<Config, Errors> {
     let read = |_: &Path| Err("cannot be read from here".to_owned());
-    read_text(file_name, text, Around { env, read: &read }).map(|loaded| loaded.config)
+    read_text(Path::new(file_name), text, Around { env, read: &read }).map(|loaded| loaded.config)
 }
 
 /// Reads a config file.
@@ -89,7 +94,7 @@ pub fn load(path: &Path, env: Env<'_>) -> Result<Loaded, Errors> {
     let file_name = path.display().to_string();
     match read(path) {
         Ok(text) => {
-            let mut loaded = read_text(&file_name, &text, Around { env, read: &read })?;
+            let mut loaded = read_text(path, &text, Around { env, read: &read })?;
             loaded.files.insert(0, path.to_path_buf());
             Ok(loaded)
         }
@@ -97,9 +102,10 @@ pub fn load(path: &Path, env: Env<'_>) -> Result<Loaded, Errors> {
     }
 }
 
-fn read_text(file_name: &str, text: &str, around: Around<'_>) -> Result<Loaded, Errors> {
+fn read_text(path: &Path, text: &str, around: Around<'_>) -> Result<Loaded, Errors> {
     let mut reading = Reading::new(around);
-    let Some(root) = reading.parse(file_name, text) else { return Err(reading.errors()) };
+    let Some(root) = reading.parse(&path.display().to_string(), text) else { return Err(reading.errors()) };
+    let scalars = Scalars::of(&root);
     let Some(mut root) = foreign::native(root, &mut reading) else { return Err(reading.errors()) };
     let findings = &mut reading.findings;
     interpolate::interpolate(&mut root, "", around.env, findings);
@@ -110,7 +116,8 @@ fn read_text(file_name: &str, text: &str, around: Around<'_>) -> Result<Loaded, 
     }
     match config {
         Some(config) if reading.findings.is_empty() => {
-            Ok(Loaded { config, notes: reading.notes, files: reading.files })
+            let document = Document::new(path, text, scalars, &reading.findings.harmless);
+            Ok(Loaded { config, notes: reading.notes, files: reading.files, document })
         }
         _ => Err(reading.errors()),
     }

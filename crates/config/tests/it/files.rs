@@ -6,7 +6,7 @@ use crate::env;
 
 #[test]
 fn good_files_load() {
-    for file in yaml_files("tests/fixtures/good") {
+    for file in configs("tests/fixtures/good") {
         let config = parse(&file).unwrap_or_else(|errors| panic!("{}:\n{errors}", file.display()));
         let shown = format!("{config:#?}");
         assert!(!shown.contains("very-secret"), "{} shows a secret", file.display());
@@ -16,7 +16,7 @@ fn good_files_load() {
 
 #[test]
 fn bad_files_say_why() {
-    for file in yaml_files("tests/fixtures/bad") {
+    for file in configs("tests/fixtures/bad") {
         let Err(errors) = parse(&file) else { panic!("{} is taken for good", file.display()) };
         // The list of kinds grows with every provider, and is not what these fixtures are about.
         let report: Vec<String> = errors
@@ -36,7 +36,7 @@ fn bad_files_say_why() {
 
 #[test]
 fn examples_load() {
-    for file in yaml_files("../../examples") {
+    for file in configs("../../examples") {
         if let Err(errors) = lockgate_config::load(&file, &env) {
             panic!("{}:\n{errors}", file.display());
         }
@@ -57,7 +57,7 @@ fn snapshot(folder: &str, file: &Path, shown: &str) {
     settings.bind(|| insta::assert_snapshot!(name.as_ref(), shown));
 }
 
-fn yaml_files(folder: &str) -> Vec<PathBuf> {
+pub(crate) fn configs(folder: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
         .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))

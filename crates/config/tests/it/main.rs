@@ -6,6 +6,7 @@
     reason = "clippy takes the helpers of tests for production code"
 )]
 
+mod document;
 mod files;
 mod robust;
 mod schema;
