@@ -53,7 +53,7 @@ struct Checker<'a> {
 impl<'a> Checker<'a> {
     fn node(&mut self, node: &Node, schema: &'a Json, path: &str) -> Option<Value> {
         if any::is_any(self.resolve(schema)) {
-            self.findings.may_quote(node.span);
+            self.may_quote_all(node);
             return any::json(node).map(Value::String);
         }
         let branches = self.branches(schema);
@@ -97,6 +97,16 @@ impl<'a> Checker<'a> {
             }
         }
         None
+    }
+
+    /// Lets a value of any shape be quoted with all that is in it.
+    fn may_quote_all(&mut self, node: &Node) {
+        self.findings.may_quote(node.span);
+        node.items().iter().for_each(|item| self.may_quote_all(item));
+        for entry in node.entries() {
+            self.findings.may_quote(entry.key_span);
+            self.may_quote_all(&entry.value);
+        }
     }
 
     fn mapping(&mut self, entries: &[Entry], span: Span, schema: &'a Json, path: &str) -> Option<Value> {

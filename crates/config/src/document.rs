@@ -32,7 +32,7 @@ pub struct Document {
 struct Hidden {
     range: Range<usize>,
     marker: String,
-    /// What is put back for the marker: a secret's value, or the word of a comment.
+    /// What is put back for the marker: a secret in quotes, or the word of a comment.
     value: String,
     is_comment: bool,
 }
@@ -57,6 +57,11 @@ impl Document {
             pieces.push(range.clone());
             if !harmless.contains(&span) && !is_reference(&value) && !value.is_empty() {
                 let marker = format!("{}{path}{}", MARKER.0, MARKER.1);
+                // What is no text stays none: a number, a truth value, nothing.
+                let raw = &text[range.clone()];
+                let is_bare = raw == "~"
+                    || serde_json::from_str::<serde_json::Value>(raw).is_ok_and(|it| !it.is_string());
+                let value = if is_bare { raw.to_owned() } else { quoted(&value) };
                 hidden.push(Hidden { range, marker, value, is_comment: false });
             }
         }
@@ -126,7 +131,7 @@ impl Document {
             }
             let fault = match known.get(text.as_str()) {
                 Some(hidden) if !hidden.is_comment && !harmless.contains(span) => {
-                    edits.push((range, quoted(&hidden.value)));
+                    edits.push((range, hidden.value.clone()));
                     continue;
                 }
                 Some(_) => "is a redacted value where no secret belongs",
