@@ -26,7 +26,7 @@ pub use said::{
     FaultText, GatewayStatus, KeyRights, Retries, Serves, Tested,
 };
 
-use crate::{Gateway, arriving::Arriving, body::AnswerBody, data_path::mark_id, route::decoded};
+use crate::{Setup, arriving::Arriving, body::AnswerBody, data_path::mark_id, route::decoded};
 
 /// Where the API is.
 const ROOT: &str = "/admin";
@@ -122,10 +122,10 @@ pub(crate) fn claims(path: &str) -> bool {
 }
 
 /// Answers one request. Nobody who may not come in learns what there is.
-pub(crate) async fn answer(gateway: &Arc<Gateway>, request: Request<Arriving>) -> Response<AnswerBody> {
+pub(crate) async fn answer(setup: &Arc<Setup>, request: Request<Arriving>) -> Response<AnswerBody> {
     let (head, body) = request.into_parts();
-    let answered = match gateway.door.admit(&head.headers) {
-        Ok(()) => answered(gateway, &head, body).await,
+    let answered = match setup.door.admit(&head.headers) {
+        Ok(()) => answered(setup, &head, body).await,
         Err(refusal) => Err(refusal),
     };
     let (status, body, allow) = match answered {
@@ -143,32 +143,30 @@ pub(crate) async fn answer(gateway: &Arc<Gateway>, request: Request<Arriving>) -
     if status == StatusCode::UNAUTHORIZED {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
-    mark_id(&gateway.ids.next(), headers);
+    mark_id(&setup.gateway.ids.next(), headers);
     response
 }
 
-async fn answered(gateway: &Arc<Gateway>, head: &Parts, body: Arriving) -> Result<Bytes, Refusal> {
+async fn answered(setup: &Arc<Setup>, head: &Parts, body: Arriving) -> Result<Bytes, Refusal> {
     let (errand, name) = find(&head.method, head.uri.path())?;
     let name = decoded(name).ok_or_else(|| Refusal::bad("the deployment's name in the path is not text"))?;
     let query = Query(head.uri.query().unwrap_or_default());
     Ok(match errand {
-        Errand::Deployments => json(&deployments::all(gateway)),
-        Errand::Deployment => json(&deployments::one(gateway, &name)?),
-        Errand::Reset => json(&deployments::reset(gateway, &name)?),
-        Errand::Drain => {
-            json(&deployments::drain(gateway, &name, read::<deployments::Drain>(body).await?.on)?)
-        }
-        Errand::Undrain => json(&deployments::drain(gateway, &name, false)?),
-        Errand::Test => json(&deployments::test(gateway, &name, read(body).await?).await?),
+        Errand::Deployments => json(&deployments::all(setup)),
+        Errand::Deployment => json(&deployments::one(setup, &name)?),
+        Errand::Reset => json(&deployments::reset(setup, &name)?),
+        Errand::Drain => json(&deployments::drain(setup, &name, read::<deployments::Drain>(body).await?.on)?),
+        Errand::Undrain => json(&deployments::drain(setup, &name, false)?),
+        Errand::Test => json(&deployments::test(setup, &name, read(body).await?).await?),
         Errand::Explain => {
             let model = query.get("model").ok_or_else(|| {
                 Refusal::bad(
                     "say which model: `/admin/v1/explain?model=NAME`, and whose plan with `&key=NAME`",
                 )
             })?;
-            json(&explain::now(gateway, &model, query.get("key").as_deref()).await?)
+            json(&explain::now(setup, &model, query.get("key").as_deref()).await?)
         }
-        Errand::Gateway => json(&overview::now(gateway)),
+        Errand::Gateway => json(&overview::now(setup)),
     })
 }
 

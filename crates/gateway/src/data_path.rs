@@ -32,7 +32,7 @@ use http::{Request, Response};
 use lockgate_protocol::{dialect::Operation, ir::Fault};
 
 use crate::{
-    Gateway,
+    Setup,
     arriving::Arriving,
     body::AnswerBody,
     data_path::{call::Call, work::Work},
@@ -42,9 +42,9 @@ use crate::{
 
 /// Answers one request, whatever becomes of it. Dropped by the server when the client goes away: with it goes what is
 /// under way upstream, and the call is settled as abandoned.
-pub(crate) async fn answer(gateway: &Arc<Gateway>, request: Request<Arriving>) -> Response<AnswerBody> {
-    let mut call = Call::begin(gateway, &request);
-    match prepare(gateway, &mut call, request).await {
+pub(crate) async fn answer(setup: &Arc<Setup>, request: Request<Arriving>) -> Response<AnswerBody> {
+    let mut call = Call::begin(setup, &request);
+    match prepare(setup, &mut call, request).await {
         Ok(Prepared::Local(response)) => settle::local(&call, response),
         // attempt, commit, relay and settle: see there; the answer's last byte leaves after the call is on record.
         Ok(Prepared::Work(work)) => company::answered(call, *work).await,
@@ -60,26 +60,22 @@ enum Prepared {
     Work(Box<Work>),
 }
 
-async fn prepare(
-    gateway: &Arc<Gateway>,
-    call: &mut Call,
-    request: Request<Arriving>,
-) -> Result<Prepared, Fault> {
+async fn prepare(setup: &Arc<Setup>, call: &mut Call, request: Request<Arriving>) -> Result<Prepared, Fault> {
     let (head, body) = request.into_parts();
 
     // identify: what is asked and who asks come from the head alone; nobody unknown gets a body looked at.
-    let called = match identify::head(gateway, call, &head)? {
+    let called = match identify::head(setup, call, &head)? {
         Route::Local(local) => {
-            return local::answer(gateway, local, call.caller.as_deref()).await.map(Prepared::Local);
+            return local::answer(setup, local, call.caller.as_deref()).await.map(Prepared::Local);
         }
         Route::Call(called) => called,
     };
     if called.operation == Operation::Kept {
-        return kept::answer(gateway, call, &head, called);
+        return kept::answer(setup, call, &head, called);
     }
-    let mut asked = identify::read(gateway, call, &head, called, body).await?;
+    let mut asked = identify::read(setup, call, &head, called, body).await?;
     if asked.operation == Operation::GetModel {
-        let described = local::model(gateway, asked.dialect, &asked.model, call.caller.as_deref()).await;
+        let described = local::model(setup, asked.dialect, &asked.model, call.caller.as_deref()).await;
         return described.map(Prepared::Local);
     }
 
@@ -89,10 +85,10 @@ async fn prepare(
     admit::admit(call, &asked)?;
 
     // chain: the conversation that the request continues, where it says so by the id of an answer.
-    let chain = chain::find(gateway, call, &mut asked)?;
+    let chain = chain::find(setup, call, &mut asked)?;
 
     // plan: the deployments of the model, in the order of asking.
-    let model = gateway.fleet.model(&asked.model).await?;
+    let model = setup.fleet.model(&asked.model).await?;
     let plan =
         model.plan(call.wanted(model.wants_affinity().then(|| asked.affinity(&head.headers)).flatten()));
     asked.resumes = asked.operation == Operation::Generate && call.stream && model.limits.resumes;
@@ -111,5 +107,5 @@ async fn prepare(
         idle::Taken::Answered(response) => return Ok(Prepared::Local(response)),
         idle::Taken::Left(plan) => plan,
     };
-    Ok(Prepared::Work(Box::new(Work::new(gateway, head, asked, chain, plan, fallback))))
+    Ok(Prepared::Work(Box::new(Work::new(setup, head, asked, chain, plan, fallback))))
 }

@@ -71,8 +71,10 @@ struct Row {
 
 impl Discovery {
     /// `tail` is where the list is, behind the provider's base URL.
-    pub(crate) fn new(tail: Option<&'static str>, tasks: &TaskTracker) -> Self {
-        Self { tail, tasks: tasks.clone(), kept: Arc::default() }
+    /// `older` has asked the same provider by the same credential under an older config.
+    pub(crate) fn new(tail: Option<&'static str>, tasks: &TaskTracker, older: Option<&Self>) -> Self {
+        let kept = older.filter(|older| older.tail == tail).map(|older| Arc::clone(&older.kept));
+        Self { tail, tasks: tasks.clone(), kept: kept.unwrap_or_default() }
     }
 
     /// Where the list is, behind the provider's base URL; `None` if its dialect has no such list.

@@ -4,6 +4,8 @@ mod cloak;
 mod credential;
 mod deployment;
 mod error;
+mod heritage;
+mod identity;
 mod impromptu;
 mod limits;
 mod model;
@@ -17,20 +19,22 @@ use std::{
     borrow::Cow,
     collections::{BTreeMap, HashMap},
     sync::Arc,
+    time::Duration,
 };
 
 use indexmap::{IndexMap, IndexSet};
 use lockgate_config::{self as config, Config, Target};
 use lockgate_protocol::ir::{Fault, FaultKind};
-use lockgate_routing::{Account, Health, Member};
+use lockgate_routing::{Budget, Health, Member};
 use tokio_util::task::TaskTracker;
 
 use crate::upstream::Exits;
 use cloak::Cloaks;
-use credential::Setting;
+use credential::{NamedCredential, Setting};
+use heritage::{Healths, Heritage};
 use impromptu::{Found, Impromptu};
 use offer::Offer;
-use pool::{Healths, Ranked, Tiers, by_priority};
+use pool::{Ranked, Tiers, by_priority};
 use price::Prices;
 
 pub(crate) use cloak::Cloak;
@@ -59,32 +63,53 @@ pub(crate) struct Fleet {
     limits: Arc<Limits>,
     /// Of the models that do not name one.
     strategy: config::Strategy,
+    /// The ways out, for the fleet after this one.
+    exits: Exits,
+    /// How long a connection may take to open, where a model says nothing else.
+    connect: Duration,
     /// Whether names are left to the providers' own lists: where somebody wrote down the models, these are the models.
     discovers: bool,
 }
 
 impl Fleet {
-    /// `tasks` runs what outlives a request.
-    pub(crate) fn new(config: &Config, tasks: &TaskTracker) -> Result<Self, StartError> {
-        let mut exits = Exits::default();
+    /// `tasks` runs what outlives a request. What `older` knows of those that are still there is gone on with.
+    ///
+    /// # Errors
+    /// A provider that cannot be set up.
+    pub(crate) fn new(
+        config: &Config,
+        tasks: &TaskTracker,
+        older: Option<&Self>,
+    ) -> Result<Self, StartError> {
+        let mut heritage = Heritage::of(older);
+        let mut exits = Exits::after(older.map(|older| &older.exits));
         let mut cloaks = Cloaks::new(config.cloak.as_ref());
         let mut providers = Vec::with_capacity(config.providers.len());
         for (name, provider) in &config.providers {
             let (connect, proxy) = (config.retry.connect, config.proxy.as_ref());
-            let mut setting = Setting { exits: &mut exits, cloaks: &mut cloaks, connect, proxy, tasks };
+            let mut setting = Setting {
+                exits: &mut exits,
+                cloaks: &mut cloaks,
+                connect,
+                proxy,
+                tasks,
+                heritage: &mut heritage,
+            };
             let made = Provider::new(name, provider, &mut setting)
                 .map_err(|error| StartError::Provider { provider: name.clone(), error })?;
             providers.push(Arc::new(made));
         }
         let mut fleet = Self {
+            healths: heritage.healths(&providers),
             providers,
             models: HashMap::new(),
             impromptu: Impromptu::default(),
-            healths: Healths::default(),
             prices: Prices::new(&config.prices),
             names: Vec::new(),
             limits: Arc::new(Limits::usual(&config.retry, &config.health)),
             strategy: config.strategy,
+            exits: Exits::default(),
+            connect: config.retry.connect,
             discovers: config.models.is_empty(),
         };
         for (name, written) in &config.models {
@@ -97,18 +122,20 @@ impl Fleet {
                 None => config.health.clone(),
             };
             let limits = Arc::new(Limits::of(written, &retry, &health));
-            let model = Arc::new(fleet.pool(written, limits, retry.connect, &mut exits)?);
+            let budget = heritage.budget(name, &limits);
+            let model = Arc::new(fleet.pool(written, limits, budget, retry.connect, &mut exits)?);
             for name in std::iter::once(name).chain(&written.aliases) {
                 fleet.names.push(name.clone());
                 fleet.models.insert(name.clone(), Arc::clone(&model));
             }
         }
-        fleet.serve_aliases();
+        fleet.serve_aliases(&heritage);
+        fleet.exits = exits.settled();
         Ok(fleet)
     }
 
     /// The models that only credentials name, each a pool of all that serve it.
-    fn serve_aliases(&mut self) {
+    fn serve_aliases(&mut self, heritage: &Heritage<'_>) {
         let mut pools: IndexMap<String, (Tiers, Vec<Ranked>)> = IndexMap::new();
         let providers = self.providers.clone();
         for provider in &providers {
@@ -116,7 +143,7 @@ impl Fleet {
                 for name in credential.offer.names() {
                     let Some(model) = credential.offer.bare(&name) else { continue };
                     let upstream = credential.upstream.clone();
-                    let health = |name: &str, account: &_| self.healths.of(name, account);
+                    let health = |name: &str, target: &str, row: &_| self.healths.of(name, target, row);
                     let made = Deployment::new(provider, model, place, upstream, &self.limits, health);
                     let cost = self.prices.cost(&provider.name, model);
                     let (tiers, ranked) = pools.entry(name.into_owned()).or_default();
@@ -130,7 +157,8 @@ impl Fleet {
                 continue;
             }
             tiers.main.extend(by_priority(ranked));
-            let model = Model::new(self.strategy.row(), tiers, Arc::clone(&self.limits));
+            let budget = heritage.budget(&name, &self.limits);
+            let model = Model::new(self.strategy.row(), tiers, Arc::clone(&self.limits), budget);
             self.names.push(name.clone());
             self.models.insert(name, Arc::new(model));
         }
@@ -140,7 +168,8 @@ impl Fleet {
         &mut self,
         model: &config::Model,
         limits: Arc<Limits>,
-        connect: std::time::Duration,
+        budget: Option<Arc<Budget>>,
+        connect: Duration,
         exits: &mut Exits,
     ) -> Result<Model, StartError> {
         let mut tiers = Tiers::default();
@@ -158,7 +187,7 @@ impl Fleet {
                             provider: provider.name.clone(),
                             error: ProviderError::Exit(why),
                         })?;
-                    let health = |name: &str, account: &_| self.healths.of(name, account);
+                    let health = |name: &str, target: &str, row: &_| self.healths.of(name, target, row);
                     let made = Deployment::new(provider, name, place, upstream, &limits, health);
                     let weight = target.weight.saturating_mul(credential.weight);
                     let cost = price.or_else(|| self.prices.cost(&provider.name, name));
@@ -176,7 +205,7 @@ impl Fleet {
         let fallback = one_after_the_other(&model.fallback, &mut tiers)?;
         tiers.main = members(&model.targets, &mut tiers)?;
         tiers.main.extend(fallback);
-        Ok(Model::new(model.strategy.unwrap_or(self.strategy).row(), tiers, limits))
+        Ok(Model::new(model.strategy.unwrap_or(self.strategy).row(), tiers, limits, budget))
     }
 
     fn provider(&self, name: &str) -> Option<&Arc<Provider>> {
@@ -261,16 +290,17 @@ impl Fleet {
                 let provider = &self.providers[*place];
                 let credential = &provider.credentials[*row];
                 let upstream = credential.upstream.clone();
-                let health = |name: &str, account: &Arc<Account>| {
-                    let known = self.healths.known(name).or_else(|| met(name));
-                    known.unwrap_or_else(|| Arc::new(Health::new(Arc::clone(account))))
+                let health = |name: &str, target: &str, row: &NamedCredential| {
+                    // What was met since then is what was known before, too.
+                    let known = met(name).or_else(|| self.healths.known(name, target, row));
+                    known.unwrap_or_else(|| Arc::new(Health::new(Arc::clone(&row.account))))
                 };
                 let made = Deployment::new(provider, model, *row, upstream, &self.limits, health);
                 let cost = self.prices.cost(&provider.name, model);
                 ranked.push(tiers.member(made, credential.weight, cost));
             }
             tiers.main.extend(by_priority(ranked));
-            Model::new(self.strategy.row(), tiers, Arc::clone(&self.limits))
+            Model::new(self.strategy.row(), tiers, Arc::clone(&self.limits), None)
         })
     }
 
@@ -281,6 +311,23 @@ impl Fleet {
                 provider.discover();
             }
         }
+    }
+
+    /// A deployment of this config or of one before, as it is now; `None` if its provider or its credential is gone.
+    pub(crate) fn present(&self, known: &Arc<Deployment>) -> Option<Arc<Deployment>> {
+        let provider = self.provider(&known.provider.name)?;
+        if Arc::ptr_eq(provider, &known.provider) {
+            return Some(Arc::clone(known));
+        }
+        let identity = known.credential().identity;
+        let place = provider.credentials.iter().position(|row| row.identity == identity)?;
+        let upstream = provider.credentials[place].upstream.clone();
+        let health = |name: &str, target: &str, row: &NamedCredential| {
+            let known = self.healths.known(name, target, row);
+            known.unwrap_or_else(|| Arc::new(Health::new(Arc::clone(&row.account))))
+        };
+        let made = Deployment::new(provider, &known.model, place, upstream, &self.limits, health);
+        Some(Arc::new(made))
     }
 
     /// The plan that asks `deployment` and no other.

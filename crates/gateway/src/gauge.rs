@@ -19,7 +19,8 @@ pub(crate) struct Gauge {
     requests: Option<u32>,
     tokens: Option<u32>,
     at_once: Option<u32>,
-    state: Mutex<State>,
+    /// Shared with the gauge of the same credential under another config.
+    state: Arc<Mutex<State>>,
 }
 
 #[derive(Debug, Default)]
@@ -47,12 +48,13 @@ pub(crate) struct Permit {
 }
 
 impl Gauge {
-    pub(crate) fn new(row: &config::Credential) -> Arc<Self> {
+    /// `older` has counted what the same credential was asked for under an older config.
+    pub(crate) fn new(row: &config::Credential, older: Option<&Self>) -> Arc<Self> {
         Arc::new(Self {
             requests: row.rpm,
             tokens: row.tpm,
             at_once: row.max_concurrent,
-            state: Mutex::default(),
+            state: older.map(|older| Arc::clone(&older.state)).unwrap_or_default(),
         })
     }
 
@@ -156,7 +158,8 @@ mod tests {
     use crate::clock;
 
     fn gauge(rpm: Option<u32>, tpm: Option<u32>, at_once: Option<u32>) -> Arc<Gauge> {
-        Gauge::new(&config::Credential { rpm, tpm, max_concurrent: at_once, ..config::Credential::default() })
+        let row = config::Credential { rpm, tpm, max_concurrent: at_once, ..config::Credential::default() };
+        Gauge::new(&row, None)
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Checks: what is asked of deployments that no client asked for, in the background or because an operator wants to know.
 //! What they find is learned like what becomes of requests.
 
+mod rota;
+
 use std::{
-    cmp::Reverse,
-    collections::{BinaryHeap, HashMap},
+    collections::HashMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -15,10 +16,12 @@ use lockgate_routing::{Certainty, Why};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Gateway, clock,
+    Setup, clock,
     data_path::check,
     fleet::{Check, Deployment, Limits},
+    setup::Live,
 };
+use rota::{Rota, Watched};
 
 /// How long one check may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -32,7 +35,7 @@ const TOKENS: u64 = 16;
 /// Asks `deployment` by `method` and learns from what comes. `limits` are those of a model that it answers. Fails like a
 /// request of a client would, or with `Unsupported` where there is nothing to ask by that method.
 pub(crate) async fn ask(
-    gateway: &Arc<Gateway>,
+    setup: &Arc<Setup>,
     deployment: &Arc<Deployment>,
     limits: &Limits,
     method: CheckMethod,
@@ -40,13 +43,13 @@ pub(crate) async fn ask(
     let asked = async {
         match method {
             CheckMethod::Models => models(deployment).await.map(|()| Certainty::Reachable),
-            CheckMethod::Call => call(gateway, deployment, limits).await.map(|()| Certainty::Answers),
+            CheckMethod::Call => call(setup, deployment, limits).await.map(|()| Certainty::Answers),
         }
     };
     let result = tokio::time::timeout(PATIENCE, asked).await.unwrap_or_else(|_| Err(late()));
     let is_asked = !matches!(&result, Err(fault) if fault.kind == FaultKind::Unsupported);
     if is_asked {
-        let (now, dice) = (clock::now(), gateway.ids.dice());
+        let (now, dice) = (clock::now(), setup.gateway.ids.dice());
         deployment.health.checked(result.as_ref().copied(), &limits.rules, now, dice);
     }
     result
@@ -62,10 +65,10 @@ async fn models(deployment: &Deployment) -> Result<(), Fault> {
     }
 }
 
-async fn call(gateway: &Arc<Gateway>, deployment: &Deployment, limits: &Limits) -> Result<(), Fault> {
+async fn call(setup: &Arc<Setup>, deployment: &Deployment, limits: &Limits) -> Result<(), Fault> {
     match &limits.check_model {
-        Some(model) => check::ask(gateway, &deployment.by_model(model), limits).await,
-        None => check::ask(gateway, deployment, limits).await,
+        Some(model) => check::ask(setup, &deployment.by_model(model), limits).await,
+        None => check::ask(setup, deployment, limits).await,
     }
 }
 
@@ -73,48 +76,32 @@ fn late() -> Fault {
     Fault::new(FaultKind::Timeout, format!("the check took longer than {} s", PATIENCE.as_secs()))
 }
 
-/// One deployment that is looked after.
-struct Watched {
-    deployment: Arc<Deployment>,
-    limits: Arc<Limits>,
-    check: Check,
-}
-
 /// Looks after every deployment that the config names and wants looked after, until told to stop; what is under way then
 /// is given up. What only clients name is not checked, so that no name of theirs costs anything later.
-pub(crate) async fn watch(gateway: Arc<Gateway>, stop: CancellationToken) {
-    let watched = watched(&gateway);
-    let mut due: BinaryHeap<Reverse<(Instant, usize)>> = BinaryHeap::with_capacity(watched.len());
-    for (place, row) in watched.iter().enumerate() {
-        // Spread over the first interval, so that a start is no burst.
-        due.push(Reverse((clock::now() + row.check.every.mul_f64(gateway.ids.dice()), place)));
-    }
+pub(crate) async fn watch(live: Arc<Live>, stop: CancellationToken) {
+    let mut setup = live.setup();
+    let mut rota = Rota::default();
+    rota.change(watched(&setup), clock::now(), || live.gateway.ids.dice());
     let mut running = FuturesUnordered::new();
-    while !(due.is_empty() && running.is_empty()) {
+    loop {
         while running.len() < AT_ONCE
-            && let Some(place) = take_due(&mut due)
+            && let Some(row) = rota.take(clock::now())
         {
-            running.push(turn(&gateway, &watched[place], place));
+            running.push(turn(Arc::clone(&setup), row));
         }
-        let next = due.peek().filter(|_| running.len() < AT_ONCE).map(|Reverse((at, _))| *at);
+        let next = rota.next().filter(|_| running.len() < AT_ONCE);
         tokio::select! {
             () = stop.cancelled() => return,
-            Some(place) = running.next() => {
-                let pause = watched[place].check.every.mul_f64(0.9 + 0.2 * gateway.ids.dice());
-                due.push(Reverse((clock::now() + pause, place)));
+            () = live.swapped.notified() => {
+                setup = live.setup();
+                rota.change(watched(&setup), clock::now(), || live.gateway.ids.dice());
+            }
+            Some(row) = running.next() => {
+                rota.done(&row, clock::now(), 0.9 + 0.2 * live.gateway.ids.dice());
             }
             () = until(next) => {}
         }
     }
-}
-
-fn take_due(due: &mut BinaryHeap<Reverse<(Instant, usize)>>) -> Option<usize> {
-    let Reverse((at, place)) = *due.peek()?;
-    if at > clock::now() {
-        return None;
-    }
-    due.pop();
-    Some(place)
 }
 
 /// Until that time; without one for ever.
@@ -126,10 +113,10 @@ async fn until(at: Option<Instant>) {
 }
 
 /// Those to look after, each once: of several models that name one the most watchful counts.
-fn watched(gateway: &Gateway) -> Vec<Watched> {
+fn watched(setup: &Setup) -> Vec<Watched> {
     let mut rows: Vec<Watched> = Vec::new();
     let mut places: HashMap<Arc<str>, usize> = HashMap::new();
-    for (_, model) in gateway.fleet.configured() {
+    for (_, model) in setup.fleet.configured() {
         let Some(check) = &model.limits.check else { continue };
         let check = Check { every: check.every.max(SHORTEST), ..check.clone() };
         for deployment in &model.deployments {
@@ -164,23 +151,23 @@ fn watched(gateway: &Gateway) -> Vec<Watched> {
 
 /// One check in the background. What the operator took out is left alone, and so is a credential that is asked as much as
 /// it may be.
-async fn turn(gateway: &Arc<Gateway>, row: &Watched, place: usize) -> usize {
-    let Watched { deployment, limits, check } = row;
+async fn turn(setup: Arc<Setup>, row: Arc<Watched>) -> Arc<Watched> {
+    let Watched { deployment, limits, check } = &*row;
     let now = clock::now();
     if deployment.health.blocked(now).is_some_and(|blocked| blocked.why == Why::Drained) {
-        return place;
+        return row;
     }
     let permit = match check.method {
         CheckMethod::Models => None,
         CheckMethod::Call => match deployment.credential().gauge.enter(TOKENS, now) {
             Ok(permit) => permit,
-            Err(_) => return place,
+            Err(_) => return row,
         },
     };
-    match ask(gateway, deployment, limits, check.method).await {
+    match ask(&setup, deployment, limits, check.method).await {
         Ok(_) => tracing::debug!(deployment = &*deployment.name, "checked"),
         Err(fault) => tracing::warn!(deployment = &*deployment.name, %fault, "check failed"),
     }
     drop(permit);
-    place
+    row
 }

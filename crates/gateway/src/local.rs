@@ -11,7 +11,7 @@ use lockgate_protocol::{
 use serde_json::json;
 
 use crate::{
-    Gateway,
+    Setup,
     access::Caller,
     body::AnswerBody,
     route::{Local, Said, decoded},
@@ -24,11 +24,11 @@ pub(crate) fn is_public(local: Local<'_>) -> bool {
 
 /// Answers a local route.
 pub(crate) async fn answer(
-    gateway: &Gateway,
+    setup: &Setup,
     local: Local<'_>,
     caller: Option<&Caller>,
 ) -> Result<Response<AnswerBody>, Fault> {
-    let ready = !gateway.draining.load(Ordering::Relaxed);
+    let ready = !setup.gateway.draining.load(Ordering::Relaxed);
     match local {
         Local::Root => Ok(respond(
             StatusCode::OK,
@@ -39,7 +39,7 @@ pub(crate) async fn answer(
             &json!({
                 "status": if ready { "ok" } else { "draining" },
                 "version": env!("CARGO_PKG_VERSION"),
-                "providers": gateway.fleet.providers(),
+                "providers": setup.fleet.providers(),
             }),
         )),
         Local::Live => Ok(respond(StatusCode::OK, &json!({ "status": "live" }))),
@@ -48,12 +48,12 @@ pub(crate) async fn answer(
         Local::Of(dialect, said) => {
             let body = match said {
                 Said::Models => {
-                    let names = gateway.fleet.names().await;
+                    let names = setup.fleet.names().await;
                     let may_use = |name: &&str| caller.is_none_or(|caller| caller.may_use(name));
                     dialect.model_list(&names.iter().map(String::as_str).filter(may_use).collect::<Vec<_>>())
                 }
                 Said::Model(name) => {
-                    return model(gateway, dialect, &decoded(name).unwrap_or_default(), caller).await;
+                    return model(setup, dialect, &decoded(name).unwrap_or_default(), caller).await;
                 }
                 Said::About(tail) => dialect.about(tail),
             };
@@ -64,7 +64,7 @@ pub(crate) async fn answer(
 
 /// What `dialect` says of one model.
 pub(crate) async fn model(
-    gateway: &Gateway,
+    setup: &Setup,
     dialect: &dyn Dialect,
     name: &str,
     caller: Option<&Caller>,
@@ -72,7 +72,7 @@ pub(crate) async fn model(
     if !caller.is_none_or(|caller| caller.may_use(name)) {
         return Err(Fault::new(FaultKind::UnknownModel, format!("the model `{name}` does not exist here")));
     }
-    gateway.fleet.model(name).await?;
+    setup.fleet.model(name).await?;
     dialect.model(name).map(|body| json_answer(StatusCode::OK, body)).ok_or_else(nothing_to_say)
 }
 

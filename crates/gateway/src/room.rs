@@ -15,12 +15,12 @@ use lockgate_protocol::ir::{Fault, FaultKind};
 const SOON: Duration = Duration::from_secs(1);
 
 /// The room that all bodies share. Clones share the same.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Room(Arc<Shared>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Shared {
-    most: usize,
+    most: AtomicUsize,
     held: AtomicUsize,
 }
 
@@ -38,9 +38,9 @@ struct Held {
 }
 
 impl Room {
-    /// Room for `most` bytes in all.
-    pub(crate) fn new(most: usize) -> Self {
-        Self(Arc::new(Shared { most, held: AtomicUsize::new(0) }))
+    /// Makes it room for `most` bytes in all. What is held beyond that stays until it is given back.
+    pub(crate) fn resize(&self, most: usize) {
+        self.0.most.store(most, Ordering::Relaxed);
     }
 
     /// How many bytes are taken.
@@ -70,9 +70,10 @@ impl Space {
         if more == 0 {
             return Ok(());
         }
+        let most = most.load(Ordering::Relaxed);
         let take = |held: usize| {
             let after = held.checked_add(more)?;
-            (after.checked_add(bytes)? <= *most).then_some(after)
+            (after.checked_add(bytes)? <= most).then_some(after)
         };
         held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).map_err(|_| full())?;
         self.bytes = bytes;
@@ -108,9 +109,15 @@ fn full() -> Fault {
 mod tests {
     use super::*;
 
+    fn room(most: usize) -> Room {
+        let room = Room::default();
+        room.resize(most);
+        room
+    }
+
     #[test]
     fn space_is_given_back_with_the_last_view_of_a_body() {
-        let room = Room::new(100);
+        let room = room(100);
         let body = room.hold(Bytes::from_static(b"0123456789")).unwrap();
         assert_eq!(room.held(), 10);
         let view = body.slice(3..5);
@@ -124,7 +131,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_takes_nothing() {
-        let room = Room::new(100);
+        let room = room(100);
         let mut growing = room.space();
         growing.grow(20).unwrap();
         growing.grow(10).unwrap();
@@ -140,7 +147,7 @@ mod tests {
 
     #[test]
     fn large_bodies_leave_room_for_small_ones() {
-        let room = Room::new(64 << 20);
+        let room = room(64 << 20);
         let fill = |bytes: usize| {
             std::iter::from_fn(|| {
                 let mut space = room.space();

@@ -20,10 +20,13 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use lockgate_config::Config;
+
 use crate::{
-    Gateway, admin,
+    StartError, admin,
     arriving::Arriving,
     data_path, health,
+    setup::Live,
     slow_head::{Lasting, Requests, Timed},
     slow_reader::{self, Taken},
 };
@@ -42,12 +45,22 @@ const BACKLOG: u32 = 4096;
 pub struct Serving {
     /// Where it listens; the port is the real one when the config asked for port 0.
     pub address: SocketAddr,
+    live: Arc<Live>,
     stop: CancellationToken,
     accepting: JoinHandle<bool>,
     checking: JoinHandle<()>,
 }
 
 impl Serving {
+    /// Goes on with `config`: what is under way ends by what it began with, and what is known of deployments that are
+    /// still there is kept. Reads the files that the config names.
+    ///
+    /// # Errors
+    /// A provider that cannot be set up; then nothing has changed.
+    pub fn apply(&self, config: &Config) -> Result<(), StartError> {
+        self.live.apply(config)
+    }
+
     /// Stops accepting at once, lets running requests finish within the config's `drain`, then ends. True if none had to
     /// be cut off.
     pub async fn stop(self) -> bool {
@@ -67,23 +80,18 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-pub(crate) fn serve(listener: TcpListener, gateway: Gateway) -> io::Result<Serving> {
+pub(crate) fn serve(listener: TcpListener, live: Live) -> io::Result<Serving> {
     let address = listener.local_addr()?;
     let stop = CancellationToken::new();
-    let tasks = gateway.tasks.clone();
-    gateway.fleet.discover();
-    let gateway = Arc::new(gateway);
-    let checking = tasks.spawn(health::watch(Arc::clone(&gateway), stop.clone()));
-    let accepting = tasks.spawn(accept(listener, gateway, stop.clone(), tasks.clone()));
-    Ok(Serving { address, stop, accepting, checking })
+    let tasks = live.gateway.tasks.clone();
+    live.setup().fleet.discover();
+    let live = Arc::new(live);
+    let checking = tasks.spawn(health::watch(Arc::clone(&live), stop.clone()));
+    let accepting = tasks.spawn(accept(listener, Arc::clone(&live), stop.clone(), tasks.clone()));
+    Ok(Serving { address, live, stop, accepting, checking })
 }
 
-async fn accept(
-    listener: TcpListener,
-    gateway: Arc<Gateway>,
-    stop: CancellationToken,
-    tasks: TaskTracker,
-) -> bool {
+async fn accept(listener: TcpListener, live: Arc<Live>, stop: CancellationToken, tasks: TaskTracker) -> bool {
     let graceful = GracefulShutdown::new();
     loop {
         let accepted = tokio::select! {
@@ -91,7 +99,7 @@ async fn accept(
             () = stop.cancelled() => break,
         };
         match accepted {
-            Ok((stream, peer)) => connection(stream, peer, &gateway, &graceful, &tasks),
+            Ok((stream, peer)) => connection(stream, peer, &live, &graceful, &tasks),
             Err(error) => {
                 // Out of file descriptors, mostly: the running requests will free some.
                 tracing::warn!(%error, "cannot accept a connection");
@@ -99,15 +107,15 @@ async fn accept(
             }
         }
     }
-    gateway.draining.store(true, Ordering::Relaxed);
+    live.gateway.draining.store(true, Ordering::Relaxed);
     drop(listener);
-    tokio::time::timeout(gateway.drain, graceful.shutdown()).await.is_ok()
+    tokio::time::timeout(live.setup().drain, graceful.shutdown()).await.is_ok()
 }
 
 fn connection(
     stream: TcpStream,
     peer: SocketAddr,
-    gateway: &Arc<Gateway>,
+    live: &Arc<Live>,
     graceful: &GracefulShutdown,
     tasks: &TaskTracker,
 ) {
@@ -117,21 +125,22 @@ fn connection(
     if let Err(error) = slow_reader::keep_little(&stream) {
         tracing::debug!(%peer, %error, "cannot set TCP_NOTSENT_LOWAT");
     }
-    let counted = gateway.connections.enter();
-    let gateway = Arc::clone(gateway);
+    let counted = live.gateway.connections.enter();
+    let live = Arc::clone(live);
     let requests = Requests::default();
-    let stream = Timed::new(Taken::new(stream, gateway.write_stall), HEAD, requests.clone());
+    let stream = Timed::new(Taken::new(stream, live.setup().write_stall), HEAD, requests.clone());
     let service = service_fn(move |request: Request<Incoming>| {
-        let gateway = Arc::clone(&gateway);
+        // What counts now counts for this request to its end.
+        let setup = live.setup();
         let answering = requests.begin();
         async move {
             let (head, body) = request.into_parts();
-            let (most, tasks) = (gateway.max_body.saturating_mul(2), gateway.tasks.clone());
+            let (most, tasks) = (setup.max_body.saturating_mul(2), setup.gateway.tasks.clone());
             let body = Arriving::new(body, &head.headers, most, tasks, answering.clone());
             let request = Request::from_parts(head, body);
             let answer = match admin::claims(request.uri().path()) {
-                true => admin::answer(&gateway, request).await,
-                false => data_path::answer(&gateway, request).await,
+                true => admin::answer(&setup, request).await,
+                false => data_path::answer(&setup, request).await,
             };
             Ok::<_, Infallible>(answer.map(|body| Lasting::new(body, answering)))
         }

@@ -128,6 +128,11 @@ impl Health {
         }
     }
 
+    /// Whether it is of a deployment of that credential.
+    pub fn is_of(&self, account: &Arc<Account>) -> bool {
+        Arc::ptr_eq(&self.account, account)
+    }
+
     /// A request takes part. None if it may not be asked now: it rests, it is drained, or the one request that tries it
     /// after its rest is under way.
     pub fn begin(self: &Arc<Self>, now: Instant) -> Option<Ticket> {

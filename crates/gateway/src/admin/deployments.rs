@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::{DeploymentStatus, Deployments, FaultText, Refusal, Serves, Tested, words};
 use crate::{
-    Gateway, clock,
+    Setup, clock,
     fleet::{Deployment, Limits},
     health,
 };
@@ -49,11 +49,11 @@ pub(super) struct Row {
 }
 
 /// Every deployment of every model once, those of the config first.
-pub(super) fn each(gateway: &Gateway) -> Vec<Row> {
+pub(super) fn each(setup: &Setup) -> Vec<Row> {
     let now = clock::now();
     let mut rows: Vec<Row> = Vec::new();
     let mut places: HashMap<Arc<str>, usize> = HashMap::new();
-    for (name, model) in gateway.fleet.all() {
+    for (name, model) in setup.fleet.all() {
         for place in model.explain(now) {
             let Some(deployment) = model.deployments.get(place.deployment) else { continue };
             let at = *places.entry(Arc::clone(&deployment.name)).or_insert_with(|| {
@@ -71,36 +71,36 @@ pub(super) fn each(gateway: &Gateway) -> Vec<Row> {
     rows
 }
 
-pub(super) fn all(gateway: &Gateway) -> Deployments {
+pub(super) fn all(setup: &Setup) -> Deployments {
     let now = clock::now();
-    Deployments { deployments: each(gateway).into_iter().map(|row| row.status(now)).collect() }
+    Deployments { deployments: each(setup).into_iter().map(|row| row.status(now)).collect() }
 }
 
-pub(super) fn one(gateway: &Gateway, name: &str) -> Result<DeploymentStatus, Refusal> {
-    Ok(find(gateway, name)?.status(clock::now()))
+pub(super) fn one(setup: &Setup, name: &str) -> Result<DeploymentStatus, Refusal> {
+    Ok(find(setup, name)?.status(clock::now()))
 }
 
 /// Forgets what keeps requests from it and from its credential.
-pub(super) fn reset(gateway: &Gateway, name: &str) -> Result<DeploymentStatus, Refusal> {
-    let row = find(gateway, name)?;
+pub(super) fn reset(setup: &Setup, name: &str) -> Result<DeploymentStatus, Refusal> {
+    let row = find(setup, name)?;
     row.deployment.health.reset();
     tracing::info!(deployment = name, "reset by the operator");
     Ok(row.status(clock::now()))
 }
 
 /// Takes it out of routing, or in again; what is under way is not touched.
-pub(super) fn drain(gateway: &Gateway, name: &str, on: bool) -> Result<DeploymentStatus, Refusal> {
-    let row = find(gateway, name)?;
+pub(super) fn drain(setup: &Setup, name: &str, on: bool) -> Result<DeploymentStatus, Refusal> {
+    let row = find(setup, name)?;
     row.deployment.health.drain(on);
     tracing::info!(deployment = name, on, "drained by the operator");
     Ok(row.status(clock::now()))
 }
 
 /// Asks it once and tells what came.
-pub(super) async fn test(gateway: &Arc<Gateway>, name: &str, test: Test) -> Result<Tested, Refusal> {
-    let Row { deployment, limits, .. } = find(gateway, name)?;
+pub(super) async fn test(setup: &Arc<Setup>, name: &str, test: Test) -> Result<Tested, Refusal> {
+    let Row { deployment, limits, .. } = find(setup, name)?;
     let since = clock::now();
-    let result = health::ask(gateway, &deployment, &limits, test.method).await;
+    let result = health::ask(setup, &deployment, &limits, test.method).await;
     let took = clock::now().saturating_duration_since(since);
     let fault = result.err();
     if let Some(fault) = &fault
@@ -129,8 +129,8 @@ fn told(fault: &Fault) -> String {
     }
 }
 
-fn find(gateway: &Gateway, name: &str) -> Result<Row, Refusal> {
-    each(gateway).into_iter().find(|row| *row.deployment.name == *name).ok_or_else(|| {
+fn find(setup: &Setup, name: &str) -> Result<Row, Refusal> {
+    each(setup).into_iter().find(|row| *row.deployment.name == *name).ok_or_else(|| {
         let message = "there is no such deployment: `GET /admin/v1/deployments` has the names; \
                        in a path `/` is `%2F` and `#` is `%23`";
         Refusal::new(StatusCode::NOT_FOUND, "unknown_deployment", message.to_owned())

@@ -9,7 +9,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{AdminError, CallLimits, Candidate, Explanation, KeyRights, Refusal, Retries, millis, words};
 use crate::{
-    Gateway,
+    Setup,
     access::Access,
     clock,
     fleet::{Fleet, Limits, Model},
@@ -20,7 +20,7 @@ use crate::{
 /// # Errors
 /// A provider that cannot be set up, a model or a key that is not in the config.
 pub fn explain(config: &Config, model: &str, key: Option<&str>) -> Result<Explanation, AdminError> {
-    let fleet = Fleet::new(config, &TaskTracker::new()).map_err(|error| AdminError {
+    let fleet = Fleet::new(config, &TaskTracker::new(), None).map_err(|error| AdminError {
         code: "config".to_owned(),
         message: error.to_string(),
         paths: Vec::new(),
@@ -31,13 +31,9 @@ pub fn explain(config: &Config, model: &str, key: Option<&str>) -> Result<Explan
 }
 
 /// The same of a running gateway, as it would be now.
-pub(super) async fn now(
-    gateway: &Arc<Gateway>,
-    model: &str,
-    key: Option<&str>,
-) -> Result<Explanation, Refusal> {
-    let found = gateway.fleet.model(model).await?;
-    let key = rights(&gateway.access, key, model)?;
+pub(super) async fn now(setup: &Arc<Setup>, model: &str, key: Option<&str>) -> Result<Explanation, Refusal> {
+    let found = setup.fleet.model(model).await?;
+    let key = rights(&setup.access, key, model)?;
     Ok(explanation(model, &found, key, true))
 }
 

@@ -3,20 +3,20 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use super::{GatewayStatus, deployments, explain, millis};
-use crate::{Gateway, clock};
+use crate::{Setup, clock};
 
-pub(super) fn now(gateway: &Arc<Gateway>) -> GatewayStatus {
+pub(super) fn now(setup: &Arc<Setup>) -> GatewayStatus {
     let now = clock::now();
-    let retries = gateway.fleet.all().into_iter();
+    let retries = setup.fleet.all().into_iter();
     GatewayStatus {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        uptime_ms: millis(now.saturating_duration_since(gateway.since)),
-        draining: gateway.draining.load(Ordering::Relaxed),
-        calls: gateway.calls.now(),
-        connections: gateway.connections.now(),
-        body_bytes: gateway.room.held(),
-        tasks: gateway.tasks.len(),
-        attempts: deployments::each(gateway).iter().map(|row| row.deployment.health.in_flight()).sum(),
+        uptime_ms: millis(now.saturating_duration_since(setup.gateway.since)),
+        draining: setup.gateway.draining.load(Ordering::Relaxed),
+        calls: setup.gateway.calls.now(),
+        connections: setup.gateway.connections.now(),
+        body_bytes: setup.gateway.room.held(),
+        tasks: setup.gateway.tasks.len(),
+        attempts: deployments::each(setup).iter().map(|row| row.deployment.health.in_flight()).sum(),
         retries: retries.map(|(name, model)| (name, explain::retries(&model, now))).collect(),
     }
 }

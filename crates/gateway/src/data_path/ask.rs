@@ -101,7 +101,7 @@ impl Attempt<'_> {
     where
         Self: 'w,
     {
-        let proofs = self.gateway.proofs.of(self.call.caller.as_deref());
+        let proofs = self.setup.gateway.proofs.of(self.call.caller.as_deref());
         let cloak = self.deployment.cloak_for(&self.head.headers);
         Way::to(self.asked, self.deployment, cloak, proofs, seed, clock::wall_ms() / 1000)
     }
@@ -148,7 +148,7 @@ impl Attempt<'_> {
         })?;
         let talk = way.talk(self.deployment);
         let fitted = site.fit(&talk, outgoing.body, way.losses_mut());
-        let body = self.gateway.rules.apply(
+        let body = self.setup.rules.apply(
             &Subject {
                 asked: &self.asked.model,
                 model: &self.deployment.model,

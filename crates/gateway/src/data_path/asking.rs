@@ -15,7 +15,7 @@ use lockgate_provider::Pass;
 use lockgate_routing::{Course, Moment, Next, Ticket};
 
 use crate::{
-    Gateway, clock,
+    Setup, clock,
     data_path::{
         attempt::Attempt,
         call::{Call, Notes},
@@ -40,7 +40,7 @@ pub(crate) struct Committed {
 /// What is asked, of whom.
 #[derive(Clone, Copy)]
 pub(crate) struct Asking<'a> {
-    pub(crate) gateway: &'a Gateway,
+    pub(crate) setup: &'a Setup,
     pub(crate) head: &'a Parts,
     pub(crate) asked: &'a Asked,
     pub(crate) plan: &'a Plan,
@@ -109,7 +109,7 @@ impl<'a> Asking<'a> {
         let now = clock::now();
         let health = &deployment.health;
         let ticket = match is_last {
-            true => health.begin_last(now, self.gateway.ids.dice()),
+            true => health.begin_last(now, self.setup.gateway.ids.dice()),
             false => health.begin(now),
         };
         let ticket = ticket.ok_or_else(|| health.blocked(now).and_then(|blocked| blocked.wait(now)))?;
@@ -152,9 +152,9 @@ impl<'a> Asking<'a> {
     where
         'a: 'c,
     {
-        let Self { gateway, head, asked, plan } = self;
+        let Self { setup, head, asked, plan } = self;
         Attempt {
-            gateway,
+            setup,
             call,
             head,
             asked,
@@ -182,7 +182,7 @@ impl<'a> Asking<'a> {
             let name = &*deployment.name;
             tracing::error!(deployment = name, %fault, "a credential needs its operator: it is left alone for now");
         }
-        ticket.failed(fault, &self.plan.limits().rules, clock::now(), self.gateway.ids.dice());
+        ticket.failed(fault, &self.plan.limits().rules, clock::now(), self.setup.gateway.ids.dice());
     }
 
     async fn attempt(self, part: Part, has_other: bool, call: &Call) -> Tried {
@@ -226,7 +226,7 @@ impl<'a> Asking<'a> {
         decide(&Moment {
             now,
             left: self.plan.limits().timeout.saturating_sub(call.elapsed()),
-            dice: self.gateway.ids.dice(),
+            dice: self.setup.gateway.ids.dice(),
             budget: self.plan.budget(),
             standing: &standing,
         })

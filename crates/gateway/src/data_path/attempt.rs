@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use http::request::Parts;
 
 use crate::{
-    Gateway, clock,
+    Setup, clock,
     data_path::{
         call::{Call, Notes},
         identify::Asked,
@@ -25,7 +25,7 @@ const MOST_PROBE: Duration = Duration::from_secs(30);
 
 /// One try at one deployment.
 pub(crate) struct Attempt<'a> {
-    pub(crate) gateway: &'a Gateway,
+    pub(crate) setup: &'a Setup,
     pub(crate) call: &'a Call,
     pub(crate) head: &'a Parts,
     pub(crate) asked: &'a Asked,

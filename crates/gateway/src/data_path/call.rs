@@ -15,7 +15,7 @@ use lockgate_protocol::{
 use lockgate_store::{AttemptRecord, CallRecord, Ended, Tokens};
 
 use crate::{
-    Gateway,
+    Setup,
     access::Caller,
     clock,
     data_path::sign::Sign,
@@ -30,7 +30,7 @@ const CLIENT_GONE: u16 = 499;
 /// One call. Whatever way it ends, it is put on record exactly once: by [`Call::settle`], or when it is dropped because
 /// the client went away.
 pub(crate) struct Call {
-    gateway: Arc<Gateway>,
+    setup: Arc<Setup>,
     pub(crate) id: String,
     pub(crate) dialect: &'static dyn Dialect,
     pub(crate) caller: Option<Arc<Caller>>,
@@ -59,10 +59,10 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    pub(crate) fn begin<B>(gateway: &Arc<Gateway>, request: &Request<B>) -> Self {
+    pub(crate) fn begin<B>(setup: &Arc<Setup>, request: &Request<B>) -> Self {
         Self {
-            gateway: Arc::clone(gateway),
-            id: gateway.ids.next(),
+            setup: Arc::clone(setup),
+            id: setup.gateway.ids.next(),
             dialect: DEFAULT,
             caller: None,
             model: None,
@@ -79,7 +79,7 @@ impl Call {
             waited: Duration::ZERO,
             attempts: Vec::new(),
             has_record: false,
-            _under_way: gateway.calls.enter(),
+            _under_way: setup.gateway.calls.enter(),
         }
     }
 
@@ -118,12 +118,12 @@ impl Call {
 
     /// What it brings to be planned; `affinity` is the same for all calls of one conversation.
     pub(crate) fn wanted(&self, affinity: Option<u64>) -> Wanted {
-        Wanted { now: clock::now(), dice: self.gateway.ids.seed(), affinity }
+        Wanted { now: clock::now(), dice: self.setup.gateway.ids.seed(), affinity }
     }
 
     /// A number in `0.0..1.0`.
     pub(crate) fn dice(&self) -> f64 {
-        self.gateway.ids.dice()
+        self.setup.gateway.ids.dice()
     }
 
     /// Notes the end of one attempt: an answer that has begun, or a fault.
@@ -218,7 +218,7 @@ impl Call {
             overhead_micros = record.overhead_micros,
             "call settled"
         );
-        self.gateway.journal.append(record);
+        self.setup.gateway.journal.append(record);
     }
 }
 

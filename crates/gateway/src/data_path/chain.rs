@@ -12,7 +12,7 @@ use lockgate_protocol::{
 };
 
 use crate::{
-    Gateway,
+    Setup,
     answers::{Kept, Note, NotePlace, OwnAnswers, views},
     data_path::{
         asking::Committed,
@@ -52,20 +52,20 @@ enum Before {
 }
 
 /// Finds the answer that the request continues, and puts the conversation into the request if it is kept here.
-pub(crate) fn find(gateway: &Gateway, call: &Call, asked: &mut Asked) -> Result<Option<Chain>, Fault> {
+pub(crate) fn find(setup: &Setup, call: &Call, asked: &mut Asked) -> Result<Option<Chain>, Fault> {
     let Some(conversations) = asked.dialect.conversations() else { return Ok(None) };
     if !matches!(asked.operation, Operation::Generate | Operation::CountTokens) {
         return Ok(None);
     }
     let wish = conversations.wish(&asked.envelope);
-    let answers = gateway.answers.of(call.caller.as_deref());
+    let answers = setup.gateway.answers.of(call.caller.as_deref());
     let resolved = conversations.resolved(&asked.envelope, &mut |id| answers.item(conversations, id));
     let has_items = resolved.is_some();
     if let Some(body) = resolved {
-        if body.len() > gateway.max_body {
-            return Err(too_long(gateway.max_body));
+        if body.len() > setup.max_body {
+            return Err(too_long(setup.max_body));
         }
-        asked.envelope = Envelope::read(None, gateway.room.hold(body)?)?;
+        asked.envelope = Envelope::read(None, setup.gateway.room.hold(body)?)?;
     }
     // A count is no answer, so there is nothing to keep.
     let said =
@@ -80,11 +80,11 @@ pub(crate) fn find(gateway: &Gateway, call: &Call, asked: &mut Asked) -> Result<
                 let size = |turns: &[_]| -> usize {
                     views(turns).iter().map(|turn| turn.said.len() + turn.answer.len()).sum()
                 };
-                if size(&turns) > gateway.max_body {
-                    return Err(too_long(gateway.max_body));
+                if size(&turns) > setup.max_body {
+                    return Err(too_long(setup.max_body));
                 }
                 let body = conversations.unrolled(&asked.envelope, &views(&turns));
-                asked.envelope = Envelope::read(None, gateway.room.hold(body)?)?;
+                asked.envelope = Envelope::read(None, setup.gateway.room.hold(body)?)?;
                 asked.continues = Some(id.clone());
                 Before::Here
             }
@@ -111,10 +111,7 @@ impl Chain {
             Before::Nothing => {}
             Before::Here => plan.retain(|deployment| !keeps_itself(deployment)),
             Before::Unknown => plan.retain(keeps_itself),
-            Before::At(known) => plan.retain(|deployment| {
-                Arc::ptr_eq(&deployment.provider, &known.provider)
-                    && deployment.credential == known.credential
-            }),
+            Before::At(known) => plan.retain(|deployment| deployment.shares_account(known)),
         }
         if self.is_in_conversation {
             plan.retain(keeps_itself);

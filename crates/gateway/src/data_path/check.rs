@@ -12,7 +12,7 @@ use lockgate_protocol::{
 };
 
 use crate::{
-    Gateway, clock,
+    Setup, clock,
     data_path::{
         attempt::Attempt,
         call::{Call, Notes},
@@ -29,19 +29,15 @@ const TOKENS: u64 = 1;
 
 /// Has `deployment` answer one token by its own model: translated, dressed, signed and judged like a client's request, but
 /// no call of any client, so that no record is kept of it.
-pub(crate) async fn ask(
-    gateway: &Arc<Gateway>,
-    deployment: &Deployment,
-    limits: &Limits,
-) -> Result<(), Fault> {
+pub(crate) async fn ask(setup: &Arc<Setup>, deployment: &Deployment, limits: &Limits) -> Result<(), Fault> {
     let asked = asked(&deployment.model)?;
     let limits = limits.of_checks();
     let mut request = Request::new(());
     request.headers_mut().insert(header::CONTENT_TYPE, JSON);
-    let call = Call::begin(gateway, &request);
+    let call = Call::begin(setup, &request);
     let (head, ()) = request.into_parts();
     let mut attempt = Attempt {
-        gateway,
+        setup,
         call: &call,
         head: &head,
         asked: &asked,

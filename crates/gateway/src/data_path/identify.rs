@@ -14,7 +14,7 @@ use lockgate_protocol::{
 };
 
 use crate::{
-    Gateway,
+    Setup,
     arriving::Arriving,
     data_path::call::Call,
     local, query,
@@ -68,7 +68,7 @@ impl Asked {
 }
 
 /// What the head of a request asks for, and who asks.
-pub(crate) fn head<'h>(gateway: &Gateway, call: &mut Call, head: &'h Parts) -> Result<Route<'h>, Fault> {
+pub(crate) fn head<'h>(setup: &Setup, call: &mut Call, head: &'h Parts) -> Result<Route<'h>, Fault> {
     let claims = |dialect: &dyn Dialect| dialect.claims(&head.headers, head.uri.query());
     let route = route::find(&head.method, head.uri.path(), &claims)?;
     match route {
@@ -84,24 +84,24 @@ pub(crate) fn head<'h>(gateway: &Gateway, call: &mut Call, head: &'h Parts) -> R
             refuse_encoded(&head.headers)?;
         }
     }
-    call.caller = gateway.access.identify(&head.headers, query::key(call.dialect, head))?;
+    call.caller = setup.access.identify(&head.headers, query::key(call.dialect, head))?;
     Ok(route)
 }
 
 /// Reads the body and decides what is asked.
 pub(crate) async fn read(
-    gateway: &Gateway,
+    setup: &Setup,
     call: &mut Call,
     head: &Parts,
     called: Called<'_>,
     body: Arriving,
 ) -> Result<Asked, Fault> {
-    let bytes = call.wait(collect(body, gateway.max_body, gateway.room.space())).await?;
+    let bytes = call.wait(collect(body, setup.max_body, setup.gateway.room.space())).await?;
     let content_type = head.headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
     let envelope = Envelope::read(content_type, bytes)?;
     let in_path = match (called.operation, called.model) {
         (_, Some((model, _))) => Some((model_in_path(model)?, called)),
-        (Operation::Other, None) => model_in_tail(called.tail, &mut |name| gateway.fleet.is_known(name))?,
+        (Operation::Other, None) => model_in_tail(called.tail, &mut |name| setup.fleet.is_known(name))?,
         _ => None,
     };
     let (model, called) = match in_path {

@@ -11,7 +11,7 @@ use lockgate_protocol::{
 };
 
 use crate::{
-    Gateway,
+    Setup,
     answers::{Kept, views},
     body::AnswerBody,
     data_path::{Prepared, call::Call, identify::Asked, work::Work},
@@ -21,7 +21,7 @@ use crate::{
 
 /// Shows, forgets or gives up an answer: here, or at the provider that gave it.
 pub(crate) fn answer(
-    gateway: &Arc<Gateway>,
+    setup: &Arc<Setup>,
     call: &mut Call,
     head: &Parts,
     called: Called<'_>,
@@ -31,7 +31,7 @@ pub(crate) fn answer(
     };
     let (id, part) = conversations.asked(called.tail);
     let id = decoded(id).unwrap_or_default();
-    let answers = gateway.answers.of(call.caller.as_deref());
+    let answers = setup.gateway.answers.of(call.caller.as_deref());
     let forgets = head.method == Method::DELETE;
     match answers.find(&id) {
         Some(Kept::Here(last)) => {
@@ -51,11 +51,12 @@ pub(crate) fn answer(
             Ok(Prepared::Local(json(body)))
         }
         Some(Kept::At(deployment)) => {
+            let deployment = setup.fleet.present(&deployment).ok_or_else(|| conversations.unknown(&id))?;
             call.is_for(called.dialect);
             let asked = asked(head, called, &deployment)?;
             call.model = Some(asked.model.clone());
-            let plan = gateway.fleet.only(deployment, call.wanted(None));
-            let work = Work::new(gateway, head.clone(), asked, None, plan, None);
+            let plan = setup.fleet.only(deployment, call.wanted(None));
+            let work = Work::new(setup, head.clone(), asked, None, plan, None);
             let work = if forgets { work.forgetting(answers, id) } else { work };
             Ok(Prepared::Work(Box::new(work)))
         }

@@ -8,7 +8,7 @@ use lockgate_provider::Pass;
 use lockgate_routing::{Next, Ticket};
 
 use crate::{
-    Gateway, clock,
+    Setup, clock,
     data_path::{ask::GoneOn, asking::Asking, call::Call, identify::Asked, passage::Passage},
     fleet::{Deployment, Plan},
     upstream::Incoming,
@@ -19,7 +19,7 @@ const MOST_BREAKS: u32 = 5;
 
 /// All that the asking takes, for as long as an answer is under way.
 pub(crate) struct Resumer {
-    gateway: Arc<Gateway>,
+    setup: Arc<Setup>,
     head: Parts,
     asked: Asked,
     plan: Plan,
@@ -35,8 +35,8 @@ pub(crate) struct Resumed {
 }
 
 impl Resumer {
-    pub(crate) fn new(gateway: Arc<Gateway>, head: Parts, asked: Asked, plan: Plan) -> Self {
-        Self { gateway, head, asked, plan, left: MOST_BREAKS }
+    pub(crate) fn new(setup: Arc<Setup>, head: Parts, asked: Asked, plan: Plan) -> Self {
+        Self { setup, head, asked, plan, left: MOST_BREAKS }
     }
 
     /// Has somebody go on with what `passage` has sent so far of the answer of `broken`; `None` if that cannot be gone on
@@ -65,8 +65,8 @@ impl Resumer {
         said: &Said,
         broken: &Deployment,
     ) -> Option<(Resumed, Continuation, Option<Box<dyn Undress>>)> {
-        let Self { gateway, head, asked, plan, .. } = self;
-        let asking = Asking { gateway, head, asked, plan };
+        let Self { setup, head, asked, plan, .. } = self;
+        let asking = Asking { setup, head, asked, plan };
         let mut course = plan.course_after(broken);
         let mut place = course.first().filter(|_| plan.budget().retry(clock::now()))?;
         loop {

@@ -6,7 +6,7 @@ use http::{Response, request::Parts};
 use lockgate_protocol::ir::Fault;
 
 use crate::{
-    Gateway,
+    Setup,
     answers::OwnAnswers,
     body::AnswerBody,
     clock,
@@ -23,7 +23,7 @@ use crate::{
 
 /// All that the asking takes, so that it can go on behind an answer that has begun.
 pub(crate) struct Work {
-    gateway: Arc<Gateway>,
+    setup: Arc<Setup>,
     head: Parts,
     asked: Asked,
     chain: Option<Chain>,
@@ -43,14 +43,14 @@ pub(crate) enum Outcome {
 
 impl Work {
     pub(crate) fn new(
-        gateway: &Arc<Gateway>,
+        setup: &Arc<Setup>,
         head: Parts,
         asked: Asked,
         chain: Option<Chain>,
         plan: Plan,
         fallback: Option<Fallback>,
     ) -> Self {
-        Self { gateway: Arc::clone(gateway), head, asked, chain, plan, fallback, forget: None }
+        Self { setup: Arc::clone(setup), head, asked, chain, plan, fallback, forget: None }
     }
 
     /// The same work, after which an answer is no longer kept.
@@ -64,13 +64,13 @@ impl Work {
 
     /// How often the client is to be told that it is still waited for.
     pub(crate) fn keep_alive(&self) -> std::time::Duration {
-        self.gateway.keep_alive
+        self.setup.keep_alive
     }
 
     /// attempt: one deployment after the other, until one has begun to answer. The commit is the return.
     pub(crate) async fn run(self, call: &mut Call) -> Result<Outcome, Fault> {
-        let Self { gateway, head, asked, chain, plan, fallback, forget } = self;
-        let asking = Asking { gateway: &gateway, head: &head, asked: &asked, plan: &plan };
+        let Self { setup, head, asked, chain, plan, fallback, forget } = self;
+        let asking = Asking { setup: &setup, head: &head, asked: &asked, plan: &plan };
         plan.budget().request(clock::now());
         let committed = match asking.until_commit(call, &mut plan.course()).await {
             Ok(committed) => committed,
@@ -86,7 +86,7 @@ impl Work {
             Some(chain) => chain.note(&asked, &head.headers, committed),
             None => committed,
         };
-        let resumer = asked.resumes.then(|| Box::new(Resumer::new(gateway, head, asked, plan)));
+        let resumer = asked.resumes.then(|| Box::new(Resumer::new(setup, head, asked, plan)));
         Ok(Outcome::Committed(Box::new(committed), resumer))
     }
 }

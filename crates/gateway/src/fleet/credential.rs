@@ -10,7 +10,7 @@ use lockgate_provider::{Proof, Site, Terms};
 use lockgate_routing::Account;
 use tokio_util::task::TaskTracker;
 
-use super::{Cloak, ProviderError, cloak::Cloaks, offer::Offer};
+use super::{Cloak, ProviderError, cloak::Cloaks, heritage::Heritage, identity::Identity, offer::Offer};
 use crate::{
     gauge::Gauge,
     grants::{self, Host},
@@ -22,6 +22,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct NamedCredential {
     pub(super) name: String,
+    /// What tells it from others, of this config or of one before.
+    pub(crate) identity: Identity,
     pub(super) weight: u32,
     pub(super) priority: i32,
     /// What its requests show.
@@ -51,6 +53,8 @@ pub(super) struct Setting<'a, 'c> {
     pub(super) proxy: Option<&'a config::Secret>,
     pub(super) cloaks: &'a mut Cloaks<'c>,
     pub(super) tasks: &'a TaskTracker,
+    /// What is known already.
+    pub(super) heritage: &'a mut Heritage<'c>,
 }
 
 impl NamedCredential {
@@ -69,7 +73,15 @@ impl NamedCredential {
         let label = row.name.clone().unwrap_or_else(|| (place + 1).to_string());
         let proxies = [row.proxy.as_ref(), provider.proxy.as_ref(), setting.proxy];
         let exit = Exit::new(&proxies, provider.tls.as_ref()).map_err(ProviderError::Exit)?;
-        let passes = passes(format!("{name}#{label}"), provider, row, site, &exit, setting)?;
+        let identity = Identity::of(provider, row);
+        let older = setting.heritage.credential(name, &label, identity);
+        let had_same_way = setting.heritage.older().is_some_and(|fleet| fleet.connect == setting.connect);
+        let passes = match older.filter(|older| had_same_way && older.exit == exit).map(|older| &older.passes)
+        {
+            // What a grant gave counts on.
+            Some(granted @ Passes::Granted(_)) => granted.clone(),
+            _ => passes(format!("{name}#{label}"), provider, row, site, &exit, setting)?,
+        };
         let timeouts = row.timeouts.clone().unwrap_or_default();
         let connect = timeouts.connect.unwrap_or(setting.connect);
         let upstream = setting.exits.get(connect, &exit).map_err(ProviderError::Exit)?;
@@ -77,14 +89,15 @@ impl NamedCredential {
         Ok(Self {
             cloak,
             name: label,
+            identity,
             weight: row.weight,
             priority: row.priority,
             passes,
             exit,
             upstream,
             offer: Offer::new(provider, row),
-            gauge: Gauge::new(row),
-            account: Arc::new(Account::new()),
+            gauge: Gauge::new(row, older.map(|older| &*older.gauge)),
+            account: older.map_or_else(|| Arc::new(Account::new()), |older| Arc::clone(&older.account)),
             speaks: named_dialects(&row.speaks, row.wire_api),
             timeouts,
         })

@@ -8,7 +8,7 @@ use std::{
 
 use http::{HeaderMap, HeaderValue};
 use lockgate_protocol::dialect::{Dialect, Operation};
-use lockgate_routing::{Account, Health};
+use lockgate_routing::Health;
 
 use super::{Cloak, Limits, credential::NamedCredential, provider::Provider};
 use crate::upstream::Upstream;
@@ -38,20 +38,22 @@ pub(crate) struct Deployment {
 }
 
 impl Deployment {
+    /// `health` is asked for what is known of a deployment by its name, its target and its credential.
     pub(super) fn new(
         provider: &Arc<Provider>,
         model: &str,
         credential: usize,
         upstream: Upstream,
         limits: &Limits,
-        health: impl FnOnce(&str, &Arc<Account>) -> Arc<Health>,
+        health: impl FnOnce(&str, &str, &NamedCredential) -> Arc<Health>,
     ) -> Self {
         let row = &provider.credentials[credential];
-        let name = format!("{}/{model}#{}", provider.name, row.name);
+        let target = format!("{}/{model}", provider.name);
+        let name = format!("{target}#{}", row.name);
         let mut identity = DefaultHasher::new();
         identity.write(name.as_bytes());
         Self {
-            health: health(&name, &row.account),
+            health: health(&name, &target, row),
             identity: identity.finish(),
             header: HeaderValue::from_str(&name).unwrap_or_else(|_| HeaderValue::from_static("unprintable")),
             name: name.into(),
@@ -73,6 +75,11 @@ impl Deployment {
     /// Who asks.
     pub(crate) fn credential(&self) -> &NamedCredential {
         &self.provider.credentials[self.credential]
+    }
+
+    /// Whether `other` is the same account at the same provider, of this config or of one before.
+    pub(crate) fn shares_account(&self, other: &Self) -> bool {
+        self.provider.name == other.provider.name && self.credential().identity == other.credential().identity
     }
 
     /// How the request of a client that sends `headers` is made uniform, if it is.

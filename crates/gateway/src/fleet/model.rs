@@ -16,7 +16,7 @@ pub(crate) struct Model {
     pool: Pool,
     pub(crate) limits: Arc<Limits>,
     /// What its calls may try again, all together.
-    pub(crate) budget: Budget,
+    pub(crate) budget: Arc<Budget>,
     pub(crate) strategy: &'static StrategyRow,
 }
 
@@ -31,12 +31,18 @@ pub(crate) struct Wanted {
 }
 
 impl Model {
-    pub(super) fn new(strategy: &'static StrategyRow, tiers: Tiers, limits: Arc<Limits>) -> Self {
+    /// `budget` is what its calls have tried so far under an older config; a new one without.
+    pub(super) fn new(
+        strategy: &'static StrategyRow,
+        tiers: Tiers,
+        limits: Arc<Limits>,
+        budget: Option<Arc<Budget>>,
+    ) -> Self {
         let Tiers { deployments, main, on_context_length, on_content_filter } = tiers;
         Self {
             deployments,
             pool: Pool::new(strategy, main, on_context_length, on_content_filter),
-            budget: Budget::new(limits.extra_load, ALWAYS_ALLOWED),
+            budget: budget.unwrap_or_else(|| Arc::new(Budget::new(limits.extra_load, ALWAYS_ALLOWED))),
             limits,
             strategy,
         }
@@ -52,7 +58,7 @@ impl Model {
             health: Arc::clone(&deployment.health),
         };
         let tiers = Tiers { deployments: vec![deployment], main: vec![vec![member]], ..Tiers::default() };
-        Self::new(&lockgate_routing::STRATEGIES[0], tiers, limits)
+        Self::new(&lockgate_routing::STRATEGIES[0], tiers, limits, None)
     }
 
     /// Whether it matters which conversation a call belongs to.

@@ -1,8 +1,8 @@
 //! The tiers of a model in the config's words: its lists one after the other, each split by priority.
 
-use std::{cmp::Reverse, collections::HashMap, sync::Arc};
+use std::{cmp::Reverse, sync::Arc};
 
-use lockgate_routing::{Account, Health, Member};
+use lockgate_routing::Member;
 
 use super::Deployment;
 
@@ -46,21 +46,4 @@ pub(super) fn by_priority(mut members: Vec<Ranked>) -> impl Iterator<Item = Vec<
         .map(|tier| tier.iter().map(|ranked| ranked.member.clone()).collect())
         .collect();
     tiers.into_iter()
-}
-
-/// What is known of the deployments that the config names: the same for all models that name one.
-#[derive(Debug, Default)]
-pub(super) struct Healths(HashMap<String, Arc<Health>>);
-
-impl Healths {
-    /// Of the deployment of that name.
-    pub(super) fn of(&mut self, name: &str, account: &Arc<Account>) -> Arc<Health> {
-        let new = || Arc::new(Health::new(Arc::clone(account)));
-        Arc::clone(self.0.entry(name.to_owned()).or_insert_with(new))
-    }
-
-    /// The same, if the config names it.
-    pub(super) fn known(&self, name: &str) -> Option<Arc<Health>> {
-        self.0.get(name).cloned()
-    }
 }

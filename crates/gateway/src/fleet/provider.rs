@@ -68,9 +68,15 @@ impl Provider {
         if speaks.is_empty() {
             speaks = site.kind().speaks().into_iter().filter_map(dialects::find).collect();
         }
+        let tail = speaks.first().and_then(|dialect| list_tail(*dialect));
+        let older = setting.heritage.provider(name);
+        let asks_like = |older: &&Self| {
+            lister(&older.credentials).map(|row| row.identity) == lister(&credentials).map(|row| row.identity)
+        };
+        let asked = older.filter(asks_like).map(|older| &older.discovery);
         Ok(Self {
             name: name.to_owned(),
-            discovery: Discovery::new(speaks.first().and_then(|dialect| list_tail(*dialect)), setting.tasks),
+            discovery: Discovery::new(tail, setting.tasks, asked),
             speaks,
             is_written: !provider.speaks.is_empty() || provider.wire_api.is_some(),
             site,
@@ -99,7 +105,7 @@ impl Provider {
 
     /// The names of the models it lists itself, where nobody wrote down what it serves.
     pub(super) async fn listed(&self) -> Arc<[String]> {
-        match self.credentials.iter().find(|credential| !credential.offer.is_written()) {
+        match lister(&self.credentials) {
             Some(first) => self.discovery.names(self.source(first)).await,
             None => Arc::default(),
         }
@@ -107,7 +113,7 @@ impl Provider {
 
     /// Asks for that list in the background.
     pub(super) fn discover(&self) {
-        if let Some(first) = self.credentials.iter().find(|credential| !credential.offer.is_written()) {
+        if let Some(first) = lister(&self.credentials) {
             self.discovery.renew(self.source(first));
         }
     }
@@ -131,6 +137,11 @@ impl Provider {
     fn source<'a>(&'a self, credential: &'a NamedCredential) -> Source<'a> {
         Source { site: &self.site, passes: &credential.passes, upstream: &credential.upstream }
     }
+}
+
+/// The credential that a provider is asked for its list by: the first of which nobody wrote down what it serves.
+fn lister(credentials: &[NamedCredential]) -> Option<&NamedCredential> {
+    credentials.iter().find(|credential| !credential.offer.is_written())
 }
 
 /// The region that the machine or the account is set to, where the operator wrote none.

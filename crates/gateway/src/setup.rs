@@ -1,0 +1,86 @@
+//! What stands for one config: made whole beside the one before, swapped in at once, held by each request to its end.
+
+use std::{sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use lockgate_config::Config;
+
+use crate::{Gateway, StartError, access::Access, admin::Door, bytes, fleet::Fleet, rules::Rules};
+
+/// What one config comes to. Nothing of it ever changes: another config is another setup.
+pub(crate) struct Setup {
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) fleet: Fleet,
+    pub(crate) rules: Rules,
+    pub(crate) access: Access,
+    pub(crate) max_body: usize,
+    /// What all bodies of requests may take up together.
+    body_budget: usize,
+    pub(crate) drain: Duration,
+    /// How often waiting clients are told so.
+    pub(crate) keep_alive: Duration,
+    /// How long a client may take nothing of its answer.
+    pub(crate) write_stall: Duration,
+    /// Who may steer it.
+    pub(crate) door: Door,
+}
+
+impl Setup {
+    /// The setup of `config`, with what `older` knows of those that are still there.
+    ///
+    /// # Errors
+    /// A provider that cannot be set up.
+    pub(crate) fn new(
+        config: &Config,
+        gateway: &Arc<Gateway>,
+        older: Option<&Self>,
+    ) -> Result<Self, StartError> {
+        Ok(Self {
+            gateway: Arc::clone(gateway),
+            fleet: Fleet::new(config, &gateway.tasks, older.map(|older| &older.fleet))?,
+            rules: Rules::new(&config.rules),
+            access: Access::new(&config.access),
+            max_body: bytes(config.server.max_body.as_u64()),
+            body_budget: bytes(config.server.body_budget.as_u64()),
+            drain: config.server.drain,
+            keep_alive: config.server.keep_alive,
+            write_stall: config.server.write_stall,
+            door: Door::new(config),
+        })
+    }
+}
+
+/// The gateway and the setup that counts now.
+pub(crate) struct Live {
+    pub(crate) gateway: Arc<Gateway>,
+    setup: ArcSwap<Setup>,
+    /// Told each time that another setup counts.
+    pub(crate) swapped: tokio::sync::Notify,
+}
+
+impl Live {
+    /// Runs on `setup` from the start.
+    pub(crate) fn new(setup: Setup) -> Self {
+        let gateway = Arc::clone(&setup.gateway);
+        gateway.room.resize(setup.body_budget);
+        Self { gateway, setup: ArcSwap::from_pointee(setup), swapped: tokio::sync::Notify::new() }
+    }
+
+    /// The setup that counts now: who begins something under it keeps it to the end.
+    pub(crate) fn setup(&self) -> Arc<Setup> {
+        self.setup.load_full()
+    }
+
+    /// Makes the setup of `config` beside the one that counts, and puts it in its place.
+    ///
+    /// # Errors
+    /// A provider that cannot be set up; then nothing has changed.
+    pub(crate) fn apply(&self, config: &Config) -> Result<(), StartError> {
+        let setup = Setup::new(config, &self.gateway, Some(&self.setup()))?;
+        self.gateway.room.resize(setup.body_budget);
+        setup.fleet.discover();
+        self.setup.store(Arc::new(setup));
+        self.swapped.notify_one();
+        Ok(())
+    }
+}
