@@ -7,6 +7,7 @@
 
 mod any;
 mod check;
+mod diff;
 mod document;
 #[allow(dead_code, reason = "import will use it")]
 mod emit;
@@ -54,6 +55,7 @@ pub use types::{
     WireApi,
 };
 
+use diff::Said;
 use document::Scalars;
 use reading::Reading;
 
@@ -74,6 +76,14 @@ pub struct Loaded {
     pub files: Vec<PathBuf>,
     /// The text of the file.
     pub document: Document,
+    said: Said,
+}
+
+impl Loaded {
+    /// What is different from `older`, in words and without secrets: a line for each change, none if nothing is.
+    pub fn changes_since(&self, older: &Self) -> Vec<String> {
+        self.said.changes_since(&older.said)
+    }
 }
 
 /// Reads a config from text. `file_name` is what the errors call it; its ending says what it is written in.
@@ -93,13 +103,19 @@ pub fn parse(file_name: &str, text: &str, env: Env<'_>) -> Result<Config, Errors
 pub fn load(path: &Path, env: Env<'_>) -> Result<Loaded, Errors> {
     let file_name = path.display().to_string();
     match read(path) {
-        Ok(text) => {
-            let mut loaded = read_text(path, &text, Around { env, read: &read })?;
-            loaded.files.insert(0, path.to_path_buf());
-            Ok(loaded)
-        }
+        Ok(text) => load_text(path, &text, env),
         Err(message) => Err(Errors::of_file(&file_name, message)),
     }
+}
+
+/// Reads a config from text as if the file at `path` had it: what it names beside it is read.
+///
+/// # Errors
+/// Every problem of the text, in the order of their places.
+pub fn load_text(path: &Path, text: &str, env: Env<'_>) -> Result<Loaded, Errors> {
+    let mut loaded = read_text(path, text, Around::files(env))?;
+    loaded.files.insert(0, path.to_path_buf());
+    Ok(loaded)
 }
 
 fn read_text(path: &Path, text: &str, around: Around<'_>) -> Result<Loaded, Errors> {
@@ -109,15 +125,16 @@ fn read_text(path: &Path, text: &str, around: Around<'_>) -> Result<Loaded, Erro
     let Some(mut root) = foreign::native(root, &mut reading) else { return Err(reading.errors()) };
     let findings = &mut reading.findings;
     interpolate::interpolate(&mut root, "", around.env, findings);
-    let config = check::check(&root, &schema(), findings)
-        .and_then(|checked| value::deserialize(checked, &root, findings));
+    let checked = check::check(&root, &schema(), findings);
+    let said = checked.clone().map(|checked| Said::new(checked, &root));
+    let config = checked.and_then(|checked| value::deserialize(checked, &root, findings));
     if let Some(config) = &config {
         validate::validate(config, &root, findings);
     }
-    match config {
-        Some(config) if reading.findings.is_empty() => {
+    match config.zip(said) {
+        Some((config, said)) if reading.findings.is_empty() => {
             let document = Document::new(path, text, scalars, &reading.findings.harmless);
-            Ok(Loaded { config, notes: reading.notes, files: reading.files, document })
+            Ok(Loaded { config, notes: reading.notes, files: reading.files, document, said })
         }
         _ => Err(reading.errors()),
     }

@@ -20,6 +20,13 @@ pub struct Around<'a> {
     pub read: &'a dyn Fn(&Path) -> Result<String, String>,
 }
 
+impl<'a> Around<'a> {
+    /// These variables, and the files of this machine.
+    pub fn files(env: Env<'a>) -> Self {
+        Self { env, read: &crate::read }
+    }
+}
+
 /// What is known so far.
 pub(crate) struct Reading<'a> {
     pub(crate) around: Around<'a>,

@@ -11,7 +11,7 @@ use crate::finding::Findings;
 use crate::tree::{Kind, Node};
 
 /// A value whose type the schema has confirmed.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Value {
     Null,
     Boolean(bool),
