@@ -49,10 +49,10 @@ pub use reading::Around;
 pub use secret::Secret;
 pub use target::Target;
 pub use types::{
-    Access, Auth, CheckMethod, ClientKey, Cloak, CloakMode, CloakPlace, CloakSystem, CloakUser, Commit,
-    Config, Credential, FilterRule, Health, HealthOverride, Log, LogFormat, LogLevel, Match, Model, OnLoss,
-    Price, Provider, Retry, RetryOverride, Rules, Served, Server, SetRule, Strategy, Timeouts, Tls, Usd,
-    WireApi,
+    Access, Address, Auth, CheckMethod, ClientAuth, ClientKey, Cloak, CloakMode, CloakPlace, CloakSystem,
+    CloakUser, Commit, Config, Cors, Credential, FilterRule, Health, HealthOverride, Listen, Listener,
+    ListenerTls, Log, LogFormat, LogLevel, Match, Model, OnLoss, Price, Provider, Retry, RetryOverride, Rules,
+    Served, Server, ServerTls, SetRule, Strategy, Timeouts, Tls, Usd, WireApi,
 };
 
 use diff::Said;
@@ -115,6 +115,9 @@ pub fn load(path: &Path, env: Env<'_>) -> Result<Loaded, Errors> {
 pub fn load_text(path: &Path, text: &str, env: Env<'_>) -> Result<Loaded, Errors> {
     let mut loaded = read_text(path, text, Around::files(env))?;
     loaded.files.insert(0, path.to_path_buf());
+    let server = &mut loaded.config.server;
+    server.begin_at(path.parent().unwrap_or(Path::new("")), env("HOME").as_deref());
+    loaded.files.extend(server.tls_files().into_iter().map(Path::to_path_buf));
     Ok(loaded)
 }
 

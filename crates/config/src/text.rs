@@ -35,6 +35,29 @@ fn model_text_fault(name: &str, also: &[u8]) -> Option<&'static str> {
     }
 }
 
+/// Where a web page comes from, as a browser says it: scheme, host, perhaps a port, all in small letters (RFC 6454,
+/// section 6.2).
+pub(crate) fn origin_fault(origin: &str) -> Option<&'static str> {
+    let Some((scheme, authority)) = origin.split_once("://") else {
+        return Some("is not an origin");
+    };
+    let is_scheme = scheme.starts_with(|first: char| first.is_ascii_lowercase())
+        && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    if !is_scheme || authority.is_empty() {
+        Some("is not an origin")
+    } else if authority.contains(['/', '?', '#', '@']) {
+        Some("has more than a scheme, a host and a port")
+    } else if authority.contains('*') {
+        Some("stands for several: each origin is listed")
+    } else if !origin.bytes().all(|byte| byte.is_ascii_graphic()) || origin.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Some("has letters that browsers do not send")
+    } else if (scheme == "https" && authority.ends_with(":443")) || (scheme == "http" && authority.ends_with(":80")) {
+        Some("has a port that browsers leave out")
+    } else {
+        None
+    }
+}
+
 /// Where a provider is: scheme, host, perhaps a port and a path.
 pub(crate) fn base_url_fault(url: &str) -> Option<&'static str> {
     let Some((_, rest)) = url.split_once("://").filter(|(scheme, _)| matches!(*scheme, "http" | "https"))

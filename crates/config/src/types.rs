@@ -3,34 +3,33 @@
 mod auth;
 mod cloak;
 mod health;
+mod listen;
 mod model;
 mod price;
 mod provider;
 mod retry;
 mod rules;
 mod served;
+mod server;
 mod tls;
 
-use std::net::SocketAddr;
-use std::time::Duration;
-
-use bytesize::ByteSize;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::Secret;
-use crate::units;
 
 pub use auth::Auth;
 pub use cloak::{Cloak, CloakMode, CloakPlace, CloakSystem, CloakUser};
 pub use health::{CheckMethod, Health, HealthOverride};
+pub use listen::{Address, Listen, Listener, ListenerTls};
 pub use model::{Commit, Model, OnLoss, Strategy};
 pub use price::{Price, Usd};
 pub use provider::{Credential, Provider, Timeouts, WireApi};
 pub use retry::{Retry, RetryOverride};
 pub use rules::{FilterRule, Match, Rules, SetRule};
 pub use served::Served;
+pub use server::{ClientAuth, Cors, Server, ServerTls};
 pub use tls::Tls;
 
 /// The whole configuration of one gateway.
@@ -64,40 +63,6 @@ pub struct Config {
     pub cloak: Option<Cloak>,
     /// What the gateway writes about itself.
     pub log: Log,
-}
-
-/// Where the gateway listens and what it accepts.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Server {
-    /// The IP address and port to listen on. An address that others can reach needs `access.keys`.
-    #[schemars(with = "units::Address", extend("default" = "127.0.0.1:8317"))]
-    pub listen: SocketAddr,
-    /// The largest request body that is accepted.
-    #[serde(deserialize_with = "units::size")]
-    #[schemars(with = "units::Size", extend("default" = "64MiB"))]
-    pub max_body: ByteSize,
-    /// The most that the request bodies under way may take up together, from the declared length on to the last use of
-    /// them: what does not fit is refused with a 503 and may be sent again soon. A body only gets in if it leaves as
-    /// much room as it takes, so that large ones do not shut out small ones; at least twice `max_body`.
-    #[serde(deserialize_with = "units::size")]
-    #[schemars(with = "units::Size", extend("default" = "1GiB"))]
-    pub body_budget: ByteSize,
-    /// How long running requests may still take after the gateway was told to stop.
-    #[serde(deserialize_with = "units::duration")]
-    #[schemars(with = "units::Time", extend("default" = "600s"))]
-    pub drain: Duration,
-    /// How often the client of a streamed answer is sent a sign of life while there is nothing else to send: a comment,
-    /// in the dialects whose SDKs skip those. Once one was sent before the answer began, a failure is told inside the
-    /// stream, since the status has left. `off` is never.
-    #[serde(deserialize_with = "units::duration_or_off")]
-    #[schemars(with = "units::TimeOrOff", extend("default" = "15s"))]
-    pub keep_alive: Duration,
-    /// How long a client may take nothing of its answer while there is something to send: then its connection is closed,
-    /// and the request to the provider with it. A client that reads slowly is not closed. `off` is never.
-    #[serde(deserialize_with = "units::duration_or_off")]
-    #[schemars(with = "units::TimeOrOff", extend("default" = "300s"))]
-    pub write_stall: Duration,
 }
 
 /// Who may call the gateway.
@@ -165,21 +130,6 @@ pub enum LogFormat {
     Text,
     /// One JSON object per line, for machines.
     Json,
-}
-
-// === impl Server ===
-
-impl Default for Server {
-    fn default() -> Self {
-        Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 8317)),
-            max_body: ByteSize::mib(64),
-            body_budget: ByteSize::gib(1),
-            drain: Duration::from_secs(600),
-            keep_alive: Duration::from_secs(15),
-            write_stall: Duration::from_secs(300),
-        }
-    }
 }
 
 fn any_model() -> Vec<String> {

@@ -1,7 +1,6 @@
 //! Texts with a form of their own: durations, sizes, addresses, targets.
 
 use std::borrow::Cow;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -30,7 +29,7 @@ pub(crate) enum Verdict {
 }
 
 /// How a limit that there shall not be is written.
-const OFF: &str = "off";
+pub(crate) const OFF: &str = "off";
 /// Most digits behind an amount's point: amounts are kept in millionths.
 const MOST_DECIMALS: usize = 6;
 
@@ -49,10 +48,11 @@ pub(crate) const FORMATS: &[Format] = &[
     Format { name: "us-dollars", expected: "an amount of dollars, such as `0.15`", judge: dollars },
     Format { name: "byte-size", expected: "a size with a unit, such as `64MiB`", judge: bytes },
     Format {
-        name: "socket-address",
-        expected: "an IP address and port, such as `127.0.0.1:8317`",
+        name: "listen-address",
+        expected: "an IP address and port, such as `127.0.0.1:8317`, or a socket, such as `unix:/run/lockgate.sock`",
         judge: address,
     },
+    Format { name: "file-mode", expected: "the mode of a file, such as `0660`", judge: mode },
     Format { name: "target", expected: "`provider/upstream-model`", judge: target },
 ];
 
@@ -97,8 +97,13 @@ fn bytes(text: &str) -> Verdict {
 }
 
 fn address(text: &str) -> Verdict {
-    if text.parse::<SocketAddr>().is_ok() {
-        return Verdict::Good;
+    match text.parse::<crate::Address>() {
+        Ok(crate::Address::Unix(path)) if path.as_os_str().is_empty() || text.contains('\0') => {
+            return Verdict::BadBecause("name the socket: `unix:/run/lockgate.sock`".to_owned());
+        }
+        Ok(_) => return Verdict::Good,
+        Err(_) if text.starts_with('/') => return Verdict::BadBecause(format!("write `unix:{text}`")),
+        Err(_) => {}
     }
     match text.rsplit_once(':') {
         Some(("localhost", port)) => Verdict::BadBecause(format!("write `127.0.0.1:{port}`")),
@@ -110,6 +115,17 @@ fn address(text: &str) -> Verdict {
         }
         _ => Verdict::Bad,
     }
+}
+
+fn mode(text: &str) -> Verdict {
+    if octal(text).is_some() { Verdict::Good } else { Verdict::Bad }
+}
+
+/// The mode of a file: three octal digits, perhaps behind a `0`.
+fn octal(text: &str) -> Option<u32> {
+    let digits = text.strip_prefix('0').filter(|digits| digits.len() == 3).unwrap_or(text);
+    let is_mode = digits.len() == 3 && digits.bytes().all(|digit| digit.is_ascii_digit());
+    is_mode.then(|| u32::from_str_radix(digits, 8).ok()).flatten()
 }
 
 fn target(text: &str) -> Verdict {
@@ -155,7 +171,9 @@ text_schema! {
     /// The schema of a size.
     Size: "byte-size", r"^\s*[0-9]+(\.[0-9]+)?\s*[A-Za-z]+\s*$";
     /// The schema of an address to listen on.
-    Address: "socket-address", r"^(\[[0-9A-Fa-f:.%]+\]|[0-9.]+):[0-9]+$";
+    Address: "listen-address", r"^((\[[0-9A-Fa-f:.%]+\]|[0-9.]+):[0-9]+|unix:.+)$";
+    /// The schema of the mode of a file.
+    Mode: "file-mode", r"^0?[0-7]{3}$";
     /// The schema of a target without a weight.
     TargetName: "target", r"^[^/]+/.+$";
 }
@@ -203,6 +221,12 @@ pub(crate) fn micros(text: &str) -> Option<u64> {
     let is_number = is_number(whole) && is_number(decimals) && decimals.len() <= MOST_DECIMALS;
     let micros = || format!("{decimals:0<MOST_DECIMALS$}").parse::<u64>().ok();
     is_number.then_some(whole.parse::<u64>().ok()?.checked_mul(1_000_000)?.checked_add(micros()?)).flatten()
+}
+
+/// Reads the mode of a file, or nothing.
+pub(crate) fn optional_mode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    let read = |text: String| octal(&text).ok_or_else(|| D::Error::custom("not the mode of a file"));
+    Option::<String>::deserialize(deserializer)?.map(read).transpose()
 }
 
 /// Reads a size such as `64MiB`.

@@ -13,12 +13,13 @@ impl Validator<'_> {
         let access = self.root.get("access");
         let keys = access.and_then(|access| access.get("keys"));
         let has_keys = keys.is_some_and(|keys| !keys.is_empty());
-        if !config.server.listen.ip().is_loopback() && !has_keys && !config.access.open {
-            let listen = self.root.get("server").and_then(|server| server.get("listen"));
+        let exposed = config.server.listen.iter().position(|listener| listener.address.is_exposed());
+        if let Some(index) = exposed.filter(|_| !has_keys && !config.access.open) {
+            let (node, path) = self.listener_place(index);
             self.report(
-                listen,
-                "server.listen",
-                "`server.listen` is an address that others can reach, and `access.keys` is empty",
+                node,
+                &path,
+                &format!("`{path}` is an address that others can reach, and `access.keys` is empty"),
                 Some(
                     "add a key under `access.keys`, listen on 127.0.0.1, or write `access.open: true`"
                         .to_owned(),

@@ -26,10 +26,11 @@ const FOR_READERS: &[&str] = &["$schema", "default", "description", "pattern", "
 const FORMATS: &[&str] = &[
     "any-json",
     "byte-size",
+    "file-mode",
     "human-duration",
     "human-duration-or-off",
     "int32",
-    "socket-address",
+    "listen-address",
     "target",
     "uint32",
     "us-dollars",
