@@ -8,6 +8,8 @@ use lockgate_protocol::ir::{Fault, FaultKind};
 use sha2::{Digest, Sha256};
 use wildmatch::WildMatch;
 
+use crate::cors::Cors;
+
 /// The headers in which clients of the various dialects carry their key.
 const CARRIERS: &[&str] = &["authorization", "x-api-key", "api-key", "x-goog-api-key"];
 
@@ -35,10 +37,12 @@ impl Caller {
 pub(crate) struct Access {
     keys: HashMap<[u8; 32], Arc<Caller>>,
     open: bool,
+    cors: Option<Arc<Cors>>,
 }
 
 impl Access {
-    pub(crate) fn new(access: &config::Access) -> Self {
+    /// `cors` says which web pages may call.
+    pub(crate) fn new(access: &config::Access, cors: Option<Arc<Cors>>) -> Self {
         let row = |key: &config::ClientKey| {
             let models = key.models.iter().map(|glob| WildMatch::new(glob)).collect();
             (
@@ -46,7 +50,7 @@ impl Access {
                 Arc::new(Caller { name: key.name.as_str().into(), models }),
             )
         };
-        Self { keys: access.keys.iter().map(row).collect(), open: access.open }
+        Self { keys: access.keys.iter().map(row).collect(), open: access.open, cors }
     }
 
     /// The key of that name.
@@ -61,7 +65,7 @@ impl Access {
         in_query: Option<&str>,
     ) -> Result<Option<Arc<Caller>>, Fault> {
         if self.keys.is_empty() {
-            return if self.open { Ok(None) } else { guard_local(headers).map(|()| None) };
+            return if self.open { Ok(None) } else { guard_local(headers, self.cors.as_deref()).map(|()| None) };
         }
         let shown = presented(headers).or(in_query.map(str::as_bytes)).ok_or_else(|| {
             let how = "send your gateway key as `Authorization: Bearer KEY` or `x-api-key: KEY`";
@@ -90,10 +94,12 @@ fn presented(headers: &HeaderMap) -> Option<&[u8]> {
 }
 
 /// Without keys the gateway listens on loopback, where any web page in the user's browser could reach it: by a
-/// cross-origin request, or by a name that was rebound to 127.0.0.1. Both are refused.
-fn guard_local(headers: &HeaderMap) -> Result<(), Fault> {
-    if headers.contains_key(header::ORIGIN) {
-        let why = "requests from web pages need a key: configure `access.keys`";
+/// cross-origin request, or by a name that was rebound to 127.0.0.1. Both are refused, but for pages that are listed.
+fn guard_local(headers: &HeaderMap, cors: Option<&Cors>) -> Result<(), Fault> {
+    let origin = headers.get(header::ORIGIN);
+    if origin.is_some_and(|origin| !cors.is_some_and(|cors| cors.lists(origin))) {
+        let why = "requests from web pages need a key, or their origin listed: configure `access.keys` or \
+                   `server.cors`";
         return Err(Fault::new(FaultKind::Forbidden, why));
     }
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
@@ -126,7 +132,9 @@ mod tests {
 
     fn access(yaml: &str) -> Access {
         let text = format!("providers: {{ p: {{ kind: vllm }} }}\naccess: {yaml}");
-        Access::new(&config::parse("test.yaml", &text, &|_| None).unwrap().access)
+        let config = config::parse("test.yaml", &text, &|_| None).unwrap();
+        let cors = config.server.cors.as_ref().map(|cors| Arc::new(Cors::new(cors)));
+        Access::new(&config.access, cors)
     }
 
     #[track_caller]
@@ -165,6 +173,15 @@ mod tests {
         check(&access, &[("host", "evil.test:8317")], Err(FaultKind::Forbidden));
         check(&access, &[("host", "127.0.0.1.evil.test")], Err(FaultKind::Forbidden));
         check(&access, &[("host", "localhost"), ("origin", "https://evil.test")], Err(FaultKind::Forbidden));
+    }
+
+    #[test]
+    fn listed_pages_are_let_in_under_loopback_names() {
+        let access = access("{}\nserver: { cors: { origins: ['https://app.example'] } }");
+        check(&access, &[("host", "localhost"), ("origin", "https://app.example")], Ok(None));
+        check(&access, &[("host", "evil.test"), ("origin", "https://app.example")], Err(FaultKind::Forbidden));
+        check(&access, &[("host", "localhost"), ("origin", "https://app.example.evil.test")], Err(FaultKind::Forbidden));
+        check(&access, &[("host", "localhost"), ("origin", "null")], Err(FaultKind::Forbidden));
     }
 
     #[test]

@@ -35,6 +35,7 @@ use crate::{
     Setup,
     arriving::Arriving,
     body::AnswerBody,
+    connection::Peer,
     data_path::{call::Call, work::Work},
     local,
     route::Route,
@@ -42,8 +43,8 @@ use crate::{
 
 /// Answers one request, whatever becomes of it. Dropped by the server when the client goes away: with it goes what is
 /// under way upstream, and the call is settled as abandoned.
-pub(crate) async fn answer(setup: &Arc<Setup>, request: Request<Arriving>) -> Response<AnswerBody> {
-    let mut call = Call::begin(setup, &request);
+pub(crate) async fn answer(setup: &Arc<Setup>, peer: Peer, request: Request<Arriving>) -> Response<AnswerBody> {
+    let mut call = Call::begin(setup, peer, &request);
     match prepare(setup, &mut call, request).await {
         Ok(Prepared::Local(response)) => settle::local(&call, response),
         // attempt, commit, relay and settle: see there; the answer's last byte leaves after the call is on record.

@@ -9,6 +9,9 @@ mod answers;
 mod arriving;
 mod body;
 mod clock;
+mod closing;
+mod connection;
+mod cors;
 mod data_path;
 mod discovery;
 mod files;
@@ -19,9 +22,11 @@ mod headers;
 mod health;
 mod ids;
 mod keep;
+mod listen;
 mod local;
 mod login;
 mod passes;
+mod pem;
 mod proofs;
 mod query;
 mod room;
@@ -34,13 +39,14 @@ mod slow_reader;
 mod tally;
 mod upstream;
 
-use std::{io, net::SocketAddr, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use lockgate_config::Config;
 use lockgate_store::Journal;
 use tokio_util::task::TaskTracker;
 
 pub use fleet::{ProviderError, StartError};
+pub use listen::Place;
 pub use login::{LoginError, SignIn, login, logins};
 pub use server::Serving;
 use setup::{Live, Setup};
@@ -67,15 +73,17 @@ pub(crate) struct Gateway {
 /// Sets up all that `config` asks for short of listening.
 ///
 /// # Errors
-/// A provider that cannot be set up.
+/// A provider that cannot be set up, or a certificate that cannot be shown.
 pub fn check(config: &Config) -> Result<(), StartError> {
+    listen::check(&config.server)?;
     fleet::Fleet::new(config, &TaskTracker::new(), None).map(drop)
 }
 
 /// Starts a gateway and returns as soon as it listens.
 ///
 /// # Errors
-/// What the config asks for and cannot be had: a provider that cannot be set up, an address that cannot be bound.
+/// What the config asks for and cannot be had: a provider that cannot be set up, an address that cannot be bound, a
+/// certificate that cannot be shown.
 pub async fn start(config: &Config, journal: Arc<dyn Journal>) -> Result<Serving, StartError> {
     let gateway = Arc::new(Gateway {
         tasks: TaskTracker::new(),
@@ -90,9 +98,8 @@ pub async fn start(config: &Config, journal: Arc<dyn Journal>) -> Result<Serving
         connections: tally::Tally::default(),
     });
     let live = Live::new(Setup::new(config, &gateway, None)?);
-    let address: SocketAddr = config.server.listen;
-    let listener = server::bind(address).map_err(|error: io::Error| StartError::Listen { address, error })?;
-    server::serve(listener, live).map_err(|error| StartError::Listen { address, error })
+    let listening = live.listeners.prepare(&config.server)?;
+    Ok(server::serve(listening, live))
 }
 
 /// As many bytes as this machine can count.

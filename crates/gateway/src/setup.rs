@@ -5,7 +5,9 @@ use std::{sync::Arc, time::Duration};
 use arc_swap::ArcSwap;
 use lockgate_config::Config;
 
-use crate::{Gateway, StartError, access::Access, admin::Door, bytes, fleet::Fleet, rules::Rules};
+use crate::{
+    Gateway, StartError, access::Access, admin::Door, bytes, cors::Cors, fleet::Fleet, listen::Listeners, rules::Rules,
+};
 
 /// What one config comes to. Nothing of it ever changes: another config is another setup.
 pub(crate) struct Setup {
@@ -13,6 +15,8 @@ pub(crate) struct Setup {
     pub(crate) fleet: Fleet,
     pub(crate) rules: Rules,
     pub(crate) access: Access,
+    /// Which web pages may call.
+    pub(crate) cors: Option<Arc<Cors>>,
     pub(crate) max_body: usize,
     /// What all bodies of requests may take up together.
     body_budget: usize,
@@ -35,11 +39,13 @@ impl Setup {
         gateway: &Arc<Gateway>,
         older: Option<&Self>,
     ) -> Result<Self, StartError> {
+        let cors = config.server.cors.as_ref().map(|cors| Arc::new(Cors::new(cors)));
         Ok(Self {
             gateway: Arc::clone(gateway),
             fleet: Fleet::new(config, &gateway.tasks, older.map(|older| &older.fleet))?,
             rules: Rules::new(&config.rules),
-            access: Access::new(&config.access),
+            access: Access::new(&config.access, cors.clone()),
+            cors,
             max_body: bytes(config.server.max_body.as_u64()),
             body_budget: bytes(config.server.body_budget.as_u64()),
             drain: config.server.drain,
@@ -54,6 +60,7 @@ impl Setup {
 pub(crate) struct Live {
     pub(crate) gateway: Arc<Gateway>,
     setup: ArcSwap<Setup>,
+    pub(crate) listeners: Arc<Listeners>,
     /// Told each time that another setup counts.
     pub(crate) swapped: tokio::sync::Notify,
 }
@@ -63,7 +70,8 @@ impl Live {
     pub(crate) fn new(setup: Setup) -> Self {
         let gateway = Arc::clone(&setup.gateway);
         gateway.room.resize(setup.body_budget);
-        Self { gateway, setup: ArcSwap::from_pointee(setup), swapped: tokio::sync::Notify::new() }
+        let (setup, swapped) = (ArcSwap::from_pointee(setup), tokio::sync::Notify::new());
+        Self { gateway, setup, listeners: Listeners::new(), swapped }
     }
 
     /// The setup that counts now: who begins something under it keeps it to the end.
@@ -74,13 +82,15 @@ impl Live {
     /// Makes the setup of `config` beside the one that counts, and puts it in its place.
     ///
     /// # Errors
-    /// A provider that cannot be set up; then nothing has changed.
-    pub(crate) fn apply(&self, config: &Config) -> Result<(), StartError> {
+    /// A provider that cannot be set up, or a listener that cannot be had; then nothing has changed.
+    pub(crate) fn apply(self: &Arc<Self>, config: &Config) -> Result<(), StartError> {
         let setup = Setup::new(config, &self.gateway, Some(&self.setup()))?;
+        let listening = self.listeners.prepare(&config.server)?;
         self.gateway.room.resize(setup.body_budget);
         setup.fleet.discover();
         self.setup.store(Arc::new(setup));
         self.swapped.notify_one();
+        listening.commit(self);
         Ok(())
     }
 }

@@ -39,6 +39,16 @@ impl Requests {
         self.answering()
     }
 
+    /// How many heads were complete so far.
+    pub(crate) fn begun(&self) -> usize {
+        self.0.begun.load(Ordering::Acquire)
+    }
+
+    /// Whether nothing goes on, and nothing was asked since so many heads were complete.
+    pub(crate) fn rest_since(&self, begun: usize) -> bool {
+        self.0.answering.load(Ordering::Acquire) == 0 && self.begun() == begun
+    }
+
     fn answering(&self) -> Answering {
         self.0.answering.fetch_add(1, Ordering::Release);
         Answering(self.clone())
@@ -113,7 +123,7 @@ impl<IO> Timed<IO> {
 
     /// Fails if a head is overdue; else, with nothing to read, asks to be called when it will be.
     fn check(&mut self, read: &Poll<io::Result<()>>, cx: &mut Context<'_>) -> io::Result<()> {
-        let begun = self.requests.0.begun.load(Ordering::Acquire);
+        let begun = self.requests.begun();
         let is_answering = self.requests.0.answering.load(Ordering::Acquire) > 0;
         if is_answering || begun != self.begun {
             (self.begun, self.since) = (begun, None);

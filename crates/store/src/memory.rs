@@ -48,6 +48,7 @@ mod tests {
             micros: 1,
             overhead_micros: 1,
             key: None,
+            peer: "127.0.0.1:1".into(),
             dialect: "openai-chat",
             path: "/v1/chat/completions".into(),
             model: None,

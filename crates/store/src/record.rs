@@ -62,6 +62,9 @@ pub struct CallRecord {
     /// The name of the client's key; absent where no keys are configured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<Arc<str>>,
+    /// Where the client is: its IP address and port, as the proxy before the gateway says it where one is told to; `unix` on
+    /// a socket in the file system.
+    pub peer: Arc<str>,
     /// The dialect the client spoke.
     pub dialect: &'static str,
     /// The path the client called, without its query.

@@ -15,7 +15,7 @@ use clap::Args;
 use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
-use lockgate_config::{Config, Secret};
+use lockgate_config::{Config, Listener, Secret, Server};
 use lockgate_gateway::admin::{AdminError, ErrorBody};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
@@ -86,7 +86,11 @@ impl Where {
             return Ok((Gateway { base, key: own() }, None));
         }
         let (config, _) = config::find(self.config.as_deref()).map_err(|text| usage(&text))?;
-        let base = format!("http://{}", near(config.server.listen));
+        let listen = plain(&config.server).ok_or_else(|| {
+            usage(&"error: the config's gateway has no listener that is asked without TLS and the PROXY protocol: name \
+                    one with --url")
+        })?;
+        let base = format!("http://{}", near(listen));
         let key = own().or_else(|| config.access.admin_key.clone());
         Ok((Gateway { base, key }, Some(config)))
     }
@@ -157,6 +161,13 @@ pub(crate) fn encoded(text: &str) -> String {
     utf8_percent_encode(text, AS_IT_IS).to_string()
 }
 
+/// The first address at which nothing but HTTP is spoken.
+fn plain(server: &Server) -> Option<SocketAddr> {
+    let is_plain =
+        |listener: &&Listener| server.tls_of(listener).is_none() && !server.proxy_protocol_of(listener);
+    server.listen.iter().filter(is_plain).find_map(|listener| listener.address.ip())
+}
+
 /// The address under which a gateway on this machine is asked that listens on `listen`.
 fn near(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
@@ -205,6 +216,21 @@ mod tests {
             assert_eq!(base(&url.parse().unwrap()).ok().as_deref(), expect, "{url}");
         }
         assert_eq!(encoded("a/gpt-4o#1"), "a%2Fgpt-4o%231");
+    }
+
+    #[test]
+    fn the_listener_that_is_asked_speaks_nothing_but_http() {
+        let tls = "{ cert: c.pem, key: k.pem }";
+        for (listen, expect) in [
+            ("127.0.0.1:1", Some("127.0.0.1:1")),
+            ("[\"unix:/run/gate.sock\", { address: \"127.0.0.1:1\", tls: TLS }, 127.0.0.1:2]", Some("127.0.0.1:2")),
+            ("[{ address: \"127.0.0.1:1\", proxy_protocol: true }]", None),
+            ("\"unix:/run/gate.sock\"", None),
+        ] {
+            let text = format!("server: {{ listen: {} }}", listen.replace("TLS", tls));
+            let config = lockgate_config::parse("test.yaml", &text, &|_| None).unwrap();
+            assert_eq!(plain(&config.server).map(|at| at.to_string()).as_deref(), expect, "{listen}");
+        }
     }
 
     #[tokio::test]

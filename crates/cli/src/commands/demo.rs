@@ -83,7 +83,7 @@ async fn gateway(options: &Options, mock: &Mock) -> Result<(Serving, Arc<Recent>
     let mut config: Config =
         lockgate_config::parse("demo", CONFIG, &env).map_err(|errors| errors.to_string())?;
     if let Some(listen) = options.listen {
-        config.server.listen = listen;
+        config.server.listen = listen.into();
     }
     logging::start(&config.log);
     let journal = Arc::new(Recent::new(100));
@@ -91,7 +91,7 @@ async fn gateway(options: &Options, mock: &Mock) -> Result<(Serving, Arc<Recent>
         Err(StartError::Listen { error, .. })
             if options.listen.is_none() && error.kind() == io::ErrorKind::AddrInUse =>
         {
-            config.server.listen.set_port(0);
+            config.server.listen = SocketAddr::from(([127, 0, 0, 1], 0)).into();
             lockgate_gateway::start(&config, journal.clone()).await
         }
         started => started,

@@ -37,9 +37,9 @@ async fn serve(config: &Config, source: &str) -> ExitCode {
         _ => "clients need a key",
     };
     println!(
-        "lockgate {} listens on http://{} ({guard}; config: {source})",
+        "lockgate {} listens on {} ({guard}; config: {source})",
         env!("CARGO_PKG_VERSION"),
-        serving.address
+        serving.places().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
     );
     if let Err(error) = told_to_stop().await {
         return failed(format!("cannot listen for signals: {error}"));

@@ -26,7 +26,7 @@ pub fn explain(config: &Config, model: &str, key: Option<&str>) -> Result<Explan
         paths: Vec::new(),
     })?;
     let found = fleet.known(model).ok_or_else(|| Refusal::from(fleet.unknown(model)).error)?;
-    let key = rights(&Access::new(&config.access), key, model).map_err(|refusal| refusal.error)?;
+    let key = rights(&Access::new(&config.access, None), key, model).map_err(|refusal| refusal.error)?;
     Ok(explanation(model, &found, key, false))
 }
 

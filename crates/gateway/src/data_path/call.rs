@@ -18,6 +18,7 @@ use crate::{
     Setup,
     access::Caller,
     clock,
+    connection::Peer,
     data_path::sign::Sign,
     fleet::{Deployment, Wanted},
     gauge::Permit,
@@ -47,6 +48,7 @@ pub(crate) struct Call {
     pub(crate) permit: Option<Permit>,
     /// How its client is told that it is still waited for.
     pub(crate) sign: Option<Sign>,
+    peer: Peer,
     path: String,
     started: Instant,
     started_ms: u64,
@@ -59,7 +61,7 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    pub(crate) fn begin<B>(setup: &Arc<Setup>, request: &Request<B>) -> Self {
+    pub(crate) fn begin<B>(setup: &Arc<Setup>, peer: Peer, request: &Request<B>) -> Self {
         Self {
             setup: Arc::clone(setup),
             id: setup.gateway.ids.next(),
@@ -73,6 +75,7 @@ impl Call {
             losses: Losses::default(),
             permit: None,
             sign: None,
+            peer,
             path: request.uri().path().to_owned(),
             started: clock::now(),
             started_ms: clock::wall_ms(),
@@ -197,6 +200,7 @@ impl Call {
             micros: micros(self.elapsed()),
             overhead_micros: micros(self.overhead()),
             key: self.caller.as_ref().map(|caller| Arc::clone(&caller.name)),
+            peer: self.peer.name(),
             dialect: self.dialect.name(),
             path: std::mem::take(&mut self.path),
             model: self.model.take(),
@@ -209,6 +213,7 @@ impl Call {
         };
         tracing::debug!(
             call = record.id,
+            peer = &*record.peer,
             path = record.path,
             model = record.model,
             status,

@@ -13,6 +13,7 @@ use lockgate_protocol::{
 
 use crate::{
     Setup, clock,
+    connection::Peer,
     data_path::{
         attempt::Attempt,
         call::{Call, Notes},
@@ -34,7 +35,7 @@ pub(crate) async fn ask(setup: &Arc<Setup>, deployment: &Deployment, limits: &Li
     let limits = limits.of_checks();
     let mut request = Request::new(());
     request.headers_mut().insert(header::CONTENT_TYPE, JSON);
-    let call = Call::begin(setup, &request);
+    let call = Call::begin(setup, Peer::none(), &request);
     let (head, ()) = request.into_parts();
     let mut attempt = Attempt {
         setup,

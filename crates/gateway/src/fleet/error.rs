@@ -1,7 +1,8 @@
 //! Why what the config asks for cannot be had.
 
-use std::{io, net::SocketAddr};
+use std::io;
 
+use lockgate_config::Address;
 use lockgate_provider::SiteError;
 
 /// Why a gateway cannot start.
@@ -19,9 +20,17 @@ pub enum StartError {
     #[error("cannot listen on {address}: {error}")]
     Listen {
         /// The address of the config.
-        address: SocketAddr,
+        address: Address,
         /// What the system says.
         error: io::Error,
+    },
+    /// A certificate cannot be shown.
+    #[error("listener {address}: {why}")]
+    Tls {
+        /// The address of the config.
+        address: Address,
+        /// The setting, and what is wrong with its file.
+        why: String,
     },
 }
 

@@ -10,18 +10,13 @@ use rustls::{
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     },
     crypto::{CryptoProvider, ring},
-    pki_types::{
-        CertificateDer, PrivateKeyDer, ServerName, UnixTime,
-        pem::{self, PemObject},
-    },
+    pki_types::{CertificateDer, ServerName, UnixTime},
 };
 
-use crate::files;
+use crate::pem;
 
 /// What HTTP/2 over TLS is called where both sides agree on a protocol (RFC 9113, section 3.1).
 const HTTP2: &[u8] = b"h2";
-/// Most certificates that one file may have.
-const MAX_CERTIFICATES: usize = 1000;
 
 /// How TLS is done on one way out.
 #[derive(Clone)]
@@ -51,8 +46,9 @@ impl Tls {
         let mut client = match (&written.cert_file, &written.key_file) {
             (Some(cert), Some(key)) => {
                 let chain = certificates("cert_file", cert)?;
-                let key = PrivateKeyDer::from_pem_file(files::written(key))
-                    .map_err(|error| format!("`tls.key_file`: `{key}` {}", unread(&error, "private key")))?;
+                let key = pem::read(Path::new(key))
+                    .and_then(|text| pem::key(&text))
+                    .map_err(|fault| format!("`tls.key_file`: `{key}` {fault}"))?;
                 builder
                     .with_client_auth_cert(chain, key)
                     .map_err(|error| format!("`tls.cert_file` and `tls.key_file`: {error}"))?
@@ -89,21 +85,8 @@ impl fmt::Debug for Tls {
 }
 
 fn certificates(setting: &str, file: &str) -> Result<Vec<CertificateDer<'static>>, String> {
-    let refuse = |error: &pem::Error| format!("`tls.{setting}`: `{file}` {}", unread(error, "certificate"));
-    let path: &Path = &files::written(file);
-    let found: Result<Vec<_>, _> =
-        CertificateDer::pem_file_iter(path).map_err(|error| refuse(&error))?.take(MAX_CERTIFICATES).collect();
-    let found = found.map_err(|error| refuse(&error))?;
-    if found.is_empty() { Err(refuse(&pem::Error::NoItemsFound)) } else { Ok(found) }
-}
-
-/// Why a file cannot be read; the error itself may repeat lines of it.
-fn unread(error: &pem::Error, what: &str) -> String {
-    match error {
-        pem::Error::Io(error) => format!("cannot be read: {error}"),
-        pem::Error::NoItemsFound => format!("has no {what} in PEM form"),
-        _ => "is not in PEM form".to_owned(),
-    }
+    let found = pem::read(Path::new(file)).and_then(|text| pem::certificates(&text));
+    found.map_err(|fault| format!("`tls.{setting}`: `{file}` {fault}"))
 }
 
 /// Believes the public roots, the operator's roots, and a server that shows the very certificate that the operator named:

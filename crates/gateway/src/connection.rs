@@ -1,0 +1,213 @@
+//! One connection of a client: what comes before its first request, and which HTTP is spoken on it.
+
+mod http2;
+mod wire;
+
+use std::{convert::Infallible, fmt, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{net::TcpStream, time::timeout};
+use tokio_rustls::TlsAcceptor;
+
+use crate::{
+    arriving::Arriving,
+    body::AnswerBody,
+    closing::Told,
+    cors,
+    listen::{Accepted, HTTP2, Terms, read_proxy_header},
+    setup::Live,
+    slow_head::{Lasting, Requests, Timed},
+    slow_reader::{self, Taken},
+};
+use wire::Wire;
+
+/// How long a connection may idle between requests: clients' pools keep connections for a minute.
+const IDLE: Duration = Duration::from_secs(75);
+/// How long a request's head may take from its first byte on.
+const HEAD: Duration = Duration::from_secs(10);
+/// How long a TLS handshake may take, and a PROXY protocol header.
+const GREETING: Duration = Duration::from_secs(10);
+/// Most headers of one request.
+const MAX_HEADERS: usize = 100;
+/// Room for a request's head.
+const MAX_HEAD: usize = 64 * 1024;
+/// How HTTP/2 begins (RFC 9113, section 3.4), as far as no method of HTTP/1 does.
+const PREFACE: &[u8; 3] = b"PRI";
+
+/// Who is at the other end: an address, or `unix`.
+#[derive(Clone)]
+pub(crate) struct Peer(Arc<str>);
+
+/// Which HTTP is spoken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Version {
+    Http1,
+    Http2,
+}
+
+/// Serves a connection to its end, in a task of its own.
+pub(crate) fn begin(accepted: Accepted, terms: Terms, live: &Arc<Live>, mut told: Told) {
+    let counted = live.gateway.connections.enter();
+    let live = Arc::clone(live);
+    let tasks = live.gateway.tasks.clone();
+    tasks.spawn(async move {
+        let mut peer = Peer::of(&accepted);
+        let greeted = tokio::select! {
+            greeted = greet(accepted, &terms, live.setup().write_stall, &mut peer) => greeted,
+            // Nothing was asked yet.
+            () = told.told() => return,
+        };
+        let ended = match greeted {
+            Ok((wire, Version::Http1)) => http1(wire, &live, &peer, &mut told).await,
+            Ok((wire, Version::Http2)) => http2::serve(wire, &live, &peer, &mut told).await,
+            Err(error) => {
+                tracing::debug!(%peer, %error, "connection refused");
+                return;
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%peer, %error, "connection ended");
+        }
+        drop(counted);
+    });
+}
+
+/// What comes before HTTP: where the client is, TLS, and which HTTP it is.
+async fn greet(
+    accepted: Accepted,
+    terms: &Terms,
+    write_stall: Duration,
+    peer: &mut Peer,
+) -> io::Result<(Wire, Version)> {
+    let mut stream = match accepted {
+        Accepted::Tcp(stream, _) => stream,
+        Accepted::Unix(mut stream) => {
+            if terms.proxy_protocol {
+                peer.take(in_time(read_proxy_header(&mut stream)).await?);
+            }
+            return Ok((Wire::Unix(Taken::new(stream, write_stall)), Version::Http1));
+        }
+    };
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%peer, %error, "cannot set TCP_NODELAY");
+    }
+    if let Err(error) = slow_reader::keep_little(&stream) {
+        tracing::debug!(%peer, %error, "cannot set TCP_NOTSENT_LOWAT");
+    }
+    if terms.proxy_protocol {
+        peer.take(in_time(read_proxy_header(&mut stream)).await?);
+    }
+    let Some(tls) = &terms.tls else {
+        let version = version(&stream).await?;
+        return Ok((Wire::Tcp(Taken::new(stream, write_stall)), version));
+    };
+    let acceptor = TlsAcceptor::from(Arc::clone(&tls.server));
+    let stream = in_time(acceptor.accept(Taken::new(stream, write_stall))).await?;
+    let version = match stream.get_ref().1.alpn_protocol() {
+        Some(HTTP2) => Version::Http2,
+        _ => Version::Http1,
+    };
+    Ok((Wire::Tls(Box::new(stream)), version))
+}
+
+/// Looks at how the first request begins, and leaves it there. One look for each connection, and nothing for each request
+/// or read. Who sends the first three bytes one by one is taken for HTTP/1.
+async fn version(stream: &TcpStream) -> io::Result<Version> {
+    let mut start = [0; PREFACE.len()];
+    let looked = timeout(IDLE, stream.peek(&mut start)).await;
+    let length = looked.map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "nothing was asked"))??;
+    Ok(if start[..length] == *PREFACE { Version::Http2 } else { Version::Http1 })
+}
+
+/// What the other side says before HTTP, unless it takes too long.
+async fn in_time<T>(greeting: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    match timeout(GREETING, greeting).await {
+        Ok(said) => said,
+        Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "the connection was not set up in time")),
+    }
+}
+
+async fn http1(wire: Wire, live: &Arc<Live>, peer: &Peer, told: &mut Told) -> hyper::Result<()> {
+    let requests = Requests::default();
+    let wire = Timed::new(wire, HEAD, requests.clone());
+    let service = service_fn(|request| answer(live, peer, &requests, request));
+    let connection = http1::Builder::new()
+        // Without a timer hyper's header timeout is silently off. It runs from the end of the request before.
+        .timer(TokioTimer::new())
+        .header_read_timeout(IDLE)
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(MAX_HEAD)
+        .serve_connection(TokioIo::new(wire), service);
+    let mut connection = pin!(connection);
+    tokio::select! {
+        biased;
+        ended = connection.as_mut() => ended,
+        () = told.told() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    }
+}
+
+/// Answers one request of a connection.
+fn answer(
+    live: &Arc<Live>,
+    peer: &Peer,
+    requests: &Requests,
+    request: Request<Incoming>,
+) -> impl Future<Output = Result<Response<Lasting<AnswerBody>>, Infallible>> + Send + use<> {
+    // What counts now counts for this request to its end.
+    let (setup, peer) = (live.setup(), peer.clone());
+    let answering = requests.begin();
+    async move {
+        let (head, body) = request.into_parts();
+        // HTTP/1 does not let them get here.
+        if head.headers.len() > MAX_HEADERS {
+            let mut refusal = Response::new(Lasting::new(AnswerBody::Whole(Bytes::new()), answering));
+            *refusal.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+            return Ok(refusal);
+        }
+        let (most, tasks) = (setup.max_body.saturating_mul(2), setup.gateway.tasks.clone());
+        let body = Arriving::new(body, &head.headers, most, tasks, answering.clone());
+        let request = Request::from_parts(head, body);
+        let answer = cors::answer(&setup, peer, request).await;
+        Ok(answer.map(|body| Lasting::new(body, answering)))
+    }
+}
+
+// === impl Peer ===
+
+impl Peer {
+    /// Nobody but the gateway itself.
+    pub(crate) fn none() -> Self {
+        Self("".into())
+    }
+
+    fn of(accepted: &Accepted) -> Self {
+        match accepted {
+            Accepted::Tcp(_, address) => Self(address.to_string().into()),
+            Accepted::Unix(_) => Self("unix".into()),
+        }
+    }
+
+    /// What a balancer says of it, if it says something.
+    fn take(&mut self, said: Option<SocketAddr>) {
+        if let Some(address) = said {
+            self.0 = address.to_string().into();
+        }
+    }
+
+    /// How records name it.
+    pub(crate) fn name(&self) -> Arc<str> {
+        Arc::clone(&self.0)
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
