@@ -50,7 +50,7 @@ impl Document {
         let lines = Lines::new(text);
         let mut hidden = Vec::new();
         let mut pieces: Vec<Range<usize>> =
-            scalars.keys.iter().map(|span| lines.range(text, *span)).collect();
+            scalars.pieces.iter().map(|span| lines.range(text, *span)).collect();
         for Written { span, path, text: value } in scalars.values {
             let range = lines.range(text, span);
             let range = block_begin(text, range.start)..range.end;
@@ -116,13 +116,14 @@ impl Document {
         let Some(root) = reading.parse(&self.path.display().to_string(), put) else {
             return Err(reading.errors());
         };
-        let scalars = Scalars::of(&root);
+        let scalars = Scalars::of(&root, reading.sources.pieces());
         let harmless = harmless(root, &mut reading);
         let known: HashMap<&str, &Hidden> =
             self.hidden.iter().map(|hidden| (hidden.marker.as_str(), hidden)).collect();
         let lines = Lines::new(put);
         let mut edits: Vec<(Range<usize>, String)> = Vec::new();
-        let mut pieces: Vec<Range<usize>> = scalars.keys.iter().map(|span| lines.range(put, *span)).collect();
+        let mut pieces: Vec<Range<usize>> =
+            scalars.pieces.iter().map(|span| lines.range(put, *span)).collect();
         for Written { span, path, text } in &scalars.values {
             let range = lines.range(put, *span);
             pieces.push(range.clone());
@@ -180,14 +181,15 @@ fn harmless(root: Node, reading: &mut Reading<'_>) -> HashSet<Span> {
 
 /// Everything that a file has scalars for.
 pub(crate) struct Scalars {
-    keys: Vec<Span>,
+    /// Where they are, keys and values.
+    pieces: Vec<Span>,
     values: Vec<Written>,
 }
 
 impl Scalars {
     /// The scalars of the first text: what aliases repeat is there once.
-    pub(crate) fn of(root: &Node) -> Self {
-        let mut scalars = Self { keys: Vec::new(), values: Vec::new() };
+    pub(crate) fn of(root: &Node, pieces: &[Span]) -> Self {
+        let mut scalars = Self { pieces: pieces.to_vec(), values: Vec::new() };
         scalars.gather(root, "", &mut HashSet::new());
         scalars
     }
@@ -206,7 +208,6 @@ impl Scalars {
             }
             Kind::Mapping(entries) => {
                 for entry in entries {
-                    self.keys.push(entry.key_span);
                     self.gather(&entry.value, &join(path, &shown_key(&entry.key, true)), seen);
                 }
             }

@@ -31,6 +31,8 @@ pub(crate) struct Findings {
     pub(crate) not_shown: usize,
     /// Scalars that may be quoted.
     pub(crate) harmless: HashSet<Span>,
+    /// Keys that stand for another once more: they may be quoted where that may.
+    repeated: Vec<(Span, Span)>,
 }
 
 impl Findings {
@@ -65,6 +67,20 @@ impl Findings {
     /// Lets a scalar be quoted: it stands where no secret belongs.
     pub(crate) fn may_quote(&mut self, span: Span) {
         self.harmless.insert(span);
+    }
+
+    /// Notes that the key at `again` is the one at `first`.
+    pub(crate) fn repeats(&mut self, first: Span, again: Span) {
+        self.repeated.push((first, again));
+    }
+
+    /// The problems, how many there are besides, and what may be quoted.
+    pub(crate) fn finish(self) -> (Vec<Finding>, usize, HashSet<Span>) {
+        let Self { list, not_shown, mut harmless, repeated } = self;
+        let harmless_again = |(first, again)| harmless.contains(&first).then_some(again);
+        let again: Vec<Span> = repeated.into_iter().filter_map(harmless_again).collect();
+        harmless.extend(again);
+        (list, not_shown, harmless)
     }
 
     /// Takes that back, when the value turns out to carry a secret after all.

@@ -124,7 +124,7 @@ pub fn load_text(path: &Path, text: &str, env: Env<'_>) -> Result<Loaded, Errors
 fn read_text(path: &Path, text: &str, around: Around<'_>) -> Result<Loaded, Errors> {
     let mut reading = Reading::new(around);
     let Some(root) = reading.parse(&path.display().to_string(), text) else { return Err(reading.errors()) };
-    let scalars = Scalars::of(&root);
+    let scalars = Scalars::of(&root, reading.sources.pieces());
     let Some(mut root) = foreign::native(root, &mut reading) else { return Err(reading.errors()) };
     let findings = &mut reading.findings;
     interpolate::interpolate(&mut root, "", around.env, findings);

@@ -45,7 +45,7 @@ impl Errors {
 
     /// The report on what was found; `keys` are the words that a text which could not be parsed may be quoted with.
     pub(crate) fn of_findings(findings: Findings, sources: &Sources, keys: &HashSet<String>) -> Self {
-        let Findings { mut list, not_shown, harmless } = findings;
+        let (mut list, not_shown, harmless) = findings.finish();
         list.sort_by_key(|finding| (finding.span.source, finding.span.start));
         let problems = list.into_iter().map(|finding| {
             let span = finding.span;

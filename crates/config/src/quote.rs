@@ -35,7 +35,7 @@ pub(crate) fn quote(line: &str, span: Span, known: &Known<'_>, harmless: &HashSe
     }
 }
 
-/// The lines of a text, broken where the YAML parser breaks them.
+/// The lines of a text, broken where its parser breaks them.
 pub(crate) fn lines(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = Some(text.strip_prefix('\u{feff}').unwrap_or(text));
     std::iter::from_fn(move || {
@@ -64,8 +64,8 @@ fn redacted(line: &str, span: Span, pieces: &[Span], harmless: &HashSet<Span>) -
     let mut is_hidden = false;
     let mut is_replaced = false;
     let mut spaces = String::new();
-    let mut previous = ' ';
-    for (index, c) in line.chars().enumerate().skip(first.column - 1) {
+    let mut characters = line.chars().enumerate().skip(first.column - 1).peekable();
+    while let Some((index, c)) = characters.next() {
         let place = Place { line: number, column: index + 1 };
         while pieces.next_if(|piece| piece.end <= place).is_some() {}
         let piece = pieces.peek().copied().filter(|piece| piece.start <= place);
@@ -92,19 +92,34 @@ fn redacted(line: &str, span: Span, pieces: &[Span], harmless: &HashSet<Span>) -
             }
             Some(_) => out.push(c),
             // A comment may hold an old key.
-            None if c == '#' && previous.is_whitespace() => break,
+            None if c == '#' => break,
+            None if c == '/' => match characters.peek() {
+                Some((_, '*')) => skip_comment(&mut characters),
+                _ => break,
+            },
             // What is neither value nor structure is the name of an anchor, or a key that begins like one.
-            None => out.push(if c.is_whitespace() || ":,[]{}-?&*|>".contains(c) { c } else { '*' }),
+            None => out.push(if c.is_whitespace() || ":,[]{}-?&*|>=.".contains(c) { c } else { '*' }),
+        }
+    }
+    out.finish(false)
+}
+
+/// Passes a comment between values, behind its first character, up to its end or that of the line.
+fn skip_comment(characters: &mut impl Iterator<Item = (usize, char)>) {
+    characters.next();
+    let mut previous = ' ';
+    for (_, c) in characters {
+        if (previous, c) == ('*', '/') {
+            return;
         }
         previous = c;
     }
-    out.finish(false)
 }
 
 /// A line of a file that could not be parsed: its structure and the words that are keys of the config;
 /// all else is `*`, because nobody knows what it is.
 fn masked(line: &str, span: Span, keys: &HashSet<String>) -> Quote {
-    let structural = |c: char| c.is_control() || " :,[]{}\"'".contains(c);
+    let structural = |c: char| c.is_control() || " :,[]{}=\"'".contains(c);
     let first = span.start.column.saturating_sub(WIDEST / 2).max(1);
     let mut out = Marked::new(span, first > 1);
     let mut column = 0;

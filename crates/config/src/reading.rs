@@ -8,7 +8,7 @@ use crate::note::Note;
 use crate::problem::Errors;
 use crate::sources::Sources;
 use crate::span::Span;
-use crate::tree::{self, Node};
+use crate::tree::{self, Format, Node};
 use crate::{Env, check};
 
 /// What a config may look at beside its own text.
@@ -51,11 +51,12 @@ impl<'a> Reading<'a> {
     /// The nodes of a text; `None` where nothing can be said about its content, which is reported.
     pub(crate) fn parse(&mut self, name: &str, text: &str) -> Option<Node> {
         let id = self.sources.add(name, text);
-        let tree = tree::parse(id, text, &mut self.findings)?;
+        let tree = tree::parse(Format::of(name), id, text, &mut self.findings)?;
         self.sources.parsed(id, tree.pieces);
         Some(tree.root)
     }
 
+    #[allow(dead_code, reason = "the forms will use it")]
     /// The nodes of another file that the value at `at` names; `None` where it is missing or broken, which is reported.
     pub(crate) fn file(&mut self, path: &Path, at: Span, key: &str) -> Option<Node> {
         self.files.push(path.to_path_buf());

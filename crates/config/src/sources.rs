@@ -36,6 +36,11 @@ impl Sources {
         }
     }
 
+    /// Where the first text has scalars; nowhere if it could not be parsed.
+    pub(crate) fn pieces(&self) -> &[Span] {
+        self.0.first().and_then(|source| source.pieces.as_deref()).unwrap_or_default()
+    }
+
     /// The text of that place.
     pub(crate) fn get(&self, id: SourceId) -> Option<&Source> {
         self.0.get(usize::from(id.0))

@@ -1,13 +1,13 @@
-//! YAML text to nodes that know their place.
+//! Text to nodes that know their place: one tree, whatever the file is written in.
 //!
 //! Scalars stay text: what `12345` is, a key or a number, is for the schema to say.
 
-use std::collections::HashMap;
-
-use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
+mod json5;
+mod offsets;
+mod toml;
+mod yaml;
 
 use crate::finding::Findings;
-use crate::shield::{shield, unshield};
 use crate::sources::SourceId;
 use crate::span::{Place, Span};
 
@@ -63,28 +63,57 @@ pub(crate) struct Entry {
     pub(crate) comment: Option<String>,
 }
 
-/// Parses a file. `None` when nothing can be said about its content; what is wrong is in `findings`.
-pub(crate) fn parse(source: SourceId, text: &str, findings: &mut Findings) -> Option<Tree> {
-    let mut builder = Builder {
-        source,
-        findings,
-        root: None,
-        pieces: Vec::new(),
-        open: Vec::new(),
-        anchors: HashMap::new(),
-        nodes: 0,
-        documents: 0,
-    };
-    match builder.run(text) {
-        Ok(()) => {
-            let empty = Node { span: Span { source, ..Span::default() }, kind: Kind::Mapping(Vec::new()) };
-            Some(Tree { root: builder.root.unwrap_or(empty), pieces: builder.pieces })
-        }
-        Err(Fatal { span, message, hint }) => {
-            findings.report(span, "", message, hint);
-            None
+/// What a file is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    Yaml,
+    /// JSON is JSON5 too.
+    Json5,
+    Toml,
+}
+
+impl Format {
+    /// What a file of that name is written in; YAML if its ending does not say.
+    pub(crate) fn of(file_name: &str) -> Self {
+        let ending = file_name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
+        match ending.as_deref() {
+            Some("json" | "json5") => Self::Json5,
+            Some("toml") => Self::Toml,
+            _ => Self::Yaml,
         }
     }
+}
+
+/// Parses a text. `None` when nothing can be said about its content; what is wrong is in `findings`.
+pub(crate) fn parse(format: Format, source: SourceId, text: &str, findings: &mut Findings) -> Option<Tree> {
+    let outcome = match format {
+        // A parser of YAML takes NUL for the end of the text: what follows would be ignored in silence.
+        _ if text.contains('\0') => Err(nul(source, text)),
+        Format::Yaml => yaml::parse(source, text, findings).map_err(|fatal| {
+            if is_like_json5(text) { Fatal { hint: Some(RENAME.to_owned()), ..fatal } } else { fatal }
+        }),
+        Format::Json5 => json5::parse(source, text, findings),
+        Format::Toml => toml::parse(source, text, findings),
+    };
+    outcome.map_err(|Fatal { span, message, hint }| findings.report(span, "", message, hint)).ok()
+}
+
+const RENAME: &str =
+    "a file with comments that begin with `//` or `/*` is JSON5: let its name end in `.json5`";
+
+/// Whether a text begins with a comment as JSON5 has them, or has one on a line of its own in braces.
+fn is_like_json5(text: &str) -> bool {
+    let is_comment = |line: &str| line.starts_with("//") || line.starts_with("/*");
+    let text = text.trim_start_matches('\u{feff}').trim_start();
+    is_comment(text) || text.starts_with('{') && text.lines().any(|line| is_comment(line.trim_start()))
+}
+
+fn nul(source: SourceId, text: &str) -> Fatal {
+    let before = text.split('\0').next().unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1;
+    let place = Place { line, column };
+    fatal(Span { source, start: place, end: place }, "the file has a NUL character")
 }
 
 /// What makes the rest of the file unreadable.
@@ -92,191 +121,6 @@ struct Fatal {
     span: Span,
     message: String,
     hint: Option<String>,
-}
-
-/// A mapping or list whose end has not come yet.
-struct Open {
-    span: Span,
-    anchor: usize,
-    children: Children,
-}
-
-enum Children {
-    Sequence(Vec<Node>),
-    Mapping { entries: Vec<Entry>, places: HashMap<String, Place>, key: Option<Key> },
-}
-
-/// A key that waits for its value.
-struct Key {
-    text: String,
-    span: Span,
-    /// A key that was reported: its value is read, and left out.
-    refused: bool,
-}
-
-/// Folds parser events into a tree, without recursion.
-struct Builder<'a> {
-    source: SourceId,
-    findings: &'a mut Findings,
-    root: Option<Node>,
-    pieces: Vec<Span>,
-    open: Vec<Open>,
-    anchors: HashMap<usize, Node>,
-    nodes: usize,
-    documents: usize,
-}
-
-impl Builder<'_> {
-    fn run(&mut self, text: &str) -> Result<(), Fatal> {
-        // The parser takes NUL for the end of the text: what follows would be ignored in silence.
-        if let Some((before, _)) = text.split_once('\0') {
-            let line = before.matches('\n').count() + 1;
-            let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1;
-            let place = Place { line, column };
-            return Err(fatal(self.span(place, place), "the file has a NUL character"));
-        }
-        let text = shield(text);
-        let mut parser = Parser::new_from_str(&text);
-        while let Some(event) = parser.next_event() {
-            let (event, span) = event.map_err(|error| {
-                let place = place(*error.marker());
-                let span = self.span(place, place);
-                Fatal {
-                    hint: advice(error.info()),
-                    ..fatal(span, &format!("not valid YAML: {}", error.info()))
-                }
-            })?;
-            self.event(event, self.span(place(span.start), place(span.end)))?;
-        }
-        Ok(())
-    }
-
-    fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Fatal> {
-        match event {
-            Event::DocumentStart(_) => {
-                self.documents += 1;
-                if self.documents > 1 {
-                    return Err(fatal(
-                        span,
-                        "a config file is one YAML document, and here a second one begins",
-                    ));
-                }
-            }
-            Event::Scalar(text, style, anchor, tag) => {
-                self.refuse_tag(tag.is_some(), span)?;
-                let plain = style == ScalarStyle::Plain;
-                // Where nothing is written, the parser's span is that of what follows.
-                let span = if plain && text.is_empty() { Span { end: span.start, ..span } } else { span };
-                self.pieces.push(span);
-                self.nodes += 1 + text.len() / 1024;
-                let scalar = Scalar { text: unshield(&text), plain, interpolated: false };
-                self.place(Node { span, kind: Kind::Scalar(scalar) }, anchor)?;
-            }
-            Event::SequenceStart(anchor, tag) => {
-                self.refuse_tag(tag.is_some(), span)?;
-                self.begin(span, anchor, Children::Sequence(Vec::new()))?;
-            }
-            Event::MappingStart(anchor, tag) => {
-                self.refuse_tag(tag.is_some(), span)?;
-                let children = Children::Mapping { entries: Vec::new(), places: HashMap::new(), key: None };
-                self.begin(span, anchor, children)?;
-            }
-            Event::SequenceEnd | Event::MappingEnd => {
-                if let Some(Open { span, anchor, children }) = self.open.pop() {
-                    let kind = match children {
-                        Children::Sequence(items) => Kind::Sequence(items),
-                        Children::Mapping { entries, .. } => Kind::Mapping(entries),
-                    };
-                    self.place(Node { span, kind }, anchor)?;
-                }
-            }
-            Event::Alias(anchor) => {
-                let Some(node) = self.anchors.get(&anchor).cloned() else {
-                    return Err(fatal(span, "an alias inside the value that it stands for"));
-                };
-                self.nodes += weight(&node);
-                self.place(node, 0)?;
-            }
-            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
-        }
-        Ok(())
-    }
-
-    fn span(&self, start: Place, end: Place) -> Span {
-        Span { source: self.source, start, end }
-    }
-
-    fn refuse_tag(&self, has_tag: bool, span: Span) -> Result<(), Fatal> {
-        if has_tag {
-            let hint = Some("put quotes around a value that begins with `!`".to_owned());
-            return Err(Fatal { hint, ..fatal(span, "YAML tags such as `!name` have no meaning here") });
-        }
-        Ok(())
-    }
-
-    fn begin(&mut self, span: Span, anchor: usize, children: Children) -> Result<(), Fatal> {
-        if self.open.len() >= MAX_DEPTH {
-            return Err(fatal(span, &format!("nested more than {MAX_DEPTH} levels deep")));
-        }
-        // A value inside a mapping is shown at its key; a mapping used as a key is refused here, where
-        // its own place is still known.
-        let span = match self.open.last_mut() {
-            Some(Open { children: Children::Mapping { key: Some(key), .. }, .. }) => key.span,
-            Some(Open { children: Children::Mapping { .. }, .. }) => {
-                return Err(Fatal {
-                    hint: Some("put quotes around a value that has `{` or `[` in it".to_owned()),
-                    ..fatal(span, "a key must be a text")
-                });
-            }
-            _ => Span { end: span.start, ..span },
-        };
-        self.nodes += 1;
-        self.open.push(Open { span, anchor, children });
-        Ok(())
-    }
-
-    /// Puts a finished node where it belongs: the root, a list, or a mapping as key or value.
-    fn place(&mut self, mut node: Node, anchor: usize) -> Result<(), Fatal> {
-        if anchor > 0 {
-            self.nodes += weight(&node);
-            self.anchors.insert(anchor, node.clone());
-        }
-        if self.nodes > MAX_NODES {
-            return Err(fatal(
-                node.span,
-                &format!("more than {MAX_NODES} values, with all aliases expanded"),
-            ));
-        }
-        match self.open.last_mut().map(|open| &mut open.children) {
-            None => self.root = Some(node),
-            Some(Children::Sequence(items)) => items.push(node),
-            Some(Children::Mapping { entries, places, key }) => match key.take() {
-                None => {
-                    let Kind::Scalar(scalar) = node.kind else {
-                        return Err(fatal(node.span, "a key must be a text"));
-                    };
-                    let first = *places.entry(scalar.text.clone()).or_insert(node.span.start);
-                    let refused = first != node.span.start;
-                    if refused {
-                        let message = format!("`{}` is given twice", quotable(&scalar.text));
-                        let hint =
-                            format!("it is also at line {}, column {}: keep one", first.line, first.column);
-                        self.findings.may_quote(node.span);
-                        self.findings.report(node.span, &scalar.text, message, Some(hint));
-                    }
-                    *key = Some(Key { text: scalar.text, span: node.span, refused });
-                }
-                Some(key) if !key.refused => {
-                    if node.span.start == node.span.end {
-                        node.span = key.span;
-                    }
-                    entries.push(Entry { key: key.text, key_span: key.span, value: node, comment: None });
-                }
-                Some(_) => {}
-            },
-        }
-        Ok(())
-    }
 }
 
 // === impl Node ===
@@ -338,39 +182,24 @@ pub(crate) fn quotable(text: &str) -> String {
     shown
 }
 
-/// What mostly helps when the YAML parser complains in these words.
-fn advice(complaint: &str) -> Option<String> {
-    const ADVICE: [(&str, &str); 7] = [
-        ("tabs disallowed", "indent with spaces"),
-        (
-            "mapping values are not allowed",
-            "put quotes around a value with `: ` in it, and a space after the `:` of the line before",
-        ),
-        ("expected key", "indent the line like its neighbours"),
-        ("quoted scalar", "close the quote"),
-        ("flow mapping", "close the `{` with a `}`, and put a `,` between entries"),
-        ("flow sequence", "close the `[` with a `]`, and put a `,` between items"),
-        ("unknown anchor", "put quotes around a value that begins with `*`"),
-    ];
-    let found = ADVICE.iter().find(|(words, _)| complaint.contains(words));
-    found.map(|(_, advice)| (*advice).to_owned())
-}
-
-fn weight(node: &Node) -> usize {
-    1 + match &node.kind {
-        Kind::Scalar(scalar) => scalar.text.len() / 1024,
-        Kind::Sequence(items) => items.iter().map(weight).sum(),
-        Kind::Mapping(entries) => {
-            entries.iter().map(|entry| 1 + entry.key.len() / 1024 + weight(&entry.value)).sum()
-        }
-        Kind::Broken => 0,
-    }
-}
-
-fn place(marker: Marker) -> Place {
-    Place { line: marker.line(), column: marker.col() + 1 }
-}
-
 fn fatal(span: Span, message: &str) -> Fatal {
     Fatal { span, message: message.to_owned(), hint: None }
+}
+
+fn too_deep(span: Span) -> Fatal {
+    fatal(span, &format!("nested more than {MAX_DEPTH} levels deep"))
+}
+
+/// Reports a key that its mapping has already.
+fn duplicate(findings: &mut Findings, key: &str, span: Span, first: Place) {
+    let message = format!("`{}` is given twice", quotable(key));
+    let hint = format!("it is also at line {}, column {}: keep one", first.line, first.column);
+    findings.may_quote(span);
+    findings.report(span, key, message, Some(hint));
+}
+
+/// Reports a number without end, or what is none: no setting is one.
+fn not_finite(findings: &mut Findings, written: &str, span: Span) {
+    findings.may_quote(span);
+    findings.report(span, "", format!("`{written}` is no number that a config can hold"), None);
 }

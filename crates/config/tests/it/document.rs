@@ -48,9 +48,12 @@ fn restore(document: &Document, put: &str) -> Result<String, Errors> {
 }
 
 fn config(text: &str) -> String {
+    config_of("lockgate.yaml", text)
+}
+
+fn config_of(name: &str, text: &str) -> String {
     // Secrets do not show in Debug: their texts are compared by what the document hides.
-    let config =
-        lockgate_config::parse("lockgate.yaml", text, &env).unwrap_or_else(|errors| panic!("{errors}"));
+    let config = lockgate_config::parse(name, text, &env).unwrap_or_else(|errors| panic!("{errors}"));
     let secrets: Vec<String> = config
         .providers
         .values()
@@ -87,8 +90,24 @@ fn every_good_file_is_shown_without_secrets_and_comes_back() {
         let shown = document.redacted();
         assert!(!shown.contains("very-secret"), "{}:\n{shown}", file.display());
         let restored = restore(&document, &shown).unwrap_or_else(|errors| panic!("{errors}"));
-        assert_eq!(config(&restored), config(&text), "{}", file.display());
+        let name = file.display().to_string();
+        assert_eq!(config_of(&name, &restored), config_of(&name, &text), "{name}");
     }
+}
+
+#[test]
+fn a_long_name_that_a_header_repeats_is_no_old_key() {
+    let text = "[providers.a-provider-with-number-1]\nkind = 'vllm'\nbase_url = 'http://h/v1' # sk-old-0123456789abcdef\n\
+                [[providers.a-provider-with-number-1.credentials]]\napi_key = 'very-secret'\n";
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("lockgate.toml");
+    std::fs::write(&path, text).expect("a file");
+    let document = load(&path, &env).unwrap_or_else(|errors| panic!("{errors}")).document;
+    let shown = document.redacted();
+    assert_eq!(shown.matches("[providers.a-provider-with-number-1").count(), 2, "{shown}");
+    assert_eq!(shown.matches("<redacted:").count(), 2, "{shown}");
+    let restored = restore(&document, &shown).unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!(restored, text.replace("'very-secret'", "\"very-secret\""));
 }
 
 #[test]

@@ -45,7 +45,8 @@ fn examples_load() {
 
 fn parse(file: &Path) -> Result<lockgate_config::Config, lockgate_config::Errors> {
     let text = std::fs::read_to_string(file).expect("a fixture is readable");
-    lockgate_config::parse("lockgate.yaml", &text, &env)
+    let ending = file.extension().expect("a fixture has an ending").to_string_lossy();
+    lockgate_config::parse(&format!("lockgate.{ending}"), &text, &env)
 }
 
 fn snapshot(folder: &str, file: &Path, shown: &str) {
@@ -62,7 +63,9 @@ pub(crate) fn configs(folder: &str) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
         .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
         .map(|entry| entry.expect("a readable folder").path())
-        .filter(|path| path.extension().is_some_and(|ending| ending == "yaml"))
+        .filter(|path| {
+            ["yaml", "json5", "toml"].iter().any(|ending| path.extension().is_some_and(|it| it == *ending))
+        })
         .collect();
     assert!(!files.is_empty(), "{} has no files", folder.display());
     files.sort();
