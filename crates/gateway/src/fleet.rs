@@ -140,8 +140,7 @@ impl Fleet {
         let providers = self.providers.clone();
         for provider in &providers {
             for (place, credential) in provider.credentials.iter().enumerate() {
-                for name in credential.offer.names() {
-                    let Some(model) = credential.offer.bare(&name) else { continue };
+                for (name, model) in credential.offer.names() {
                     let upstream = credential.upstream.clone();
                     let health = |name: &str, target: &str, row: &_| self.healths.of(name, target, row);
                     let made = Deployment::new(provider, model, place, upstream, &self.limits, health);

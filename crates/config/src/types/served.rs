@@ -21,7 +21,7 @@ pub struct Served {
 struct Aliased {
     /// The model as the provider knows it.
     name: String,
-    /// What clients call it. Several credentials and providers with the same alias are a pool.
+    /// What clients call it. All models with the same alias are a pool, of one credential or of several.
     alias: String,
 }
 

@@ -62,15 +62,17 @@ impl Offer {
         }
     }
 
-    /// The names to show of what it serves: those that are no patterns, under all the names that they are called by.
-    pub(super) fn names(&self) -> impl Iterator<Item = Cow<'_, str>> {
+    /// The names to show of what it serves: those that are no patterns, under all the names that they are called by, each
+    /// with the provider's. Several of the provider's models with one alias come one after the other.
+    pub(super) fn names(&self) -> impl Iterator<Item = (Cow<'_, str>, &str)> {
         let names = self.served.iter().filter_map(|served| match served {
             Served::Glob(_, name) => {
-                Some(name.as_str()).filter(|name| !name.contains(['*', '?']) && !self.excludes(name))
+                Some((name.as_str(), name)).filter(|(name, _)| !name.contains(['*', '?']))
             }
-            Served::Alias { alias, name } => Some(alias.as_str()).filter(|_| !self.excludes(name)),
+            Served::Alias { alias, name } => Some((alias.as_str(), name)),
         });
-        names.flat_map(|name| self.called(name))
+        let asked = names.filter(|(alias, name)| !self.excludes(name) && !self.excludes(alias));
+        asked.flat_map(|(alias, name)| self.called(alias).map(move |called| (called, name.as_str())))
     }
 
     /// What a model is called here: bare, with the prefix, or both.
@@ -117,6 +119,19 @@ mod tests {
         assert_eq!((offer.direct(asked), offer.bare(asked)), (direct, bare), "{asked}");
     }
 
+    fn named(offer: &Offer) -> Vec<String> {
+        offer.names().map(|(called, name)| format!("{called}={name}")).collect()
+    }
+
+    #[test]
+    fn models_of_one_alias_are_all_shown() {
+        let offer = offer(
+            "",
+            "exclude: [c], models: [{ name: a, alias: x }, b, { name: b, alias: x }, { name: c, alias: x }]",
+        );
+        assert_eq!(named(&offer), ["x=a", "b=b", "x=b"]);
+    }
+
     #[test]
     fn a_provider_is_asked_for_anything_by_its_name_and_for_what_it_lists_by_theirs() {
         let offer =
@@ -125,7 +140,7 @@ mod tests {
         check(&offer, "smart", Some("qwen3-32b"), Some("qwen3-32b"));
         check(&offer, "other", Some("other"), None);
         check(&offer, "gpt-5-preview", None, None);
-        assert_eq!(offer.names().collect::<Vec<_>>(), ["smart"]);
+        assert_eq!(named(&offer), ["smart=qwen3-32b"]);
     }
 
     #[test]
@@ -142,7 +157,7 @@ mod tests {
         let free = offer("", "prefix: team, models: [{ name: c, alias: d }]");
         check(&free, "team/d", None, Some("c"));
         check(&free, "d", Some("c"), Some("c"));
-        assert_eq!(free.names().collect::<Vec<_>>(), ["d", "team/d"]);
+        assert_eq!(named(&free), ["d=c", "team/d=c"]);
         let forced = offer("prefix: team, force_prefix: true, models: [\"x*\"],", "weight: 1");
         check(&forced, "team/xy", Some("team/xy"), Some("xy"));
         check(&forced, "team/anything", Some("team/anything"), Some("anything"));
