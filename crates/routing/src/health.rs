@@ -47,6 +47,9 @@ pub struct Rules {
     pub error_window: Duration,
     /// Longest rest, whatever the provider asks for.
     pub max_cooldown: Duration,
+    /// How long every rest is that the provider put no time to; without it such rests begin short and grow, and the first
+    /// rate limits in a row cost none.
+    pub cooldown: Option<Duration>,
 }
 
 impl Default for Rules {
@@ -55,6 +58,7 @@ impl Default for Rules {
             error_threshold: 5,
             error_window: Duration::from_secs(300),
             max_cooldown: Duration::from_secs(300),
+            cooldown: None,
         }
     }
 }

@@ -23,6 +23,11 @@ pub struct Health {
     #[serde(deserialize_with = "units::duration")]
     #[schemars(with = "units::Time", extend("default" = "300s"))]
     pub max_cooldown: Duration,
+    /// How long a deployment is left alone whose provider said no time. Without it a second after `error_threshold` faults,
+    /// twice as long after each failed try, at most 15 s; and rate limits count from the third in a row.
+    #[serde(deserialize_with = "units::optional_duration")]
+    #[schemars(with = "Option<units::Time>")]
+    pub cooldown: Option<Duration>,
     /// How often each deployment is checked in the background. Without it and the next two nothing is sent that no
     /// client asked for; with one of them every 30 s.
     #[serde(deserialize_with = "units::optional_duration")]
@@ -49,6 +54,10 @@ pub struct HealthOverride {
     #[serde(deserialize_with = "units::optional_duration")]
     #[schemars(with = "Option<units::Time>")]
     pub max_cooldown: Option<Duration>,
+    /// How long a deployment is left alone whose provider said no time.
+    #[serde(deserialize_with = "units::optional_duration")]
+    #[schemars(with = "Option<units::Time>")]
+    pub cooldown: Option<Duration>,
     /// How often each deployment is checked in the background.
     #[serde(deserialize_with = "units::optional_duration")]
     #[schemars(with = "Option<units::Time>")]
@@ -77,6 +86,7 @@ impl Default for Health {
             error_threshold: 5,
             error_window: Duration::from_secs(300),
             max_cooldown: Duration::from_secs(300),
+            cooldown: None,
             interval: None,
             method: None,
             check_model: None,
@@ -102,6 +112,7 @@ impl HealthOverride {
             error_threshold: self.error_threshold.unwrap_or(base.error_threshold),
             error_window: self.error_window.unwrap_or(base.error_window),
             max_cooldown: self.max_cooldown.unwrap_or(base.max_cooldown),
+            cooldown: self.cooldown.or(base.cooldown),
             interval: self.interval.or(base.interval),
             method: self.method.or(base.method),
             check_model: self.check_model.clone().or_else(|| base.check_model.clone()),

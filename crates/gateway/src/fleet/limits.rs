@@ -59,6 +59,7 @@ impl Limits {
                 error_threshold: health.error_threshold,
                 error_window: health.error_window,
                 max_cooldown: health.max_cooldown,
+                cooldown: health.cooldown,
             },
             check: health.check().map(|(every, method)| Check { every, method }),
             check_model: health.check_model.as_deref().map(Arc::from),

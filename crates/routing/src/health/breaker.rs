@@ -61,8 +61,12 @@ impl Breaker {
 
     /// Closes it; until when. The time that a probe waited for its fault has been a rest too: `since` is when it began.
     pub(super) fn close(&mut self, rules: &Rules, since: Instant, now: Instant, dice: f64) -> Instant {
-        let most = MOST_CLOSED.min(rules.max_cooldown);
-        let span = (CLOSED * (1 << self.closed.min(4))).min(most);
+        let (first, most) = match rules.cooldown {
+            Some(written) => (written, written),
+            None => (CLOSED * (1 << self.closed.min(4)), MOST_CLOSED),
+        };
+        let most = most.min(rules.max_cooldown);
+        let span = first.min(most);
         self.run.clear();
         self.closed = self.closed.saturating_add(1);
         self.is_on_trial = false;

@@ -149,15 +149,20 @@ impl Rests {
         if is_limit && !is_resting {
             self.limited = self.limited.saturating_add(1);
         }
-        if is_limit && fault.retry_after.is_none() && self.limited <= FREE_LIMITS {
+        let is_free = rules.cooldown.is_none() && self.limited <= FREE_LIMITS;
+        if is_limit && fault.retry_after.is_none() && is_free {
             return;
         }
-        let guess = match is_limit {
-            true => (LIMITED * (1 << self.limited.saturating_sub(1 + FREE_LIMITS).min(6))).min(MOST_LIMITED),
-            false => rules.max_cooldown,
+        let guess = match (is_limit, rules.cooldown) {
+            (true, Some(written)) => written,
+            (true, None) => {
+                (LIMITED * (1 << self.limited.saturating_sub(1 + FREE_LIMITS).min(6))).min(MOST_LIMITED)
+            }
+            (false, _) => rules.max_cooldown,
         };
         let span = stretched(fault.retry_after.unwrap_or(guess).min(rules.max_cooldown), 1.0 + 0.1 * dice);
-        let is_told = is_limit || fault.retry_after.is_some();
+        // A time that the operator wrote is no word of the provider's: the last one of a pool is tried before.
+        let is_told = fault.retry_after.is_some() || (is_limit && rules.cooldown.is_none());
         self.begin(Why::cooling(fault.kind), later(now, span), is_told, now, dice);
     }
 

@@ -175,6 +175,29 @@ fn rate_limits_without_a_hint_close_it_from_the_third_on_and_those_of_one_moment
 }
 
 #[test]
+fn a_written_cooldown_is_every_rest_that_no_time_was_put_to() {
+    let cases = [(UpstreamFailed, "open open 30.0"), (RateLimited, "cooling rate_limit_exceeded 31.5")];
+    for (kind, state) in cases {
+        let mut bench = Bench::new();
+        bench.rules.error_threshold = 1;
+        bench.rules.cooldown = Some(Duration::from_secs(30));
+        for _ in 0..3 {
+            bench.fail(1, kind, None);
+            assert_eq!(bench.state(), state);
+            assert!(bench.health.begin(bench.now).is_none());
+            // Where there is nobody else it is tried about once a second all the same.
+            bench.pass(1.5);
+            assert!(bench.health.begin_last(bench.now, 0.5).is_some());
+            bench.pass(31.0);
+        }
+        bench.rules.max_cooldown = Duration::from_secs(10);
+        bench.fail(1, kind, None);
+        bench.pass(11.0);
+        assert!(bench.health.begin(bench.now).is_some(), "the longest rest counts all the same");
+    }
+}
+
+#[test]
 fn of_a_hundred_at_once_one_tries_whether_it_is_back() {
     let mut bench = Bench::new();
     bench.fail(5, UpstreamFailed, None);

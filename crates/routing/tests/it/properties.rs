@@ -202,8 +202,9 @@ proptest! {
         threshold in prop_oneof![Just(1u32), Just(5), Just(0), Just(u32::MAX)],
         max_cooldown in prop_oneof![Just(Duration::from_secs(300)), Just(Duration::ZERO), Just(Duration::MAX)],
         error_window in prop_oneof![Just(Duration::from_secs(300)), Just(Duration::MAX)],
+        cooldown in option::of(prop_oneof![Just(Duration::from_secs(5)), Just(Duration::ZERO), Just(Duration::MAX)]),
     ) {
-        let mut world = World::new(Rules { error_threshold: threshold, error_window, max_cooldown });
+        let mut world = World::new(Rules { error_threshold: threshold, error_window, max_cooldown, cooldown });
         for event in events {
             world.apply(&event);
             for (place, health) in world.healths.iter().enumerate() {
