@@ -40,7 +40,7 @@ pub use provider::Provider;
 pub use providers::anthropic::betas::{Host, screen as screen_betas};
 pub use providers::bedrock::is_region as is_aws_region;
 pub use providers::openai_compatible::presets::presets;
-pub use providers::{PROVIDERS, environment, find, kinds};
+pub use providers::{PROVIDERS, environment, find, kind_at, kinds};
 pub use redact::redact;
 pub use site::Site;
 pub use slow::thinks_long;

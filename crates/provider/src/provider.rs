@@ -42,6 +42,11 @@ pub trait Provider: Sync {
         &[]
     }
 
+    /// Whether `host` (in lower case) is one of the service's own, so that an address there says what is asked.
+    fn is_at(&self, _host: &str) -> bool {
+        false
+    }
+
     /// Whether the config has to name the base URL because there is no usual one.
     fn needs_base_url(&self) -> bool {
         false

@@ -11,7 +11,7 @@ pub(crate) mod openai_compatible;
 pub(crate) mod qwen;
 pub(crate) mod vertex;
 
-use crate::{environment::Environment, kind::Kind, provider::Provider};
+use crate::{address::Address, environment::Environment, kind::Kind, preset::Key, provider::Provider};
 use anthropic::Anthropic;
 use azure::Azure;
 use bedrock::Bedrock;
@@ -31,6 +31,30 @@ pub const PROVIDERS: &[&dyn Provider] =
 /// The kind of that name: a provider of its own or a preset.
 pub fn find(kind: &str) -> Option<Kind> {
     all().find(|known| known.name() == kind)
+}
+
+/// The kind that an address belongs to, if a service is known to be there. Servers of one's own are not known by where
+/// they are.
+pub fn kind_at(base_url: &str) -> Option<Kind> {
+    let written = Address::parse(base_url).ok()?;
+    let host = written.host().to_ascii_lowercase();
+    let services = || {
+        presets::presets().iter().filter(|preset| preset.key == Key::Required).filter_map(|preset| {
+            let usual = Address::parse(&preset.base_url).ok().filter(|usual| usual.host() == host)?;
+            Some((preset, usual.path))
+        })
+    };
+    let compatible = |preset| Kind { provider: &OpenAiCompatible, preset: Some(preset) };
+    // A host may have a service of its own and one in OpenAI's dialect under a path.
+    let under = |usual: &str| {
+        !usual.is_empty()
+            && written.path.strip_prefix(usual).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let by_path = services().find(|(_, usual)| under(usual)).map(|(preset, _)| compatible(preset));
+    let own = || PROVIDERS.iter().copied().find(|provider| provider.is_at(&host));
+    let fits = |usual: &str| usual.is_empty() || written.path.is_empty();
+    let by_host = || services().find(|(_, usual)| fits(usual)).map(|(preset, _)| compatible(preset));
+    by_path.or_else(|| own().map(|provider| Kind { provider, preset: None })).or_else(by_host)
 }
 
 /// Every name that a config's `kind` may have: [`PROVIDERS`], then the presets in the order of their table.

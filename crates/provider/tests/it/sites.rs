@@ -1,7 +1,7 @@
 //! What an operator may get wrong, and the sentence that says so.
 
 use lockgate_protocol::resume::Prefill;
-use lockgate_provider::{Site, SiteError, StreamUsage, Wish, environment, find};
+use lockgate_provider::{Key, Site, SiteError, StreamUsage, Wish, environment, find, kind_at, presets};
 
 fn headers(name: &str, value: &str) -> Vec<(String, String)> {
     vec![(name.to_owned(), value.to_owned())]
@@ -154,4 +154,29 @@ fn the_beginning_of_an_answer_is_handed_over_as_each_service_documents_it() {
     // Its beta, at another path.
     assert_eq!(prefill("deepseek"), None);
     assert_eq!(prefill("openai"), None);
+}
+
+#[test]
+fn an_address_says_whose_it_is() {
+    let check = |url: &str, expected: Option<&str>| {
+        assert_eq!(kind_at(url).map(|kind| kind.name()), expected, "{url}");
+    };
+    for preset in presets().iter().filter(|preset| preset.key == Key::Required) {
+        check(&preset.base_url, Some(&preset.name));
+    }
+    check("https://api.openai.com/v1", Some("openai"));
+    check("https://API.OpenAI.com", Some("openai"));
+    check("https://your-resource.openai.azure.com", Some("azure"));
+    check("https://api.anthropic.com/v1", Some("anthropic"));
+    check("https://generativelanguage.googleapis.com", Some("gemini"));
+    check("https://generativelanguage.googleapis.com/v1beta", Some("gemini"));
+    check("https://us-central1-aiplatform.googleapis.com", Some("vertex"));
+    check("https://bedrock-runtime.eu-west-1.amazonaws.com", Some("bedrock"));
+    check("https://api.deepseek.com/v1", Some("deepseek"));
+    check("https://api.groq.com", Some("groq"));
+    check("https://api.groq.com/of/another", None);
+    check("https://api.openai.com.evil.example/v1", None);
+    check("http://10.0.0.1:8000/v1", None);
+    check("http://127.0.0.1:8000/v1", None);
+    check("no url", None);
 }

@@ -32,6 +32,10 @@ impl Provider for Anthropic {
         &["anthropic"]
     }
 
+    fn is_at(&self, host: &str) -> bool {
+        host == "api.anthropic.com"
+    }
+
     fn environment(&self) -> Option<Environment> {
         Some(Environment {
             kind: self.kind(),

@@ -34,6 +34,12 @@ impl Provider for Azure {
         &["openai-chat", "openai-responses"]
     }
 
+    fn is_at(&self, host: &str) -> bool {
+        [".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com"]
+            .iter()
+            .any(|domain| host.ends_with(domain))
+    }
+
     fn needs_base_url(&self) -> bool {
         true
     }

@@ -32,6 +32,10 @@ impl Provider for Bedrock {
         &["bedrock", "anthropic"]
     }
 
+    fn is_at(&self, host: &str) -> bool {
+        host.starts_with("bedrock-runtime.") && host.ends_with(".amazonaws.com")
+    }
+
     /// Models of one maker are asked in that maker's own dialect too, by InvokeModel.
     fn speaks_for(&self, model: &str) -> Option<&'static [&'static str]> {
         Some(if is_claude(model) { self.speaks() } else { &["bedrock"] })

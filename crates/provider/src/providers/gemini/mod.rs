@@ -39,6 +39,10 @@ impl Provider for Gemini {
         &["gemini"]
     }
 
+    fn is_at(&self, host: &str) -> bool {
+        host == "generativelanguage.googleapis.com"
+    }
+
     fn form(&self, pass: &Pass, talk: &Talk<'_>) -> &'static dyn Form {
         match talk.operation {
             Operation::Generate | Operation::CountTokens => pass.form().unwrap_or(forms::PLAIN),

@@ -23,6 +23,10 @@ impl Provider for OpenAi {
         &["openai-chat", "openai-responses"]
     }
 
+    fn is_at(&self, host: &str) -> bool {
+        host == "api.openai.com"
+    }
+
     fn environment(&self) -> Option<Environment> {
         Some(Environment {
             kind: self.kind(),

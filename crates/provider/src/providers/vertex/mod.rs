@@ -42,6 +42,12 @@ impl Provider for Vertex {
         &["gemini", "anthropic", "openai-chat"]
     }
 
+    fn is_at(&self, host: &str) -> bool {
+        host == "aiplatform.googleapis.com"
+            || host.ends_with("-aiplatform.googleapis.com")
+            || (host.starts_with("aiplatform.") && host.ends_with(".rep.googleapis.com"))
+    }
+
     fn speaks_for(&self, model: &str) -> Option<&'static [&'static str]> {
         Some(Publisher::of(model).speaks)
     }
