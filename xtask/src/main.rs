@@ -1,7 +1,9 @@
-//! Project automation: `cargo xtask test` sets up and runs every suite, `cargo xtask bench` measures against nginx.
+//! Project automation: `cargo xtask test` sets up and runs every suite, `cargo xtask bench` measures against nginx,
+//! `cargo xtask prices` makes the table of prices.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool speaks through them")]
 
 mod bench;
+mod prices;
 mod test;
 mod workspace;
 
@@ -22,6 +24,8 @@ enum Task {
     Test(test::Arguments),
     /// Measure the gateway against nginx on this machine, on loopback.
     Bench(bench::Arguments),
+    /// Make the table of prices out of a public list that is a file.
+    Prices(prices::Arguments),
     /// Send load to a loopback address and print figures as JSON; `bench` runs this as a process of its own.
     #[command(hide = true)]
     Load(bench::load::Arguments),
@@ -31,6 +35,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Test(arguments) => test::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
+        Task::Prices(arguments) => prices::run(&arguments),
         Task::Load(arguments) => bench::load::run(&arguments),
     };
     match outcome {
