@@ -7,12 +7,13 @@ mod correct;
 mod decimal;
 mod entry;
 mod list;
+mod own;
 mod sane;
 mod sources;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use lockgate_prices::{Class, Row, Table};
 
@@ -28,9 +29,13 @@ pub(crate) struct Arguments {
     /// Where the file is from.
     #[arg(long, value_name = "URL")]
     source: String,
-    /// The day of the file, as YYYY-MM-DD.
+    /// The day of all the files, as YYYY-MM-DD.
     #[arg(long)]
     date: String,
+    /// A kind whose own list counts instead: its answer to `GET /models` with prices in it, and where that is from. May
+    /// be given for several kinds.
+    #[arg(long, num_args = 3, value_names = ["KIND", "FILE", "URL"])]
+    own: Vec<String>,
 }
 
 /// What was left out, and why.
@@ -45,22 +50,33 @@ pub(crate) struct LeftOut {
 /// # Errors
 /// When a file cannot be read or written, or the list or the corrections are not what they should be.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let text = fs::read_to_string(&arguments.file)
-        .map_err(|error| format!("cannot read {}: {error}", arguments.file.display()))?;
-    let list: List = list::parse(&text)?;
+    let list: List = list::parse(&read(&arguments.file)?)?;
     let mut left_out = Vec::new();
     let mut entries = entries(&list, &mut left_out);
+    let mut sources = vec![arguments.source.as_str()];
+    // Clap has seen to it that there are three of each.
+    for own in arguments.own.chunks_exact(3) {
+        let [kind, file, url] = own else { continue };
+        entries.retain(|(other, _), _| other != kind);
+        let own = own::read(kind, &read(Path::new(file))?)?;
+        entries.extend(own.into_iter().map(|entry| ((kind.clone(), entry.model.clone()), entry)));
+        sources.push(url);
+    }
     for correction in correct::corrections()? {
         correction.apply(&mut entries)?;
         println!("corrected: {} {} by {}", correction.kind, correction.models.join(", "), correction.source);
     }
     let rows: Vec<Row<'_>> = entries.values().filter_map(|entry| row(entry, &mut left_out)).collect();
-    let table = Table::new(&arguments.source, &arguments.date, rows);
+    let table = Table::new(sources, &arguments.date, rows);
     let path = workspace::root().join("crates/prices/prices.csv");
     fs::write(&path, table.to_string())
         .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
     report(&table, &mut left_out);
     Ok(())
+}
+
+fn read(file: &Path) -> Result<String, Failure> {
+    Ok(fs::read_to_string(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?)
 }
 
 /// Every model of a kind we know, as the list has it.
@@ -87,13 +103,13 @@ fn entries(list: &List, left_out: &mut Vec<LeftOut>) -> BTreeMap<(String, String
 fn row<'a>(entry: &'a Entry, left_out: &mut Vec<LeftOut>) -> Option<Row<'a>> {
     let mut name =
         |why: String| left_out.push(LeftOut { name: format!("{} {}", entry.kind, entry.model), why });
-    match sane::price(entry, &mut name) {
-        Ok(price) => Some(Row { kind: &entry.kind, model: &entry.model, price }),
-        Err(why) => {
-            name(why);
-            None
-        }
-    }
+    // A comma would be a cell's end.
+    let can_be_written = !entry.model.is_empty() && !entry.model.contains([',', '\n', '\r']);
+    let price = match sane::price(entry, &mut name) {
+        Ok(_) if !can_be_written => Err("its name cannot be written into the table".to_owned()),
+        price => price,
+    };
+    price.map_err(name).ok().map(|price| Row { kind: &entry.kind, model: &entry.model, price })
 }
 
 fn report(table: &Table<'_>, left_out: &mut [LeftOut]) {

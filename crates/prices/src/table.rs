@@ -23,7 +23,7 @@ static SHIPPED: LazyLock<Table<'static>> = LazyLock::new(|| Table::parse(TEXT).u
 #[derive(Debug, Default)]
 pub struct Table<'a> {
     /// Where the figures are from.
-    source: &'a str,
+    sources: Vec<&'a str>,
     /// When they were so, as `YYYY-MM-DD`.
     date: &'a str,
     /// By kind, then model.
@@ -60,10 +60,10 @@ impl Table<'static> {
 
 impl<'a> Table<'a> {
     /// A table of rows in any order. Of two rows for one model the first stays.
-    pub fn new(source: &'a str, date: &'a str, mut rows: Vec<Row<'a>>) -> Self {
+    pub fn new(sources: Vec<&'a str>, date: &'a str, mut rows: Vec<Row<'a>>) -> Self {
         rows.sort_by_key(|row| (row.kind, row.model));
         rows.dedup_by_key(|row| (row.kind, row.model));
-        Self { source, date, rows }
+        Self { sources, date, rows }
     }
 
     /// Reads a table: lines of `# source: ...` and `# date: ...`, the line of heads, and rows by kind and model with
@@ -107,9 +107,9 @@ impl<'a> Table<'a> {
         &self.rows
     }
 
-    /// Where the figures are from, as a URL.
-    pub fn source(&self) -> &'a str {
-        self.source
+    /// Where the figures are from, as URLs.
+    pub fn sources(&self) -> &[&'a str] {
+        &self.sources
     }
 
     /// The day on which the figures were so, as `YYYY-MM-DD`.
@@ -124,7 +124,7 @@ impl<'a> Table<'a> {
 
     fn remark(&mut self, remark: &'a str) {
         match remark.split_once(": ") {
-            Some(("source", url)) => self.source = url,
+            Some(("source", url)) => self.sources.push(url),
             Some(("date", date)) => self.date = date,
             _ => {}
         }
@@ -185,7 +185,9 @@ impl<'a> Table<'a> {
 /// As [`Table::parse`] reads it.
 impl fmt::Display for Table<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(formatter, "# source: {}", self.source)?;
+        for source in &self.sources {
+            writeln!(formatter, "# source: {source}")?;
+        }
         writeln!(formatter, "# date: {}", self.date)?;
         writeln!(formatter, "{}", heads().collect::<Vec<_>>().join(","))?;
         for row in &self.rows {

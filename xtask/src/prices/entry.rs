@@ -79,10 +79,11 @@ pub(crate) fn read(kind: &str, model: &str, members: &Members) -> Result<Entry, 
         .find(|mode| mode.name == name)
         .ok_or(format!("mode {name} is not billed by the token"))?;
     let (base, mut tiers) = match members.ranges().split_first() {
-        Some(((0, first), rest)) => {
-            (figures(first), rest.iter().map(|(start, range)| (*start, figures(range))).collect())
-        }
-        _ => (figures(members), BTreeMap::new()),
+        Some(((0, first), rest)) => (
+            first.figures(FIGURES),
+            rest.iter().map(|(start, range)| (*start, range.figures(FIGURES))).collect(),
+        ),
+        _ => (members.figures(FIGURES), BTreeMap::new()),
     };
     for name in members.names() {
         if let Some((class, above, figure)) = above(members, name) {
@@ -99,12 +100,6 @@ pub(crate) fn read(kind: &str, model: &str, members: &Members) -> Result<Entry, 
     let batch =
         (members.figure("input_cost_per_token_batches"), members.figure("output_cost_per_token_batches"));
     Ok(Entry { kind: kind.to_owned(), model: model.to_owned(), answers: mode.answers, base, tiers, batch })
-}
-
-fn figures(members: &Members) -> Figures {
-    FIGURES
-        .iter()
-        .fold(Figures::default(), |figures, (name, class)| figures.with(*class, members.figure(name)))
 }
 
 /// A member such as `input_cost_per_token_above_200k_tokens`.

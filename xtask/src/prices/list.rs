@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use lockgate_prices::{Class, Figures};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -30,9 +31,26 @@ impl Members {
         serde_json::from_str(self.0.get(name)?.get()).ok()
     }
 
-    /// A member that is an amount of dollars for one token, as micro-dollars for a million.
+    /// A member that is an amount of dollars for one token, a number or the text of one, as micro-dollars for a million.
     pub(crate) fn figure(&self, name: &str) -> Option<u64> {
-        decimal::micros_per_million(self.0.get(name)?.get())
+        decimal::micros_per_million(self.0.get(name)?.get().trim_matches('"'))
+    }
+
+    /// All figures that go by these names.
+    pub(crate) fn figures(&self, names: &[(&str, Class)]) -> Figures {
+        names
+            .iter()
+            .fold(Figures::default(), |figures, (name, class)| figures.with(*class, self.figure(name)))
+    }
+
+    /// A member that is a number of tokens, which may be written as `32000.0`.
+    pub(crate) fn count(&self, name: &str) -> Option<u64> {
+        count(self.0.get(name)?)
+    }
+
+    /// A member that is a list of objects; empty where there is none.
+    pub(crate) fn list(&self, name: &str) -> Vec<Self> {
+        self.0.get(name).and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
     }
 
     /// The names of all members.
@@ -40,20 +58,19 @@ impl Members {
         self.0.keys().map(String::as_str)
     }
 
-    /// What is said by ranges of the input: how many tokens are below each, and what counts in it.
+    /// What is said by ranges of the input: the tokens at which each starts, and what counts in it.
     pub(crate) fn ranges(&self) -> Vec<(u64, Self)> {
-        let ranges: Vec<Self> = self
-            .0
-            .get("tiered_pricing")
-            .and_then(|raw| serde_json::from_str(raw.get()).ok())
-            .unwrap_or_default();
+        let ranges = self.list("tiered_pricing");
         ranges.into_iter().filter_map(|range| Some((range.start()?, range))).collect()
     }
 
-    /// The tokens at which a range starts, which the list writes as `32000` or `32000.0`.
     fn start(&self) -> Option<u64> {
         let bounds: Vec<Box<RawValue>> = serde_json::from_str(self.0.get("range")?.get()).ok()?;
-        let start = bounds.first()?.get();
-        start.strip_suffix(".0").unwrap_or(start).parse().ok()
+        count(bounds.first()?)
     }
+}
+
+fn count(number: &RawValue) -> Option<u64> {
+    let text = number.get();
+    text.strip_suffix(".0").unwrap_or(text).parse().ok()
 }

@@ -6,6 +6,8 @@ use super::entry::{Answers, Entry};
 
 /// 1,000 dollars for a million tokens: more than any model costs.
 const MOST: u64 = 1_000_000_000;
+/// 10 dollars: more than any model costs that answers nothing but numbers.
+const MOST_WITHOUT_ANSWER: u64 = 10_000_000;
 
 /// The price of a model, each figure that cannot be left out with a word to `left_out`.
 ///
@@ -54,9 +56,10 @@ pub(crate) fn price(entry: &Entry, left_out: &mut impl FnMut(String)) -> Result<
 
 /// Without figures that are nothing or too much.
 fn possible(figures: &Figures, free_output: bool, place: &str, left_out: &mut impl FnMut(String)) -> Figures {
+    let most = if free_output { MOST_WITHOUT_ANSWER } else { MOST };
     let is_possible = |class, figure| match figure {
         0 => free_output && class == Class::Output,
-        figure => figure <= MOST,
+        figure => figure <= most,
     };
     keep(figures, is_possible, |class, figure| left_out(format!("{}{place} is {figure}", class.name())))
 }

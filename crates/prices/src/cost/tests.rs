@@ -1,3 +1,5 @@
+//! What calls cost: by plain cases, and by what must hold of every price and usage.
+
 use proptest::prelude::*;
 
 use super::*;

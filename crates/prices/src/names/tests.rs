@@ -1,3 +1,5 @@
+//! What is looked past in names, and what is not.
+
 use super::*;
 
 #[track_caller]

@@ -1,3 +1,5 @@
+//! Prices with their defaults, tiers, batches and an operator's figures.
+
 use super::*;
 
 fn figures(pairs: &[(Class, u64)]) -> Figures {

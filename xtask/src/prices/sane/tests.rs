@@ -1,3 +1,5 @@
+//! What a list's words come to, and what of them is left out.
+
 use super::super::{entry, list};
 use super::*;
 
@@ -128,6 +130,11 @@ fn a_model_without_input_and_output_has_no_price() {
 
 #[test]
 fn a_mode_says_what_comes_out() {
+    check(
+        r#""mode": "embedding", "input_cost_per_token": 1e-04"#,
+        "no figure for input",
+        &["input is 100000000"],
+    );
     check(
         r#""mode": "embedding", "input_cost_per_token": 2e-08"#,
         r#"{"input": 20000, "output": 0} [] None"#,
