@@ -43,7 +43,7 @@ impl Figures {
 
     /// The figure that counts for a class: its own, or that of the class it falls back to. 0 only where it is written,
     /// or where not even its side of the call has a figure, which no price is without.
-    pub(crate) fn of(&self, class: Class) -> u64 {
+    pub fn of(&self, class: Class) -> u64 {
         self.get(class).or_else(|| class.otherwise().map(|other| self.of(other))).unwrap_or_default()
     }
 

@@ -84,7 +84,7 @@ fn consistent(figures: Figures, input: u64, place: &str, left_out: &mut impl FnM
 
 /// Without what is cheaper for larger calls.
 fn rising(changes: Figures, below: &Figures, place: &str, left_out: &mut impl FnMut(String)) -> Figures {
-    let rises = |class, figure| below.get(class).is_none_or(|below| figure >= below);
+    let rises = |class, figure| figure >= below.of(class);
     keep(&changes, rises, |class, figure| {
         left_out(format!("{}{place} is {figure}, less than below", class.name()))
     })

@@ -101,6 +101,10 @@ fn what_cannot_be_is_left_out_and_named() {
         "input above 200000 tokens is 1000000, less than below",
     );
     with(
+        r#""cache_read_input_token_cost_above_200k_tokens": 3e-07"#,
+        "cache_read above 200000 tokens is 300000, less than below",
+    );
+    with(
         r#""input_cost_per_token_batches": 1e-06, "output_cost_per_token_batches": 5e-06"#,
         "a batch is no whole share: 1000000 of input 3000000, Some(5000000) of output 15000000",
     );
