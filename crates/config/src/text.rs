@@ -49,9 +49,13 @@ pub(crate) fn origin_fault(origin: &str) -> Option<&'static str> {
         Some("has more than a scheme, a host and a port")
     } else if authority.contains('*') {
         Some("stands for several: each origin is listed")
-    } else if !origin.bytes().all(|byte| byte.is_ascii_graphic()) || origin.bytes().any(|byte| byte.is_ascii_uppercase()) {
+    } else if !origin.bytes().all(|byte| byte.is_ascii_graphic())
+        || origin.bytes().any(|byte| byte.is_ascii_uppercase())
+    {
         Some("has letters that browsers do not send")
-    } else if (scheme == "https" && authority.ends_with(":443")) || (scheme == "http" && authority.ends_with(":80")) {
+    } else if (scheme == "https" && authority.ends_with(":443"))
+        || (scheme == "http" && authority.ends_with(":80"))
+    {
         Some("has a port that browsers leave out")
     } else {
         None

@@ -51,6 +51,8 @@ pub struct Config {
     pub retry: Retry,
     /// When a deployment is left alone, and for how long; a model can override each value.
     pub health: Health,
+    /// When the operator is told that a deployment is left alone.
+    pub alerts: Alerts,
     /// What models cost, by `provider/upstream-model`; `*` and `?` work, and the first that fits counts.
     pub prices: IndexMap<String, Price>,
     /// The proxy to every provider that names no other: `http://`, `https://`, `socks5://` or `socks5h://`, with
@@ -92,6 +94,16 @@ pub struct ClientKey {
     pub models: Vec<String>,
 }
 
+/// When the operator is told, by a line in the log, that a deployment is left alone because it fails, and that it is back.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Alerts {
+    /// How long a deployment that was told of is not told of again.
+    #[serde(deserialize_with = "units::duration")]
+    #[schemars(with = "units::Time", extend("default" = "300s"))]
+    pub cooldown: Duration,
+}
+
 /// What the gateway writes about itself.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -130,6 +142,14 @@ pub enum LogFormat {
     Text,
     /// One JSON object per line, for machines.
     Json,
+}
+
+// === impl Alerts ===
+
+impl Default for Alerts {
+    fn default() -> Self {
+        Self { cooldown: Duration::from_secs(300) }
+    }
 }
 
 fn any_model() -> Vec<String> {

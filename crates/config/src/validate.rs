@@ -175,6 +175,10 @@ impl<'a> Validator<'a> {
             lacks_prefix: credential.force_prefix && credential.prefix.is_none() && !has_prefix,
         };
         self.offer(&offer, node, path);
+        if let Some(fault) = credential.check_model.as_deref().and_then(text::model_name_fault) {
+            let path = format!("{path}.check_model");
+            self.report(field(node, "check_model"), &path, &format!("`{path}` {fault}"), None);
+        }
         if credential.name.as_deref() == Some("") {
             self.report(
                 field(node, "name"),

@@ -65,7 +65,11 @@ impl Access {
         in_query: Option<&str>,
     ) -> Result<Option<Arc<Caller>>, Fault> {
         if self.keys.is_empty() {
-            return if self.open { Ok(None) } else { guard_local(headers, self.cors.as_deref()).map(|()| None) };
+            return if self.open {
+                Ok(None)
+            } else {
+                guard_local(headers, self.cors.as_deref()).map(|()| None)
+            };
         }
         let shown = presented(headers).or(in_query.map(str::as_bytes)).ok_or_else(|| {
             let how = "send your gateway key as `Authorization: Bearer KEY` or `x-api-key: KEY`";
@@ -179,8 +183,16 @@ mod tests {
     fn listed_pages_are_let_in_under_loopback_names() {
         let access = access("{}\nserver: { cors: { origins: ['https://app.example'] } }");
         check(&access, &[("host", "localhost"), ("origin", "https://app.example")], Ok(None));
-        check(&access, &[("host", "evil.test"), ("origin", "https://app.example")], Err(FaultKind::Forbidden));
-        check(&access, &[("host", "localhost"), ("origin", "https://app.example.evil.test")], Err(FaultKind::Forbidden));
+        check(
+            &access,
+            &[("host", "evil.test"), ("origin", "https://app.example")],
+            Err(FaultKind::Forbidden),
+        );
+        check(
+            &access,
+            &[("host", "localhost"), ("origin", "https://app.example.evil.test")],
+            Err(FaultKind::Forbidden),
+        );
         check(&access, &[("host", "localhost"), ("origin", "null")], Err(FaultKind::Forbidden));
     }
 

@@ -12,9 +12,8 @@ use crate::{Setup, admin, arriving::Arriving, body::AnswerBody, connection::Peer
 const ANY: &str = "*";
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE");
 /// What else of an answer depends on the page that asks.
-const PREFLIGHT_VARIES: HeaderValue = HeaderValue::from_static(
-    "origin, access-control-request-method, access-control-request-headers",
-);
+const PREFLIGHT_VARIES: HeaderValue =
+    HeaderValue::from_static("origin, access-control-request-method, access-control-request-headers");
 /// The headers of an answer that pages may read beside those that every page may.
 const EXPOSED: &[&str] = &["x-request-id", "request-id", "retry-after", "x-should-retry"];
 /// How others of them begin, or what is in their middle: what is left of a limit, under each provider's name for it.

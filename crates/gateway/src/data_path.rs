@@ -43,7 +43,11 @@ use crate::{
 
 /// Answers one request, whatever becomes of it. Dropped by the server when the client goes away: with it goes what is
 /// under way upstream, and the call is settled as abandoned.
-pub(crate) async fn answer(setup: &Arc<Setup>, peer: Peer, request: Request<Arriving>) -> Response<AnswerBody> {
+pub(crate) async fn answer(
+    setup: &Arc<Setup>,
+    peer: Peer,
+    request: Request<Arriving>,
+) -> Response<AnswerBody> {
     let mut call = Call::begin(setup, peer, &request);
     match prepare(setup, &mut call, request).await {
         Ok(Prepared::Local(response)) => settle::local(&call, response),

@@ -27,6 +27,7 @@ use lockgate_config::{self as config, Config, Target};
 use lockgate_protocol::ir::{Fault, FaultKind};
 use lockgate_routing::{Budget, Health, Member};
 use tokio_util::task::TaskTracker;
+use wildmatch::WildMatch;
 
 use crate::upstream::Exits;
 use cloak::Cloaks;
@@ -53,6 +54,10 @@ const HINTS: usize = 3;
 pub(crate) struct Fleet {
     providers: Vec<Arc<Provider>>,
     models: HashMap<String, Arc<Model>>,
+    /// Those that answer to names that fit a pattern, in the order of the config.
+    patterns: Vec<(WildMatch, Arc<Model>)>,
+    /// What credentials are checked with, whatever they are asked for.
+    checks: Vec<Arc<Deployment>>,
     /// Those that nobody configured.
     impromptu: Impromptu,
     /// What is known of the deployments of those that somebody did.
@@ -103,6 +108,8 @@ impl Fleet {
             healths: heritage.healths(&providers),
             providers,
             models: HashMap::new(),
+            patterns: Vec::new(),
+            checks: Vec::new(),
             impromptu: Impromptu::default(),
             prices: Prices::new(&config.prices),
             names: Vec::new(),
@@ -124,12 +131,17 @@ impl Fleet {
             let limits = Arc::new(Limits::of(written, &retry, &health));
             let budget = heritage.budget(name, &limits);
             let model = Arc::new(fleet.pool(written, limits, budget, retry.connect, &mut exits)?);
-            for name in std::iter::once(name).chain(&written.aliases) {
+            let (patterns, aliases): (Vec<_>, Vec<_>) =
+                written.aliases.iter().partition(|alias| alias.contains(['*', '?']));
+            let patterns = patterns.into_iter().map(|pattern| WildMatch::new(pattern));
+            fleet.patterns.extend(patterns.map(|pattern| (pattern, Arc::clone(&model))));
+            for name in std::iter::once(name).chain(aliases) {
                 fleet.names.push(name.clone());
                 fleet.models.insert(name.clone(), Arc::clone(&model));
             }
         }
         fleet.serve_aliases(&heritage);
+        fleet.look_after(config);
         fleet.exits = exits.settled();
         Ok(fleet)
     }
@@ -160,6 +172,21 @@ impl Fleet {
             let model = Model::new(self.strategy.row(), tiers, Arc::clone(&self.limits), budget);
             self.names.push(name.clone());
             self.models.insert(name, Arc::new(model));
+        }
+    }
+
+    /// What is asked of the credentials that are checked by a model of their own.
+    fn look_after(&mut self, config: &Config) {
+        let providers = self.providers.clone();
+        for (provider, written) in providers.iter().zip(config.providers.values()) {
+            let rows = written.credentials.iter().filter(|row| !row.disabled);
+            for (place, row) in rows.enumerate() {
+                let Some(model) = &row.check_model else { continue };
+                let upstream = provider.credentials[place].upstream.clone();
+                let health = |name: &str, target: &str, row: &_| self.healths.of(name, target, row);
+                let made = Deployment::new(provider, model, place, upstream, &self.limits, health);
+                self.checks.push(Arc::new(made));
+            }
         }
     }
 
@@ -243,8 +270,17 @@ impl Fleet {
             };
             return Some(self.impromptu(name, of_provider));
         }
-        let model = self.impromptu(name, |_, offer| offer.bare(name));
-        (!model.deployments.is_empty()).then_some(model)
+        // A prefix names its credentials, whatever others take any name.
+        let mut offers = self.providers.iter().flat_map(|provider| &provider.credentials);
+        let model = match offers.any(|row| row.offer.prefixed(name).is_some()) {
+            true => self.impromptu(name, |_, offer| offer.prefixed(name)),
+            false => self.impromptu(name, |_, offer| offer.bare(name)),
+        };
+        if !model.deployments.is_empty() {
+            return Some(model);
+        }
+        let fitting = self.patterns.iter().find(|(pattern, _)| pattern.matches(name));
+        fitting.map(|(_, model)| Arc::clone(model))
     }
 
     /// `provider/model`, where the provider is configured.
@@ -348,6 +384,32 @@ impl Fleet {
             }
         }
         names.into_iter().collect()
+    }
+
+    /// What credentials are checked with, whatever they are asked for.
+    pub(crate) fn checks(&self) -> &[Arc<Deployment>] {
+        &self.checks
+    }
+
+    /// Of the models that say nothing themselves.
+    pub(crate) fn usual_limits(&self) -> &Arc<Limits> {
+        &self.limits
+    }
+
+    /// All else that the credential of a deployment is asked for, as far as that is known.
+    pub(crate) fn beside(&self, deployment: &Deployment) -> Vec<Arc<Deployment>> {
+        let mut found: Vec<Arc<Deployment>> = Vec::new();
+        for (_, model) in self.all() {
+            for other in &model.deployments {
+                let is_beside = Arc::ptr_eq(&other.provider, &deployment.provider)
+                    && other.credential == deployment.credential
+                    && !Arc::ptr_eq(&other.health, &deployment.health);
+                if is_beside && !found.iter().any(|known| Arc::ptr_eq(&known.health, &other.health)) {
+                    found.push(Arc::clone(other));
+                }
+            }
+        }
+        found
     }
 
     /// Every model of the config by each of its names, in the order of the config.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use lockgate_config::CheckMethod;
+use lockgate_config::{CheckMethod, Health};
 use lockgate_protocol::ir::{Fault, FaultKind};
 use lockgate_routing::{Certainty, Why};
 use tokio_util::sync::CancellationToken;
@@ -49,10 +49,20 @@ pub(crate) async fn ask(
     let result = tokio::time::timeout(PATIENCE, asked).await.unwrap_or_else(|_| Err(late()));
     let is_asked = !matches!(&result, Err(fault) if fault.kind == FaultKind::Unsupported);
     if is_asked {
-        let (now, dice) = (clock::now(), setup.gateway.ids.dice());
-        deployment.health.checked(result.as_ref().copied(), &limits.rules, now, dice);
+        learn(setup, deployment, limits, result.as_ref().copied());
     }
     result
+}
+
+/// Takes note of what came of a check.
+fn learn(setup: &Setup, deployment: &Deployment, limits: &Limits, result: Result<Certainty, &Fault>) {
+    let (now, dice) = (clock::now(), setup.gateway.ids.dice());
+    let is_open = deployment.health.checked(result, &limits.rules, now, dice);
+    match result {
+        Err(fault) if is_open => setup.left_alone(deployment, fault),
+        Ok(Certainty::Answers) => setup.answers(deployment),
+        Err(_) | Ok(Certainty::Reachable) => {}
+    }
 }
 
 async fn models(deployment: &Deployment) -> Result<(), Fault> {
@@ -124,6 +134,7 @@ fn watched(setup: &Setup) -> Vec<Watched> {
                 deployment: Arc::clone(deployment),
                 limits: Arc::clone(&model.limits),
                 check: check.clone(),
+                is_for_credential: false,
             };
             match places.get(&deployment.name) {
                 Some(place) if rows[*place].check.every > check.every => rows[*place] = row,
@@ -133,6 +144,17 @@ fn watched(setup: &Setup) -> Vec<Watched> {
                     rows.push(row);
                 }
             }
+        }
+    }
+    let limits = setup.fleet.usual_limits();
+    for deployment in setup.fleet.checks() {
+        let every = limits.check.as_ref().map_or(Health::USUAL_INTERVAL, |check| check.every).max(SHORTEST);
+        let limits = Arc::new(limits.of_credentials());
+        let check = Check { every, method: CheckMethod::Call };
+        let row = Watched { deployment: Arc::clone(deployment), limits, check, is_for_credential: true };
+        match places.get(&deployment.name) {
+            Some(place) => rows[*place] = row,
+            None => rows.push(row),
         }
     }
     rows.retain(|row| {
@@ -152,7 +174,7 @@ fn watched(setup: &Setup) -> Vec<Watched> {
 /// One check in the background. What the operator took out is left alone, and so is a credential that is asked as much as
 /// it may be.
 async fn turn(setup: Arc<Setup>, row: Arc<Watched>) -> Arc<Watched> {
-    let Watched { deployment, limits, check } = &*row;
+    let Watched { deployment, limits, check, is_for_credential } = &*row;
     let now = clock::now();
     if deployment.health.blocked(now).is_some_and(|blocked| blocked.why == Why::Drained) {
         return row;
@@ -164,7 +186,13 @@ async fn turn(setup: Arc<Setup>, row: Arc<Watched>) -> Arc<Watched> {
             Err(_) => return row,
         },
     };
-    match ask(&setup, deployment, limits, check.method).await {
+    let result = ask(&setup, deployment, limits, check.method).await;
+    if *is_for_credential {
+        for other in setup.fleet.beside(deployment) {
+            learn(&setup, &other, limits, result.as_ref().copied());
+        }
+    }
+    match result {
         Ok(_) => tracing::debug!(deployment = &*deployment.name, "checked"),
         Err(fault) => tracing::warn!(deployment = &*deployment.name, %fault, "check failed"),
     }

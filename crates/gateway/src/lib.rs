@@ -5,6 +5,7 @@
 
 mod access;
 pub mod admin;
+mod alerts;
 mod answers;
 mod arriving;
 mod body;
@@ -68,6 +69,8 @@ pub(crate) struct Gateway {
     pub(crate) calls: tally::Tally,
     /// Connections of clients.
     pub(crate) connections: tally::Tally,
+    /// What the operator was told of deployments that come and go.
+    pub(crate) alerts: alerts::Alerts,
 }
 
 /// Sets up all that `config` asks for short of listening.
@@ -96,6 +99,7 @@ pub async fn start(config: &Config, journal: Arc<dyn Journal>) -> Result<Serving
         since: clock::now(),
         calls: tally::Tally::default(),
         connections: tally::Tally::default(),
+        alerts: alerts::Alerts::default(),
     });
     let live = Live::new(Setup::new(config, &gateway, None)?);
     let listening = live.listeners.prepare(&config.server)?;

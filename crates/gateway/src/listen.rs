@@ -103,9 +103,8 @@ impl Listeners {
             let open = match known.take() {
                 Some(open) => open,
                 None => {
-                    let socket = Socket::bind(&listener.address, mode, &leaving).map_err(|error| {
-                        StartError::Listen { address: listener.address.clone(), error }
-                    })?;
+                    let socket = Socket::bind(&listener.address, mode, &leaving)
+                        .map_err(|error| StartError::Listen { address: listener.address.clone(), error })?;
                     Arc::new(Open {
                         written: listener.address.clone(),
                         socket,

@@ -4,9 +4,17 @@ use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use lockgate_config::Config;
+use lockgate_protocol::ir::Fault;
 
 use crate::{
-    Gateway, StartError, access::Access, admin::Door, bytes, cors::Cors, fleet::Fleet, listen::Listeners, rules::Rules,
+    Gateway, StartError,
+    access::Access,
+    admin::Door,
+    bytes, clock,
+    cors::Cors,
+    fleet::{Deployment, Fleet},
+    listen::Listeners,
+    rules::Rules,
 };
 
 /// What one config comes to. Nothing of it ever changes: another config is another setup.
@@ -27,6 +35,8 @@ pub(crate) struct Setup {
     pub(crate) write_stall: Duration,
     /// Who may steer it.
     pub(crate) door: Door,
+    /// How long the operator is not told again of a deployment that is left alone.
+    alert_cooldown: Duration,
 }
 
 impl Setup {
@@ -52,7 +62,22 @@ impl Setup {
             keep_alive: config.server.keep_alive,
             write_stall: config.server.write_stall,
             door: Door::new(config),
+            alert_cooldown: config.alerts.cooldown,
         })
+    }
+
+    /// Tells the operator that a deployment is left alone from now on.
+    pub(crate) fn left_alone(&self, deployment: &Deployment, fault: &Fault) {
+        self.gateway.alerts.left_alone(&deployment.name, fault, self.alert_cooldown, clock::now());
+    }
+
+    /// Tells the operator that a deployment has answered, if it was told that it is left alone. One that had been asked
+    /// before, and answers while it is left alone, is not back.
+    pub(crate) fn answers(&self, deployment: &Deployment) {
+        let alerts = &self.gateway.alerts;
+        if alerts.is_any_out() && deployment.health.blocked(clock::now()).is_none() {
+            alerts.answers(&deployment.name);
+        }
     }
 }
 

@@ -229,21 +229,24 @@ impl Health {
         }
     }
 
-    /// Takes note of an active check. One that fails counts like a request that fails; while it rests, like its probe.
-    pub fn checked(&self, result: Result<Certainty, &Fault>, rules: &Rules, now: Instant, dice: f64) {
+    /// Takes note of an active check. One that fails counts like a request that fails; while it rests, like its probe. True
+    /// if its breaker is open from now on.
+    pub fn checked(&self, result: Result<Certainty, &Fault>, rules: &Rules, now: Instant, dice: f64) -> bool {
         match result {
             Ok(Certainty::Answers) => {
                 self.change(|record| record.answered(true));
                 self.account.change(|rests| rests.answered(true));
+                false
             }
             Ok(Certainty::Reachable) => {
                 self.change(|record| record.rests.reached(now));
                 self.account.change(|rests| rests.reached(now));
+                false
             }
             Err(fault) => {
                 let is_over = |rests: &Rests| rests.gate(now) == Gate::Probe;
                 let own = is_over(&self.record().rests);
-                self.failed(fault, Slots { own, shared: false }, now, rules, now, dice);
+                self.failed(fault, Slots { own, shared: false }, now, rules, now, dice)
             }
         }
     }
@@ -325,8 +328,16 @@ impl Health {
         }
     }
 
-    /// A request that began at `since` failed.
-    fn failed(&self, fault: &Fault, slots: Slots, since: Instant, rules: &Rules, now: Instant, dice: f64) {
+    /// A request that began at `since` failed. True if the breaker is open from now on.
+    fn failed(
+        &self,
+        fault: &Fault,
+        slots: Slots,
+        since: Instant,
+        rules: &Rules,
+        now: Instant,
+        dice: f64,
+    ) -> bool {
         let lesson = Lesson::of(fault);
         match (&lesson, fault.scope) {
             (Lesson::Answers, _) => self.account.change(|rests| rests.answered(slots.shared)),
@@ -335,6 +346,7 @@ impl Health {
             }
             _ => {}
         }
+        let mut is_open = false;
         self.change(|record| {
             record.count(fault.kind);
             match lesson {
@@ -342,10 +354,11 @@ impl Health {
                 Lesson::Cools if fault.scope == Scope::Deployment => {
                     record.rests.cool(fault, rules, now, dice);
                 }
-                Lesson::Counts => record.failed(slots.own, since, rules, now, dice),
+                Lesson::Counts => is_open = record.failed(slots.own, since, rules, now, dice),
                 Lesson::Nothing | Lesson::Cools => {}
             }
         });
+        is_open
     }
 
     /// Gives back the probes that a request was.
@@ -361,22 +374,25 @@ impl Health {
 
 impl Record {
     /// One more fault. What was under way when it was closed says nothing new: only a probe's fault keeps it closed, and
-    /// that of one that came before its time, as the last resort of a pool, changes nothing about the time.
-    fn failed(&mut self, is_probe: bool, since: Instant, rules: &Rules, now: Instant, dice: f64) {
+    /// that of one that came before its time, as the last resort of a pool, changes nothing about the time. True if the breaker
+    /// is open from now on.
+    fn failed(&mut self, is_probe: bool, since: Instant, rules: &Rules, now: Instant, dice: f64) -> bool {
         let rest = self.rests.rest();
         let (is_resting, is_early) = (rest.is_some(), rest.is_some_and(|rest| rest.until > since.max(now)));
         if is_early && is_probe {
             self.rests.keep_pace();
         }
         if is_resting && (!is_probe || is_early) {
-            return;
+            return false;
         }
-        if is_resting || self.breaker.failed(rules, now) {
+        let opens = is_resting || self.breaker.failed(rules, now);
+        if opens {
             self.opened += u64::from(!is_resting);
             let since = if is_probe { since } else { now };
             let until = self.breaker.close(rules, since, now, dice);
             self.rests.open(now, until, dice);
         }
+        opens
     }
 }
 

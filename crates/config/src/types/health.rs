@@ -95,11 +95,14 @@ impl Default for Health {
 }
 
 impl Health {
+    /// How often is checked where nobody says how often.
+    pub const USUAL_INTERVAL: Duration = Duration::from_secs(30);
+
     /// How often and what is asked in the background; `None` if nothing is.
     pub fn check(&self) -> Option<(Duration, CheckMethod)> {
         let usual = if self.check_model.is_some() { CheckMethod::Call } else { CheckMethod::Models };
         let is_on = self.interval.is_some() || self.method.is_some() || self.check_model.is_some();
-        is_on.then(|| (self.interval.unwrap_or(Duration::from_secs(30)), self.method.unwrap_or(usual)))
+        is_on.then(|| (self.interval.unwrap_or(Self::USUAL_INTERVAL), self.method.unwrap_or(usual)))
     }
 }
 

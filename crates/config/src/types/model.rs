@@ -27,7 +27,7 @@ pub struct Model {
     pub on_context_length: Vec<Target>,
     /// What is asked, in this order, when a provider's policy refused the content. Without it that is the answer.
     pub on_content_filter: Vec<Target>,
-    /// Other names for the same model.
+    /// Other names for the same model; `*` and `?` work, and such a pattern counts where no other name fits.
     pub aliases: Vec<String>,
     /// Whether a request that its target cannot be told everything of is translated all the same or refused.
     #[schemars(extend("default" = "allow"))]

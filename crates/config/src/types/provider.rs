@@ -107,6 +107,10 @@ pub struct Credential {
     /// The models it is known to serve, in place of the provider's; it is asked for no others.
     #[serde(default)]
     pub models: Vec<Served>,
+    /// The provider's model that it is checked with in the background, whatever it serves: by a call every
+    /// `health.interval`, else every 30 s. What comes of it counts for all that it is asked for.
+    #[serde(default)]
+    pub check_model: Option<String>,
     /// The models it is not asked for, beside the provider's; `*` and `?` work, and case does not count.
     #[serde(default)]
     pub exclude: Vec<String>,
@@ -227,6 +231,7 @@ impl Default for Credential {
             proxy: None,
             priority: 0,
             models: Vec::new(),
+            check_model: None,
             exclude: Vec::new(),
             prefix: None,
             force_prefix: false,

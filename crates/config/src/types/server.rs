@@ -176,7 +176,10 @@ impl Server {
 
 impl ServerTls {
     fn files(&self) -> impl Iterator<Item = &Path> {
-        [Some(&self.cert), Some(&self.key), self.client_ca.as_ref()].into_iter().flatten().map(PathBuf::as_path)
+        [Some(&self.cert), Some(&self.key), self.client_ca.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(PathBuf::as_path)
     }
 }
 
@@ -195,7 +198,10 @@ mod tests {
         let mut server = crate::parse("test.yaml", text, &|_| None).unwrap().server;
         server.begin_at(Path::new("/etc/gate"), Some("/home/keeper"));
         let tls = server.tls.clone().unwrap();
-        assert_eq!(tls.files().collect::<Vec<_>>(), ["/home/keeper/c.pem", "/etc/gate/k.pem", "/etc/gate/ca.pem"].map(Path::new));
+        assert_eq!(
+            tls.files().collect::<Vec<_>>(),
+            ["/home/keeper/c.pem", "/etc/gate/k.pem", "/etc/gate/ca.pem"].map(Path::new)
+        );
         assert_eq!(server.listen[0].address.to_string(), "unix:/etc/gate/run/gate.sock");
         // What nobody listens with is not among the files.
         assert_eq!(server.tls_files(), ["/etc/gate/a.pem", "/k.pem"].map(Path::new));

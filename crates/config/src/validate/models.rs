@@ -45,7 +45,7 @@ impl Validator<'_> {
             for (index, alias) in model.aliases.iter().enumerate() {
                 let at = item(node.get("aliases"), index);
                 let path = format!("{path}.aliases[{index}]");
-                if let Some(fault) = text::model_name_fault(alias) {
+                if let Some(fault) = text::model_glob_fault(alias) {
                     self.report(at, &path, &format!("`{path}` {fault}"), None);
                 }
                 let owner = format!("an alias of model `{}`", quotable(name));

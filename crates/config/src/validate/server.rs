@@ -86,8 +86,10 @@ impl<'a> Validator<'a> {
     }
 
     fn server_tls(&mut self, tls: &ServerTls, node: Option<&Node>, path: &str) {
-        let files = [("cert", Some(&tls.cert)), ("key", Some(&tls.key)), ("client_ca", tls.client_ca.as_ref())];
-        for (key, _) in files.into_iter().filter(|(_, file)| file.is_some_and(|file| *file == Path::new(""))) {
+        let files =
+            [("cert", Some(&tls.cert)), ("key", Some(&tls.key)), ("client_ca", tls.client_ca.as_ref())];
+        for (key, _) in files.into_iter().filter(|(_, file)| file.is_some_and(|file| *file == Path::new("")))
+        {
             let path = format!("{path}.{key}");
             self.report(field(node, key), &path, &format!("`{path}` is empty"), None);
         }
@@ -116,7 +118,10 @@ impl<'a> Validator<'a> {
             } else if cors.credentials {
                 ("cannot be `*` where `credentials` are sent along", "list the origins")
             } else if keys.is_none_or(Node::is_empty) && config.access.keys.is_empty() {
-                ("cannot be `*` without `access.keys`: any web page could use the gateway", "list the origins")
+                (
+                    "cannot be `*` without `access.keys`: any web page could use the gateway",
+                    "list the origins",
+                )
             } else {
                 continue;
             };

@@ -182,7 +182,10 @@ impl<'a> Asking<'a> {
             let name = &*deployment.name;
             tracing::error!(deployment = name, %fault, "a credential needs its operator: it is left alone for now");
         }
-        ticket.failed(fault, &self.plan.limits().rules, clock::now(), self.setup.gateway.ids.dice());
+        let (rules, dice) = (&self.plan.limits().rules, self.setup.gateway.ids.dice());
+        if ticket.failed(fault, rules, clock::now(), dice) {
+            self.setup.left_alone(deployment, fault);
+        }
     }
 
     async fn attempt(self, part: Part, has_other: bool, call: &Call) -> Tried {

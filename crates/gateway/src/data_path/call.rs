@@ -124,6 +124,11 @@ impl Call {
         Wanted { now: clock::now(), dice: self.setup.gateway.ids.seed(), affinity }
     }
 
+    /// The setup that it runs on to its end.
+    pub(crate) fn setup(&self) -> &Arc<Setup> {
+        &self.setup
+    }
+
     /// A number in `0.0..1.0`.
     pub(crate) fn dice(&self) -> f64 {
         self.setup.gateway.ids.dice()

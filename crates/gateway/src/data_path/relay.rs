@@ -29,6 +29,7 @@ use crate::{
         sign::Sign,
     },
     fleet::{Deployment, Limits},
+    setup::Setup,
     upstream::Incoming,
 };
 
@@ -39,7 +40,8 @@ const LINGER: Duration = Duration::from_secs(1);
 /// off.
 pub(crate) fn relay(call: Call, committed: Committed, resumer: Option<Box<Resumer>>) -> Response<AnswerBody> {
     let Committed { deployment, answer, limits, pass, ticket } = committed;
-    let mut witness = Witness { ticket: Some(ticket), limits: Arc::clone(&limits) };
+    let told = (Arc::clone(call.setup()), Arc::clone(&deployment));
+    let mut witness = Witness { ticket: Some(ticket), limits: Arc::clone(&limits), told };
     let Begun { status, mut headers, content } = answer;
     settle::mark(&call, Some(&deployment), &mut headers);
     let (pieces, length): (crate::body::Pieces, _) = match content {
@@ -75,18 +77,25 @@ pub(crate) fn relay(call: Call, committed: Committed, resumer: Option<Box<Resume
 struct Witness {
     ticket: Option<Ticket>,
     limits: Arc<Limits>,
+    /// Whose answer it is.
+    told: (Arc<Setup>, Arc<Deployment>),
 }
 
 impl Witness {
     fn answered(&mut self) {
         if let Some(ticket) = self.ticket.take() {
             ticket.answered(clock::now());
+            let (setup, deployment) = &self.told;
+            setup.answers(deployment);
         }
     }
 
     fn failed(&mut self, fault: &Fault, call: &Call) {
         if let Some(ticket) = self.ticket.take() {
-            ticket.failed(fault, &self.limits.rules, clock::now(), call.dice());
+            if ticket.failed(fault, &self.limits.rules, clock::now(), call.dice()) {
+                let (setup, deployment) = &self.told;
+                setup.left_alone(deployment, fault);
+            }
         }
     }
 }

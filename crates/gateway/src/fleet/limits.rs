@@ -82,6 +82,11 @@ impl Limits {
         Self { rejects_loss: false, commit: Commit::default(), ..self.clone() }
     }
 
+    /// For the checks of credentials, which are made with models of their own.
+    pub(crate) fn of_credentials(&self) -> Self {
+        Self { check_model: None, ..self.clone() }
+    }
+
     /// Of one configured model.
     pub(super) fn of(model: &config::Model, retry: &config::Retry, health: &config::Health) -> Self {
         Self {

@@ -53,13 +53,22 @@ impl Offer {
 
     /// The provider's name for what a client asks by a bare name, or by one with this credential's prefix.
     pub(super) fn bare<'n>(&'n self, asked: &'n str) -> Option<&'n str> {
-        let own = self.prefix.as_deref().and_then(|prefix| asked.strip_prefix(prefix)?.strip_prefix('/'));
-        match own {
-            // A prefix names the credential, as the name of a provider does.
-            Some(rest) if !rest.is_empty() => self.direct(rest),
-            _ if self.is_forced => None,
-            _ => self.named(asked),
+        match self.behind_prefix(asked) {
+            Some(rest) => self.direct(rest),
+            None if self.is_forced => None,
+            None => self.named(asked),
         }
+    }
+
+    /// The provider's name for what a client asks by a name with this credential's prefix, which names it as the name of a
+    /// provider does.
+    pub(super) fn prefixed<'n>(&'n self, asked: &'n str) -> Option<&'n str> {
+        self.direct(self.behind_prefix(asked)?)
+    }
+
+    fn behind_prefix<'n>(&self, asked: &'n str) -> Option<&'n str> {
+        let rest = asked.strip_prefix(self.prefix.as_deref()?)?.strip_prefix('/')?;
+        Some(rest).filter(|rest| !rest.is_empty())
     }
 
     /// The names to show of what it serves: those that are no patterns, under all the names that they are called by, each
@@ -82,9 +91,9 @@ impl Offer {
         bare.into_iter().chain(prefixed)
     }
 
-    /// True if the operator says what it serves.
+    /// True if the operator says what it serves. Who takes any name has not said which there are.
     pub(super) fn is_written(&self) -> bool {
-        !self.served.is_empty()
+        self.served.iter().any(|served| !matches!(served, Served::Glob(_, name) if name == "*"))
     }
 
     pub(super) fn excludes(&self, name: &str) -> bool {
@@ -156,6 +165,10 @@ mod tests {
     fn a_prefix_names_the_credential() {
         let free = offer("", "prefix: team, models: [{ name: c, alias: d }]");
         check(&free, "team/d", None, Some("c"));
+        assert_eq!(
+            [free.prefixed("team/d"), free.prefixed("d"), free.prefixed("team/")],
+            [Some("c"), None, None]
+        );
         check(&free, "d", Some("c"), Some("c"));
         assert_eq!(named(&free), ["d=c", "team/d=c"]);
         let forced = offer("prefix: team, force_prefix: true, models: [\"x*\"],", "weight: 1");

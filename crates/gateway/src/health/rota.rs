@@ -14,6 +14,8 @@ pub(super) struct Watched {
     pub(super) deployment: Arc<Deployment>,
     pub(super) limits: Arc<Limits>,
     pub(super) check: Check,
+    /// What comes of it counts for all that its credential is asked for.
+    pub(super) is_for_credential: bool,
 }
 
 impl Watched {
@@ -105,6 +107,7 @@ mod tests {
             deployment: Arc::clone(deployment),
             limits: Arc::clone(&model.limits),
             check: model.limits.check.clone().unwrap(),
+            is_for_credential: false,
         };
         model.deployments.iter().map(row).collect()
     }

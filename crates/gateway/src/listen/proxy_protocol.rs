@@ -137,7 +137,8 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let read = runtime.block_on(read(&mut rest));
         let is_read = read.is_ok();
-        let read = read.map(|client| client.map(|client| client.to_string())).map_err(|error| error.to_string());
+        let read =
+            read.map(|client| client.map(|client| client.to_string())).map_err(|error| error.to_string());
         assert_eq!(read.as_ref().map(Option::as_deref).map_err(String::as_str), expect);
         assert!(!is_read || rest == REQUEST, "a byte of the request is gone or one of the header is left");
     }
@@ -158,14 +159,21 @@ mod tests {
         check(b"PROXY TCP4 192.0.2.7 203.0.113.1 66324 443\r\n", unreadable);
         check(b"PROXY UDP4 192.0.2.7 203.0.113.1 56324 443\r\n", unreadable);
         check(b"PROXY TCP4 192.0.2.7  203.0.113.1 56324 443\r\n", unreadable);
-        check(&[b"PROXY UNKNOWN ".as_slice(), &[b'x'; 200]].concat(), Err("its PROXY protocol header is too long"));
+        check(
+            &[b"PROXY UNKNOWN ".as_slice(), &[b'x'; 200]].concat(),
+            Err("its PROXY protocol header is too long"),
+        );
         check(b"", Err("it does not begin with a PROXY protocol header"));
-        check(b"POST /v1/chat/completions HTTP/1.1\r\n", Err("it does not begin with a PROXY protocol header"));
+        check(
+            b"POST /v1/chat/completions HTTP/1.1\r\n",
+            Err("it does not begin with a PROXY protocol header"),
+        );
     }
 
     #[test]
     fn blocks_are_read() {
-        let ipv4 = [&[192, 0, 2, 7, 203, 0, 113, 1][..], &56324_u16.to_be_bytes(), &443_u16.to_be_bytes()].concat();
+        let ipv4 =
+            [&[192, 0, 2, 7, 203, 0, 113, 1][..], &56324_u16.to_be_bytes(), &443_u16.to_be_bytes()].concat();
         check(&binary(PROXY, TCP_OVER_IPV4, 12, &ipv4), Ok(Some("192.0.2.7:56324")));
         let with_more = [ipv4.as_slice(), &[0xee; 700]].concat();
         check(&binary(PROXY, TCP_OVER_IPV4, 712, &with_more), Ok(Some("192.0.2.7:56324")));

@@ -103,7 +103,8 @@ fn beside(address: SocketAddr, leaving: &[&Socket]) -> Option<io::Result<TcpList
         })
         .filter(is_there)
         .collect();
-    let share = |listener: &TcpListener, is_shared| socket2::SockRef::from(listener).set_reuse_port(is_shared);
+    let share =
+        |listener: &TcpListener, is_shared| socket2::SockRef::from(listener).set_reuse_port(is_shared);
     let taken_over = || {
         there.iter().try_for_each(|listener| share(listener, true))?;
         let bound = tcp(address, true)?;

@@ -60,10 +60,11 @@ impl Ticket {
         self.health.answered(self.slots);
     }
 
-    /// It failed. `dice` is uniform in `0.0..1.0`.
-    pub fn failed(mut self, fault: &Fault, rules: &Rules, now: Instant, dice: f64) {
-        self.health.failed(fault, self.slots, self.since, rules, now, dice);
+    /// It failed. `dice` is uniform in `0.0..1.0`. True if the deployment's breaker is open from now on.
+    pub fn failed(mut self, fault: &Fault, rules: &Rules, now: Instant, dice: f64) -> bool {
+        let is_open = self.health.failed(fault, self.slots, self.since, rules, now, dice);
         self.give_back();
+        is_open
     }
 
     /// Whether it was let through to try a deployment after its rest.
