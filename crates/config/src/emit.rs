@@ -96,7 +96,7 @@ fn text(content: &str, plain: bool) -> String {
             "true" | "false" | "null" | "yes" | "no" | "on" | "off"
         );
     // JSON's strings are YAML's double-quoted ones.
-    if is_simple && (plain || is_word) {
+    if plain && content.parse::<i64>().is_ok() || is_simple && (plain || is_word) {
         content.to_owned()
     } else {
         serde_json::Value::from(content).to_string()

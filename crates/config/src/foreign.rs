@@ -4,17 +4,18 @@
 //! What comes out is a tree like that of a file in the own form, whose nodes stand where their values were written: errors
 //! name the place in the file that somebody has, and `import` prints the same tree.
 
+mod api_pool;
+mod common;
+mod instances;
+mod pools;
 mod section;
 mod table;
 
+use section::may_quote_key;
+
 use crate::reading::Reading;
 use crate::tree::{Kind, Node};
-use crate::{check, schema};
-
-#[allow(unused_imports, reason = "the forms will use them")]
-pub(crate) use section::{Section, Text, text};
-#[allow(unused_imports, reason = "the forms will use them")]
-pub(crate) use table::{Table, list, literal, written};
+use crate::{Env, check, schema};
 
 /// One form that config files have.
 pub(crate) struct Form {
@@ -30,15 +31,33 @@ pub(crate) struct Form {
 }
 
 /// Every form beside the own one.
-pub(crate) const FORMS: &[Form] = &[];
+pub(crate) const FORMS: &[Form] = &[api_pool::FORM, instances::FORM, pools::FORM];
+
+/// The texts of files that stand for variables alone, for the forms whose gateways start without a file.
+const ENVIRONMENTS: &[fn(Env<'_>) -> Option<String>] = &[pools::environment];
+
+/// The file that stands for the variables of another gateway, if some are set that no other has.
+pub(crate) fn environment(env: Env<'_>) -> Option<String> {
+    ENVIRONMENTS.iter().find_map(|text| text(env))
+}
+
+/// What the form of a file is called; `None` if it has the own one, or none that is known.
+pub(crate) fn form_of(root: &Node) -> Option<&'static str> {
+    FORMS.iter().find(|form| (form.fits)(root)).map(|form| form.name)
+}
 
 /// The file in the own form, whatever form it has; `None` where that cannot be said or done, which is reported.
 pub(crate) fn native(root: Node, reading: &mut Reading<'_>) -> Option<Node> {
     let fitting: Vec<&Form> = FORMS.iter().filter(|form| (form.fits)(&root)).collect();
     match fitting.as_slice() {
         [] => own(root, reading),
-        [form] if !is_own(&root) => (form.convert)(&root, reading),
+        [form] if !is_own(&root) => {
+            let native = (form.convert)(&root, reading);
+            reading.notes.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
+            native
+        }
         forms => {
+            root.entries().iter().for_each(|entry| may_quote_key(entry, reading));
             let own = is_own(&root).then_some("Lockgate's own form".to_owned());
             let named = |form: &&Form| format!("the form of {} ({})", form.name, form.known_by);
             let fits: Vec<String> = own.into_iter().chain(forms.iter().map(named)).collect();
@@ -62,6 +81,7 @@ fn own(root: Node, reading: &mut Reading<'_>) -> Option<Node> {
     {
         return Some(root);
     }
+    entries.iter().for_each(|entry| may_quote_key(entry, reading));
     let forms: Vec<String> =
         FORMS.iter().map(|form| format!("that of {} ({})", form.name, form.known_by)).collect();
     let message = "the file fits no known form: not Lockgate's own, and none of another gateway".to_owned();

@@ -9,12 +9,11 @@ mod any;
 mod check;
 mod diff;
 mod document;
-#[allow(dead_code, reason = "import will use it")]
 mod emit;
 mod environment;
 mod finding;
-#[allow(dead_code, reason = "the forms will use it")]
 mod foreign;
+mod import;
 mod interpolate;
 mod nearest;
 mod note;
@@ -41,6 +40,7 @@ pub use any::AnyJson;
 pub use bytesize::ByteSize;
 pub use document::Document;
 pub use environment::{FromEnv, from_env};
+pub use import::{Imported, import};
 pub use note::Note;
 pub use problem::{Errors, Problem};
 pub use proxy::{Proxy, Route, Scheme};
@@ -119,6 +119,13 @@ pub fn load_text(path: &Path, text: &str, env: Env<'_>) -> Result<Loaded, Errors
     server.begin_at(path.parent().unwrap_or(Path::new("")), env("HOME").as_deref());
     loaded.files.extend(server.tls_files().into_iter().map(Path::to_path_buf));
     Ok(loaded)
+}
+
+/// Reads the config that the variables of another gateway stand for where it starts without a file; `None` if none is set
+/// that no other has.
+pub fn load_environment(env: Env<'_>) -> Option<Result<Loaded, Errors>> {
+    let text = foreign::environment(env)?;
+    Some(read_text(Path::new("environment"), &text, Around::files(env)))
 }
 
 fn read_text(path: &Path, text: &str, around: Around<'_>) -> Result<Loaded, Errors> {

@@ -14,6 +14,8 @@ pub(crate) struct Section<'n> {
     pub(crate) path: String,
     pub(crate) span: Span,
     asked: HashSet<&'n str>,
+    /// Something else than a mapping is written there, which was reported.
+    is_broken: bool,
 }
 
 /// A text of the file and its place.
@@ -26,15 +28,22 @@ pub(crate) struct Text<'n> {
 impl<'n> Section<'n> {
     /// The mapping at `path`; anything else is reported and read as an empty one, nothing written is an empty one too.
     pub(crate) fn of(node: &'n Node, path: &str, reading: &mut Reading<'_>) -> Self {
-        if !matches!(node.kind, Kind::Mapping(_) | Kind::Broken) && !node.is_null() {
+        let is_mapping = matches!(node.kind, Kind::Mapping(_)) || node.is_null();
+        if !is_mapping && !matches!(node.kind, Kind::Broken) {
             wrong::<()>(reading, node.span, path, "a mapping");
         }
-        Self { entries: node.entries(), path: path.to_owned(), span: node.span, asked: HashSet::new() }
+        Self {
+            entries: node.entries(),
+            path: path.to_owned(),
+            span: node.span,
+            asked: HashSet::new(),
+            is_broken: !is_mapping,
+        }
     }
 
-    /// Whether the key is written, with or without a value.
+    /// Whether the key is written, with or without a value. In what could not be read nothing is missed.
     pub(crate) fn has(&self, key: &str) -> bool {
-        self.entries.iter().any(|entry| entry.key == key)
+        self.is_broken || self.entries.iter().any(|entry| entry.key == key)
     }
 
     /// The path of a key, as messages say it.
@@ -97,8 +106,19 @@ impl<'n> Section<'n> {
         Some(Section::of(node, &path, reading))
     }
 
-    /// The items of a key, each with its path; none where nothing is written. One text counts as a list of it where
-    /// `or_one` says so.
+    /// The mapping of a key; an empty one where nothing is written.
+    pub(crate) fn part(&mut self, key: &str, reading: &mut Reading<'_>) -> Section<'n> {
+        let empty = Section {
+            entries: &[],
+            path: self.at(key),
+            span: self.span,
+            asked: HashSet::new(),
+            is_broken: false,
+        };
+        self.section(key, reading).unwrap_or(empty)
+    }
+
+    /// The items of a key, each with its path; none where nothing is written.
     pub(crate) fn items(&mut self, key: &str, reading: &mut Reading<'_>) -> Vec<(String, &'n Node)> {
         let Some(node) = self.node(key) else { return Vec::new() };
         let path = self.at(key);
@@ -125,9 +145,20 @@ impl<'n> Section<'n> {
 
     /// Says of every key that nobody asked for that it is not known.
     pub(crate) fn close(self, reading: &mut Reading<'_>) {
-        for entry in self.entries.iter().filter(|entry| !self.asked.contains(entry.key.as_str())) {
-            reading.note(entry.key_span, &self.at(&entry.key), "is not known here, and not acted on");
+        for entry in self.entries {
+            if self.asked.contains(entry.key.as_str()) {
+                may_quote_key(entry, reading);
+            } else {
+                reading.note(entry.key_span, &self.at(&entry.key), "is not known here, and not acted on");
+            }
         }
+    }
+}
+
+/// Lets a key be quoted. What is no plain word may be a key with its value, as in `{ api_key:sk-... }` without the space.
+pub(crate) fn may_quote_key(entry: &Entry, reading: &mut Reading<'_>) {
+    if shown_key(&entry.key, true) == entry.key && !entry.value.is_null() {
+        reading.findings.may_quote(entry.key_span);
     }
 }
 

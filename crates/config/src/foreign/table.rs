@@ -18,8 +18,9 @@ impl Table {
 
     /// Adds a value.
     pub(crate) fn put(&mut self, key: &str, value: Node) {
-        let entry = Entry { key: key.to_owned(), key_span: value.span, value, comment: None };
-        self.entries.push(entry);
+        // Where its value begins, and no wider: keys may be quoted, and the value may be a secret.
+        let key_span = Span { end: value.span.start, ..value.span };
+        self.entries.push(Entry { key: key.to_owned(), key_span, value, comment: None });
     }
 
     /// Adds a value if there is one.
@@ -57,6 +58,12 @@ impl Table {
 /// one.
 pub(crate) fn written(span: Span, text: impl Into<String>) -> Node {
     let scalar = Scalar { text: text.into(), plain: true, interpolated: false };
+    Node { span, kind: Kind::Scalar(scalar) }
+}
+
+/// A text in which `${VAR}` refers to a variable.
+pub(crate) fn referring(span: Span, text: impl Into<String>) -> Node {
+    let scalar = Scalar { text: text.into(), plain: false, interpolated: false };
     Node { span, kind: Kind::Scalar(scalar) }
 }
 

@@ -49,7 +49,7 @@ fn parse(file: &Path) -> Result<lockgate_config::Config, lockgate_config::Errors
     lockgate_config::parse(&format!("lockgate.{ending}"), &text, &env)
 }
 
-fn snapshot(folder: &str, file: &Path, shown: &str) {
+pub(crate) fn snapshot(folder: &str, file: &Path, shown: &str) {
     let name = file.file_stem().expect("a fixture has a name").to_string_lossy();
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(folder));

@@ -8,6 +8,7 @@
 
 mod document;
 mod files;
+mod foreign;
 mod robust;
 mod schema;
 mod start;
