@@ -6,6 +6,7 @@ mod config;
 pub(crate) mod demo;
 pub(crate) mod deployments;
 pub(crate) mod explain;
+pub(crate) mod import;
 pub(crate) mod login;
 pub(crate) mod mock;
 pub(crate) mod run;

@@ -39,6 +39,8 @@ enum Command {
     Deployments(commands::deployments::Options),
     /// Say why which deployment answers a model now; without a running gateway, what the config alone comes to.
     Explain(commands::explain::Options),
+    /// Turn the config file of another gateway into Lockgate's own form; what has no meaning here goes to standard error.
+    Import(commands::import::Options),
     /// Sign in at a service and write the credential file for a provider.
     Login(commands::login::Options),
     /// Run only the built-in provider, to try clients and failures against.
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         Command::Check { file } => commands::check::run(&file),
         Command::Deployments(options) => commands::deployments::run(&options),
         Command::Explain(options) => commands::explain::run(&options),
+        Command::Import(options) => commands::import::run(&options),
         Command::Login(options) => commands::login::run(&options),
         Command::Mock(options) => commands::mock::run(&options),
         Command::Translate(options) => commands::translate::run(&options),
