@@ -16,6 +16,7 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
+use lockgate_config::Config;
 use lockgate_gateway::Serving;
 use lockgate_mock::{Mock, Settings};
 use lockgate_store::{CallRecord, Recent};
@@ -131,15 +132,19 @@ fn with_secrets(yaml: &str) -> String {
 
 impl House {
     pub(crate) async fn new(yaml: &str) -> Self {
-        keep_logs();
         let mut config = lockgate_config::parse("test.yaml", &with_secrets(yaml), &|_| None)
             .unwrap_or_else(|error| panic!("{error}"));
         // Where a test says nothing of who may do what, it may steer the gateway.
         if !yaml.contains("access:") {
             config.access.admin_key = Some(lockgate_config::Secret::new(ADMIN_KEY.clone()));
         }
+        Self::of(&config).await
+    }
+
+    pub(crate) async fn of(config: &Config) -> Self {
+        keep_logs();
         let journal = Arc::new(Recent::new(20_000));
-        let serving = lockgate_gateway::start(&config, journal.clone()).await.unwrap();
+        let serving = lockgate_gateway::start(config, journal.clone()).await.unwrap();
         Self { serving, journal, client: Client::builder(TokioExecutor::new()).build_http() }
     }
 

@@ -27,6 +27,7 @@ mod drain;
 mod embeddings;
 mod errors;
 mod failover;
+mod foreign;
 mod google;
 mod h2;
 mod head;
