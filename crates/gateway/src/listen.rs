@@ -166,6 +166,7 @@ impl Prepared {
         let Self { listeners, rows } = self;
         let stays = |open: &Arc<Open>| rows.iter().any(|row| Arc::ptr_eq(&row.open, open));
         let mut open = lock(&listeners.open);
+        let is_start = open.is_empty();
         for gone in open.iter().filter(|open| !stays(open)) {
             tracing::info!(address = %gone.written, "no longer listens here");
             gone.stop.cancel();
@@ -176,6 +177,9 @@ impl Prepared {
             let Row { open, is_new, terms, mode } = row;
             *lock(&open.terms) = terms;
             if is_new {
+                if !is_start {
+                    tracing::info!(address = %open.written, "listens here from now on");
+                }
                 listeners.accepting.spawn(accept(open, Arc::clone(&listeners), Arc::clone(live)));
             } else if let Err(error) = open.socket.set_mode(mode) {
                 tracing::warn!(address = %open.written, %error, "cannot set the mode of the socket");

@@ -223,7 +223,10 @@ mod tests {
         let tls = "{ cert: c.pem, key: k.pem }";
         for (listen, expect) in [
             ("127.0.0.1:1", Some("127.0.0.1:1")),
-            ("[\"unix:/run/gate.sock\", { address: \"127.0.0.1:1\", tls: TLS }, 127.0.0.1:2]", Some("127.0.0.1:2")),
+            (
+                "[\"unix:/run/gate.sock\", { address: \"127.0.0.1:1\", tls: TLS }, 127.0.0.1:2]",
+                Some("127.0.0.1:2"),
+            ),
             ("[{ address: \"127.0.0.1:1\", proxy_protocol: true }]", None),
             ("\"unix:/run/gate.sock\"", None),
         ] {

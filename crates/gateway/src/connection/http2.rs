@@ -6,14 +6,16 @@ use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
 
 use http::{HeaderValue, Request, Response, header};
 use hyper::{body::Incoming, rt::Executor, server::conn::http2, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::time::{Instant, sleep_until};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulConnection,
+};
+use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 
 use super::{IDLE, MAX_HEAD, Peer, answer, wire::Wire};
 use crate::{
     body::AnswerBody,
-    clock,
     closing::Told,
     setup::Live,
     slow_head::{Lasting, Requests},
@@ -50,10 +52,21 @@ pub(super) async fn serve(wire: Wire, live: &Arc<Live>, peer: &Peer, told: &mut 
         .keep_alive_interval(PING)
         .keep_alive_timeout(write_stall.clamp(PONG.0, PONG.1))
         .serve_connection(TokioIo::new(wire), service);
+    drive(connection, &requests, told, IDLE).await
+}
+
+/// Runs a connection until it ends, is told to, or has had nothing to do for `patience`: then it is closed, and cut off
+/// where even that takes as long again, since all that is left is what nobody takes.
+async fn drive<C: GracefulConnection>(
+    connection: C,
+    requests: &Requests,
+    told: &mut Told,
+    patience: Duration,
+) -> Result<(), C::Error> {
     let mut connection = pin!(connection);
     let mut is_closing = false;
     let mut begun = 0;
-    let mut idle = pin!(sleep_until(Instant::from_std(clock::now() + IDLE)));
+    let mut idle = pin!(sleep(patience));
     loop {
         tokio::select! {
             biased;
@@ -65,14 +78,13 @@ pub(super) async fn serve(wire: Wire, live: &Arc<Live>, peer: &Peer, told: &mut 
             () = idle.as_mut() => {
                 if requests.rest_since(begun) {
                     if is_closing {
-                        // All that is left is what nobody takes.
                         return Ok(());
                     }
                     is_closing = true;
                     connection.as_mut().graceful_shutdown();
                 }
                 begun = requests.begun();
-                idle.as_mut().reset(Instant::from_std(clock::now() + IDLE));
+                idle.set(sleep(patience));
             }
         }
     }
@@ -104,5 +116,89 @@ struct Streams {
 impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
     fn execute(&self, request: F) {
         self.tasks.spawn(pace::watched(request, self.write_stall));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http_body_util::{BodyExt, Full};
+    use hyper::client::conn::http2 as client;
+    use hyper_util::rt::TokioExecutor;
+    use tokio::{io::duplex, time::Instant};
+
+    use super::*;
+    use crate::closing::Closing;
+
+    const PATIENCE: Duration = Duration::from_millis(200);
+
+    /// A connection whose requests are answered after a pause, with that many bytes; and when it ended.
+    async fn served(
+        pause: Duration,
+        length: usize,
+        work: impl AsyncFnOnce(client::SendRequest<Full<Bytes>>),
+    ) -> Duration {
+        let (ours, theirs) = duplex(1 << 20);
+        let requests = Requests::default();
+        let service = service_fn(|_: Request<Incoming>| {
+            let answering = requests.begin();
+            async move {
+                sleep(pause).await;
+                let body = Lasting::new(Full::new(Bytes::from(vec![7; length])), answering);
+                Ok::<_, Infallible>(Response::new(body))
+            }
+        });
+        let connection =
+            http2::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(theirs), service);
+        let closing = Closing::new();
+        let mut told = closing.watch();
+        let start = Instant::now();
+        let client = async {
+            // No room for an answer beyond the first bytes, until it is read.
+            let mut builder = client::Builder::new(TokioExecutor::new());
+            let builder = builder.initial_stream_window_size(1000);
+            let (sender, connection) = builder.handshake(TokioIo::new(ours)).await.unwrap();
+            tokio::join!(work(sender), async { drop(connection.await) });
+        };
+        let server = async {
+            drive(connection, &requests, &mut told, PATIENCE).await.unwrap();
+            start.elapsed()
+        };
+        tokio::join!(client, server).1
+    }
+
+    async fn ask(sender: &mut client::SendRequest<Full<Bytes>>) -> Response<Incoming> {
+        sender.ready().await.unwrap();
+        sender.send_request(Request::get("http://localhost/").body(Full::default()).unwrap()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn who_asks_nothing_is_closed_and_who_waits_or_asks_now_and_then_is_not() {
+        let nothing = served(Duration::ZERO, 1, async |sender| {
+            sleep(PATIENCE * 3).await;
+            assert!(sender.is_closed());
+        });
+        assert!((PATIENCE..PATIENCE * 2).contains(&nothing.await));
+        served(PATIENCE * 5 / 2, 1, async |mut sender| {
+            ask(&mut sender).await.into_body().collect().await.unwrap();
+        })
+        .await;
+        let now_and_then = served(Duration::ZERO, 1, async |mut sender| {
+            for _ in 0..8 {
+                ask(&mut sender).await.into_body().collect().await.unwrap();
+                sleep(PATIENCE / 2).await;
+            }
+        });
+        assert!(now_and_then.await >= PATIENCE * 4);
+    }
+
+    #[tokio::test]
+    async fn what_nobody_takes_does_not_hold_a_connection() {
+        let held = served(Duration::ZERO, 100_000, async |mut sender| {
+            let answer = ask(&mut sender).await;
+            sleep(PATIENCE * 6).await;
+            assert!(answer.into_body().collect().await.is_err());
+        });
+        assert!(held.await < PATIENCE * 5);
     }
 }

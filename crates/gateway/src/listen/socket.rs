@@ -90,7 +90,7 @@ fn tcp(address: SocketAddr, is_shared: bool) -> io::Result<TcpListener> {
 }
 
 /// Listens at a port that some of `leaving` still listen at, on other addresses: from all to one, or the other way. It is
-/// shared for this moment only, so that no other program can take part in it. Nothing if none of them is at that port.
+/// shared for this moment only: another gateway finds it in use. Nothing if none of them is at that port.
 fn beside(address: SocketAddr, leaving: &[&Socket]) -> Option<io::Result<TcpListener>> {
     let is_there = |listener: &&TcpListener| {
         listener.local_addr().is_ok_and(|other| other.port() == address.port() && other != address)
@@ -210,8 +210,11 @@ mod tests {
         let all = Address::Ip(SocketAddr::from(([0, 0, 0, 0], at.port())));
         assert_eq!(Socket::bind(&all, 0, &[]).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         let wide = Socket::bind(&all, 0, &[&one]).unwrap();
-        // Neither of them is shared any longer.
-        assert!(tcp(SocketAddr::from(([127, 0, 0, 2], at.port())), true).is_err());
+        // Neither of them is free for the next one.
+        for ip in [[127, 0, 0, 1], [127, 0, 0, 2], [0, 0, 0, 0]] {
+            let taken = tcp(SocketAddr::from((ip, at.port())), false).unwrap_err();
+            assert_eq!(taken.kind(), io::ErrorKind::AddrInUse);
+        }
         drop(one);
         TcpStream::connect(at).await.unwrap();
         let Accepted::Tcp(..) = wide.accept().await.unwrap() else { panic!("another kind") };
