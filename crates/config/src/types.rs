@@ -13,11 +13,14 @@ mod served;
 mod server;
 mod tls;
 
+use std::time::Duration;
+
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::Secret;
+use crate::units;
 
 pub use auth::Auth;
 pub use cloak::{Cloak, CloakMode, CloakPlace, CloakSystem, CloakUser};

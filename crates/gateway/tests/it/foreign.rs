@@ -55,7 +55,7 @@ fn both(name: &str, text: &str, env: &dyn Fn(&str) -> Option<String>) -> [Config
 /// Starts it, though not on its own port, which it must have said.
 async fn start(mut config: Config, port: u16) -> House {
     assert_eq!(config.server.listen.to_string(), format!("0.0.0.0:{port}"));
-    config.server.listen = loopback();
+    config.server.listen = loopback().into();
     House::of(&config).await
 }
 
