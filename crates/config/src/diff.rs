@@ -200,12 +200,9 @@ impl<'a> Differ<'a> {
             &|was, now| was == now && name_of(&old[was]).is_none() && name_of(&new[now]).is_none(),
         ];
         for is_same in is_same {
-            for now in 0..new.len() {
-                if partners[now].is_none()
-                    && let Some(at) = left.iter().position(|was| is_same(*was, now))
-                {
-                    partners[now] = Some(left.remove(at));
-                }
+            for (now, partner) in partners.iter_mut().enumerate().filter(|(_, partner)| partner.is_none()) {
+                let found = left.iter().position(|was| is_same(*was, now));
+                *partner = found.map(|at| left.remove(at));
             }
         }
         for was in left {

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::path::PathBuf;
 
 use crate::finding::Findings;
 use crate::quote::{self, Known, Quote};
@@ -33,6 +34,7 @@ pub struct Problem {
 pub struct Errors {
     problems: Vec<Problem>,
     not_shown: usize,
+    files: Vec<PathBuf>,
 }
 
 // === impl Errors ===
@@ -41,6 +43,16 @@ impl Errors {
     /// The problems, in the order of the file.
     pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
         self.problems.iter()
+    }
+
+    /// The files that were looked for beside the first, whether or not they are there: a change of any of them may help.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
+    /// The same with those files.
+    pub(crate) fn with_files(self, files: Vec<PathBuf>) -> Self {
+        Self { files, ..self }
     }
 
     /// The report on what was found; `keys` are the words that a text which could not be parsed may be quoted with.
@@ -67,7 +79,7 @@ impl Errors {
                 quote: line.map(|line| quote::quote(line, span, &known, &harmless)),
             }
         });
-        Self { problems: problems.collect(), not_shown }
+        Self { problems: problems.collect(), not_shown, files: Vec::new() }
     }
 
     /// One problem that is the file as a whole.
@@ -82,7 +94,7 @@ impl Errors {
             help: None,
             quote: None,
         };
-        Self { problems: vec![problem], not_shown: 0 }
+        Self { problems: vec![problem], not_shown: 0, files: Vec::new() }
     }
 }
 

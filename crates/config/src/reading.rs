@@ -80,6 +80,6 @@ impl<'a> Reading<'a> {
     /// Everything that is wrong, for a person.
     pub(crate) fn errors(self) -> Errors {
         let keys: HashSet<String> = check::keys(&crate::schema());
-        Errors::of_findings(self.findings, &self.sources, &keys)
+        Errors::of_findings(self.findings, &self.sources, &keys).with_files(self.files)
     }
 }

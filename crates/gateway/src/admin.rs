@@ -2,6 +2,7 @@
 //!
 //! Not part of any client's dialect. Who may use it is [`Door`]'s to say; nothing of it shows a secret.
 
+mod config;
 mod deployments;
 mod door;
 mod explain;
@@ -22,14 +23,17 @@ pub use door::ADMIN_OFF;
 pub(crate) use door::Door;
 pub use explain::explain;
 pub use said::{
-    AdminError, CallLimits, Candidate, Condition, DeploymentStatus, Deployments, ErrorBody, Explanation,
-    FaultText, GatewayStatus, KeyRights, Retries, Serves, Tested,
+    AdminError, CallLimits, Candidate, Condition, ConfigChanged, ConfigError, ConfigStatus, ConfigText,
+    DeploymentStatus, Deployments, ErrorBody, Explanation, FaultText, GatewayStatus, KeyRights, NoteText,
+    ProblemText, Reloaded, Retries, Serves, Tested,
 };
 
-use crate::{Setup, arriving::Arriving, body::AnswerBody, data_path::mark_id, route::decoded};
+use crate::{Setup, arriving::Arriving, body::AnswerBody, data_path::mark_id, route::decoded, setup::Live};
 
 /// Where the API is.
 const ROOT: &str = "/admin";
+/// The one path of it that is elsewhere.
+const SHORT: &str = "/api/config";
 /// Largest body that is read.
 const MAX_BODY: usize = 1 << 20;
 /// How long the body may take.
@@ -46,6 +50,9 @@ enum Errand {
     Test,
     Explain,
     Gateway,
+    Config,
+    PutConfig,
+    Reload,
 }
 
 /// One method of one path; `*` stands for a deployment's name.
@@ -64,6 +71,10 @@ const ROWS: &[Row] = &[
     row(Method::GET, "/admin/v1/deployments", Errand::Deployments),
     row(Method::GET, "/admin/v1/explain", Errand::Explain),
     row(Method::GET, "/admin/v1/gateway", Errand::Gateway),
+    row(Method::GET, "/admin/v1/config", Errand::Config),
+    row(Method::PUT, "/admin/v1/config", Errand::PutConfig),
+    row(Method::POST, SHORT, Errand::PutConfig),
+    row(Method::POST, "/admin/v1/config/reload", Errand::Reload),
     row(Method::POST, "/admin/v1/deployments/*/reset", Errand::Reset),
     row(Method::POST, "/admin/v1/deployments/*/drain", Errand::Drain),
     row(Method::DELETE, "/admin/v1/deployments/*/drain", Errand::Undrain),
@@ -93,14 +104,15 @@ impl Row {
 #[derive(Debug)]
 pub(crate) struct Refusal {
     status: StatusCode,
-    error: AdminError,
+    error: Box<AdminError>,
     /// The methods that the path takes.
     allow: Option<HeaderValue>,
 }
 
 impl Refusal {
     fn new(status: StatusCode, code: &str, message: String) -> Self {
-        let error = AdminError { code: code.to_owned(), message, paths: Vec::new() };
+        let (paths, problems) = (Vec::new(), Vec::new());
+        let error = Box::new(AdminError { code: code.to_owned(), message, paths, problems });
         Self { status, error, allow: None }
     }
 
@@ -118,19 +130,23 @@ impl From<Fault> for Refusal {
 
 /// Whether a path is the admin API's.
 pub(crate) fn claims(path: &str) -> bool {
-    path.strip_prefix(ROOT).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    path == SHORT || path.strip_prefix(ROOT).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Answers one request. Nobody who may not come in learns what there is.
-pub(crate) async fn answer(setup: &Arc<Setup>, request: Request<Arriving>) -> Response<AnswerBody> {
+pub(crate) async fn answer(
+    live: &Arc<Live>,
+    setup: &Arc<Setup>,
+    request: Request<Arriving>,
+) -> Response<AnswerBody> {
     let (head, body) = request.into_parts();
     let answered = match setup.door.admit(&head.headers) {
-        Ok(()) => answered(setup, &head, body).await,
+        Ok(()) => answered(live, setup, &head, body).await,
         Err(refusal) => Err(refusal),
     };
-    let (status, body, allow) = match answered {
-        Ok(body) => (StatusCode::OK, body, None),
-        Err(Refusal { status, error, allow }) => (status, json(&ErrorBody { error }), allow),
+    let (status, Said { body, tag }, allow) = match answered {
+        Ok(said) => (StatusCode::OK, said, None),
+        Err(Refusal { status, error, allow }) => (status, json(&ErrorBody { error: *error }).into(), allow),
     };
     let mut response = Response::new(AnswerBody::Whole(body));
     *response.status_mut() = status;
@@ -140,6 +156,9 @@ pub(crate) async fn answer(setup: &Arc<Setup>, request: Request<Arriving>) -> Re
     if let Some(allow) = allow {
         headers.insert(header::ALLOW, allow);
     }
+    if let Some(tag) = tag {
+        headers.insert(header::ETAG, tag);
+    }
     if status == StatusCode::UNAUTHORIZED {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
@@ -147,11 +166,29 @@ pub(crate) async fn answer(setup: &Arc<Setup>, request: Request<Arriving>) -> Re
     response
 }
 
-async fn answered(setup: &Arc<Setup>, head: &Parts, body: Arriving) -> Result<Bytes, Refusal> {
+/// What is answered.
+struct Said {
+    body: Bytes,
+    /// What it is known by.
+    tag: Option<HeaderValue>,
+}
+
+impl From<Bytes> for Said {
+    fn from(body: Bytes) -> Self {
+        Self { body, tag: None }
+    }
+}
+
+async fn answered(
+    live: &Arc<Live>,
+    setup: &Arc<Setup>,
+    head: &Parts,
+    body: Arriving,
+) -> Result<Said, Refusal> {
     let (errand, name) = find(&head.method, head.uri.path())?;
     let name = decoded(name).ok_or_else(|| Refusal::bad("the deployment's name in the path is not text"))?;
     let query = Query(head.uri.query().unwrap_or_default());
-    Ok(match errand {
+    let said = match errand {
         Errand::Deployments => json(&deployments::all(setup)),
         Errand::Deployment => json(&deployments::one(setup, &name)?),
         Errand::Reset => json(&deployments::reset(setup, &name)?),
@@ -166,8 +203,12 @@ async fn answered(setup: &Arc<Setup>, head: &Parts, body: Arriving) -> Result<By
             })?;
             json(&explain::now(setup, &model, query.get("key").as_deref()).await?)
         }
-        Errand::Gateway => json(&overview::now(setup)),
-    })
+        Errand::Gateway => json(&overview::now(live, setup)),
+        Errand::Config => return config::show(live),
+        Errand::PutConfig => return config::put(live, &head.headers, body).await,
+        Errand::Reload => json(&config::reload(live).await?),
+    };
+    Ok(said.into())
 }
 
 fn find<'p>(method: &Method, path: &'p str) -> Result<(Errand, &'p str), Refusal> {
@@ -251,11 +292,23 @@ mod tests {
         check("GET", "/admin/v1/deployments/", "unknown_path None");
         check("GET", "/admin/v1//explain", "unknown_path None");
         check("GET", "/admin", "unknown_path None");
+        check("PUT", "/admin/v1/config", "PutConfig");
+        check("POST", "/admin/v1/config/reload", "Reload");
+        check("POST", "/api/config", "PutConfig");
+        check("POST", "/admin/v1/config", "method_not_allowed Some(\"GET, PUT\")");
+        check("GET", "/api/config", "method_not_allowed Some(\"POST\")");
     }
 
     #[test]
     fn only_its_own_paths_are_claimed() {
-        assert!(claims("/admin") && claims("/admin/") && claims("/admin/v1/%2e%2e/x"));
-        assert!(!claims("/administrator") && !claims("/v1/admin/") && !claims("//admin/v1"));
+        assert!(
+            claims("/admin") && claims("/admin/") && claims("/admin/v1/%2e%2e/x") && claims("/api/config")
+        );
+        assert!(
+            !claims("/administrator")
+                && !claims("/v1/admin/")
+                && !claims("//admin/v1")
+                && !claims("/api/config/x")
+        );
     }
 }

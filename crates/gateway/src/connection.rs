@@ -13,6 +13,7 @@ use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
+    admin,
     arriving::Arriving,
     body::AnswerBody,
     closing::Told,
@@ -161,6 +162,7 @@ fn answer(
 ) -> impl Future<Output = Result<Response<Lasting<AnswerBody>>, Infallible>> + Send + use<> {
     // What counts now counts for this request to its end.
     let (setup, peer) = (live.setup(), peer.clone());
+    let steering = admin::claims(request.uri().path()).then(|| Arc::clone(live));
     let answering = requests.begin();
     async move {
         let (head, body) = request.into_parts();
@@ -173,7 +175,10 @@ fn answer(
         let (most, tasks) = (setup.max_body.saturating_mul(2), setup.gateway.tasks.clone());
         let body = Arriving::new(body, &head.headers, most, tasks, answering.clone());
         let request = Request::from_parts(head, body);
-        let answer = cors::answer(&setup, peer, request).await;
+        let answer = match steering {
+            Some(live) => admin::answer(&live, &setup, request).await,
+            None => cors::answer(&setup, peer, request).await,
+        };
         Ok(answer.map(|body| Lasting::new(body, answering)))
     }
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use lockgate_config as config;
 
-use crate::{Setup, admin, arriving::Arriving, body::AnswerBody, connection::Peer, data_path};
+use crate::{Setup, arriving::Arriving, body::AnswerBody, connection::Peer, data_path};
 
 /// Every page there is.
 const ANY: &str = "*";
@@ -29,15 +29,13 @@ pub(crate) struct Cors {
     max_age: HeaderValue,
 }
 
-/// Answers a request: a browser's question whether a page may ask, or the request itself. The admin API is for no page.
+/// Answers a request: a browser's question whether a page may ask, or the request itself. Not for the admin API, which is for
+/// no page.
 pub(crate) async fn answer(
     setup: &Arc<Setup>,
     peer: Peer,
     request: Request<Arriving>,
 ) -> Response<AnswerBody> {
-    if admin::claims(request.uri().path()) {
-        return admin::answer(setup, request).await;
-    }
     let Some(cors) = &setup.cors else {
         return data_path::answer(setup, peer, request).await;
     };

@@ -3,6 +3,7 @@
 use std::{
     env, fs, io,
     io::Write,
+    os::unix::fs::{MetadataExt, chown},
     path::{Path, PathBuf},
 };
 
@@ -19,8 +20,8 @@ pub(crate) fn at_home(path: &str, home: Option<&str>) -> PathBuf {
     }
 }
 
-/// Puts `contents` in place of a file's at once, so that a reader sees the old or the new. The file's mode is kept; a new
-/// file is the owner's alone. A link is followed: what it points to is replaced.
+/// Puts `contents` in place of a file's at once, so that a reader sees the old or the new. The file's mode is kept, and its
+/// owner where that may be; a new file is the owner's alone. A link is followed: what it points to is replaced.
 pub(crate) fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
     put(path, contents, true)
 }
@@ -36,12 +37,20 @@ fn put(path: &Path, contents: &[u8], keeps_mode: bool) -> io::Result<()> {
     let mut file = tempfile::Builder::new().prefix(".lockgate-").tempfile_in(folder)?;
     file.write_all(contents)?;
     match fs::metadata(&path) {
-        Ok(known) if keeps_mode => fs::set_permissions(file.path(), known.permissions())?,
+        Ok(known) if keeps_mode => {
+            let own = file.as_file().metadata()?;
+            if (own.uid(), own.gid()) != (known.uid(), known.gid()) {
+                // Not everybody may give a file away: it is better its writer's than not there.
+                let _ = chown(file.path(), Some(known.uid()), Some(known.gid()));
+            }
+            fs::set_permissions(file.path(), known.permissions())?;
+        }
         _ => {}
     }
     file.as_file().sync_all()?;
     file.persist(&path).map_err(|error| error.error)?;
-    Ok(())
+    // The name is part of the folder: without this the old file may be back after a power cut.
+    fs::File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ mod passes;
 mod pem;
 mod proofs;
 mod query;
+mod reload;
 mod room;
 mod route;
 mod rules;
@@ -42,13 +43,14 @@ mod upstream;
 
 use std::{sync::Arc, time::Instant};
 
-use lockgate_config::Config;
+use lockgate_config::{Config, Loaded};
 use lockgate_store::Journal;
 use tokio_util::task::TaskTracker;
 
 pub use fleet::{ProviderError, StartError};
 pub use listen::Place;
 pub use login::{LoginError, SignIn, login, logins};
+pub use reload::{Origin, ReloadError};
 pub use server::Serving;
 use setup::{Live, Setup};
 
@@ -63,6 +65,8 @@ pub(crate) struct Gateway {
     /// What all bodies of requests may take up together.
     pub(crate) room: room::Room,
     pub(crate) draining: std::sync::atomic::AtomicBool,
+    /// How configs have come and gone.
+    pub(crate) reloads: reload::Reloads,
     /// When it was started.
     pub(crate) since: Instant,
     /// Requests of clients under way, from their first byte to the last of their answers, and calls that are checks.
@@ -82,12 +86,34 @@ pub fn check(config: &Config) -> Result<(), StartError> {
     fleet::Fleet::new(config, &TaskTracker::new(), None).map(drop)
 }
 
-/// Starts a gateway and returns as soon as it listens.
+/// Starts a gateway with a config that is no file's, and returns as soon as it listens.
 ///
 /// # Errors
 /// What the config asks for and cannot be had: a provider that cannot be set up, an address that cannot be bound, a
 /// certificate that cannot be shown.
 pub async fn start(config: &Config, journal: Arc<dyn Journal>) -> Result<Serving, StartError> {
+    begin(config, journal, None)
+}
+
+/// Starts a gateway with the config that `origin` has given, which it reads anew whenever that changes or somebody asks
+/// for it; returns as soon as it listens.
+///
+/// # Errors
+/// As for [`start`].
+pub async fn start_from(
+    origin: Origin,
+    loaded: Loaded,
+    journal: Arc<dyn Journal>,
+) -> Result<Serving, StartError> {
+    let config = loaded.config.clone();
+    begin(&config, journal, Some((origin, loaded)))
+}
+
+fn begin(
+    config: &Config,
+    journal: Arc<dyn Journal>,
+    origin: Option<(Origin, Loaded)>,
+) -> Result<Serving, StartError> {
     let gateway = Arc::new(Gateway {
         tasks: TaskTracker::new(),
         journal,
@@ -96,6 +122,7 @@ pub async fn start(config: &Config, journal: Arc<dyn Journal>) -> Result<Serving
         answers: Arc::new(answers::Answers::new()),
         room: room::Room::default(),
         draining: false.into(),
+        reloads: reload::Reloads::new(origin),
         since: clock::now(),
         calls: tally::Tally::default(),
         connections: tally::Tally::default(),

@@ -14,6 +14,7 @@ use crate::{
     Setup,
     access::Caller,
     body::AnswerBody,
+    reload::{Refused, Standing},
     route::{Local, Said, decoded},
 };
 
@@ -40,6 +41,7 @@ pub(crate) async fn answer(
                 "status": if ready { "ok" } else { "draining" },
                 "version": env!("CARGO_PKG_VERSION"),
                 "providers": setup.fleet.providers(),
+                "warnings": warnings(setup),
             }),
         )),
         Local::Live => Ok(respond(StatusCode::OK, &json!({ "status": "live" }))),
@@ -60,6 +62,20 @@ pub(crate) async fn answer(
             body.map(|body| json_answer(StatusCode::OK, body)).ok_or_else(nothing_to_say)
         }
     }
+}
+
+/// What an operator should look at: the fact alone, since everybody may read it.
+fn warnings(setup: &Setup) -> Vec<String> {
+    let Standing { since, refused, .. } = setup.gateway.reloads.standing();
+    let warning = refused.map(|Refused { at, problems }| {
+        let moment = humantime::format_rfc3339_seconds;
+        let (at, since, count) = (moment(at), moment(since), problems.len());
+        let plural = if count == 1 { "" } else { "s" };
+        format!(
+            "the config is not valid since {at}, the gateway runs on the one of {since}: {count} problem{plural}"
+        )
+    });
+    warning.into_iter().collect()
 }
 
 /// What `dialect` says of one model.

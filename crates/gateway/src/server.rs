@@ -10,8 +10,9 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    StartError, health,
+    ReloadError, StartError, health,
     listen::{Place, Prepared},
+    reload,
     setup::Live,
 };
 
@@ -23,6 +24,7 @@ pub struct Serving {
     live: Arc<Live>,
     stop: CancellationToken,
     checking: JoinHandle<()>,
+    watching: JoinHandle<()>,
 }
 
 impl Serving {
@@ -32,7 +34,7 @@ impl Serving {
         self.live.listeners.places()
     }
 
-    /// Goes on with `config`: what is under way ends by what it began with, and what is known of deployments that are
+    /// Goes on with `config`, in a gateway that was not started from a file: what is under way ends by what it began with, and what is known of deployments that are
     /// still there is kept. Reads the files that the config names. Listeners that are still there stay untouched but for
     /// their certificates.
     ///
@@ -40,6 +42,15 @@ impl Serving {
     /// A provider that cannot be set up, or a listener that cannot be had; then nothing has changed.
     pub fn apply(&self, config: &Config) -> Result<(), StartError> {
         self.live.apply(config)
+    }
+
+    /// Reads the config's file anew and goes on with it; returns what is different in words, nothing if nothing is. The log
+    /// says the same.
+    ///
+    /// # Errors
+    /// A config that cannot be gone on with: then nothing has changed.
+    pub async fn reload(&self) -> Result<Vec<String>, ReloadError> {
+        self.live.reload().await
     }
 
     /// Stops accepting at once, lets running requests finish within the config's `drain`, then ends. True if none had to
@@ -51,6 +62,7 @@ impl Serving {
         let has_finished = self.live.listeners.close(self.live.setup().drain).await;
         // Told to stop by the same word, and done before.
         let _ = self.checking.await;
+        let _ = self.watching.await;
         has_finished
     }
 }
@@ -60,11 +72,12 @@ pub(crate) fn serve(listening: Prepared, live: Live) -> Serving {
     live.setup().fleet.discover();
     let live = Arc::new(live);
     let checking = live.gateway.tasks.spawn(health::watch(Arc::clone(&live), stop.clone()));
+    let watching = live.gateway.tasks.spawn(reload::watch(Arc::clone(&live), stop.clone()));
     listening.commit(&live);
     let first = live.listeners.places().into_iter().find_map(|place| match place.address {
         Address::Ip(address) => Some(address),
         Address::Unix(_) => None,
     });
     let address = first.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0)));
-    Serving { address, live, stop, checking }
+    Serving { address, live, stop, checking, watching }
 }

@@ -13,7 +13,7 @@ use crate::{
     bytes, clock,
     cors::Cors,
     fleet::{Deployment, Fleet},
-    listen::Listeners,
+    listen::{Listeners, Prepared},
     rules::Rules,
 };
 
@@ -81,6 +81,12 @@ impl Setup {
     }
 }
 
+/// A setup that could count, and the listeners for it.
+pub(crate) struct Ready {
+    setup: Setup,
+    listening: Prepared,
+}
+
 /// The gateway and the setup that counts now.
 pub(crate) struct Live {
     pub(crate) gateway: Arc<Gateway>,
@@ -104,18 +110,29 @@ impl Live {
         self.setup.load_full()
     }
 
-    /// Makes the setup of `config` beside the one that counts, and puts it in its place.
+    /// Makes the setup of `config` beside the one that counts, and has the listeners ready for it.
     ///
     /// # Errors
-    /// A provider that cannot be set up, or a listener that cannot be had; then nothing has changed.
-    pub(crate) fn apply(self: &Arc<Self>, config: &Config) -> Result<(), StartError> {
+    /// A provider that cannot be set up, or a listener that cannot be had.
+    pub(crate) fn prepare(&self, config: &Config) -> Result<Ready, StartError> {
         let setup = Setup::new(config, &self.gateway, Some(&self.setup()))?;
-        let listening = self.listeners.prepare(&config.server)?;
+        Ok(Ready { setup, listening: self.listeners.prepare(&config.server)? })
+    }
+
+    /// Puts it in the place of the one that counts. Between the two nobody else may do so.
+    pub(crate) fn commit(self: &Arc<Self>, Ready { setup, listening }: Ready) {
         self.gateway.room.resize(setup.body_budget);
         setup.fleet.discover();
         self.setup.store(Arc::new(setup));
         self.swapped.notify_one();
         listening.commit(self);
-        Ok(())
+    }
+
+    /// Goes on with `config` at once.
+    ///
+    /// # Errors
+    /// A provider that cannot be set up, or a listener that cannot be had; then nothing has changed.
+    pub(crate) fn apply(self: &Arc<Self>, config: &Config) -> Result<(), StartError> {
+        self.prepare(config).map(|ready| self.commit(ready))
     }
 }

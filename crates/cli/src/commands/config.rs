@@ -2,22 +2,46 @@
 
 use std::path::{Path, PathBuf};
 
-use lockgate_config::Config;
+use lockgate_config::{Config, Loaded};
 
 use super::env;
 
 /// Where the config is looked for when nobody says.
 const DEFAULT_FILE: &str = "lockgate.yaml";
 
-/// The config of that file, else of ./lockgate.yaml, else of the usual variables; and what to call it. Fails with what to
-/// tell a person.
-pub(crate) fn find(file: Option<&Path>) -> Result<(Config, String), String> {
+/// The config that counts, and where it comes from.
+pub(crate) enum Found {
+    /// A file.
+    File(PathBuf, Box<Loaded>),
+    /// The usual variables, and what to call them.
+    Variables(Box<Config>, String),
+}
+
+impl Found {
+    pub(crate) fn config(&self) -> &Config {
+        match self {
+            Self::File(_, loaded) => &loaded.config,
+            Self::Variables(config, _) => config,
+        }
+    }
+
+    /// What to call the place it comes from.
+    pub(crate) fn source(&self) -> String {
+        match self {
+            Self::File(file, _) => file.display().to_string(),
+            Self::Variables(_, source) => source.clone(),
+        }
+    }
+}
+
+/// The config of that file, else of ./lockgate.yaml, else of the usual variables. Fails with what to tell a person.
+pub(crate) fn find(file: Option<&Path>) -> Result<Found, String> {
     let found = file
         .map(Path::to_path_buf)
         .or_else(|| Some(PathBuf::from(DEFAULT_FILE)).filter(|file| file.exists()));
     match found {
         Some(file) => match lockgate_config::load(&file, &env) {
-            Ok(loaded) => Ok((loaded.config, file.display().to_string())),
+            Ok(loaded) => Ok(Found::File(file, Box::new(loaded))),
             Err(errors) => Err(errors.to_string()),
         },
         None => from_environment(),
@@ -25,7 +49,7 @@ pub(crate) fn find(file: Option<&Path>) -> Result<(Config, String), String> {
 }
 
 /// Without a file the usual variables are the config.
-fn from_environment() -> Result<(Config, String), String> {
+fn from_environment() -> Result<Found, String> {
     let rows = lockgate_provider::environment();
     let found = lockgate_config::from_env(&rows, &env);
     for skipped in &found.skipped {
@@ -42,5 +66,5 @@ fn from_environment() -> Result<(Config, String), String> {
         ));
     }
     let source = format!("environment ({})", found.variables.join(", "));
-    Ok((found.config, source))
+    Ok(Found::Variables(Box::new(found.config), source))
 }

@@ -1,33 +1,49 @@
 //! `lockgate run [FILE]`: the gateway itself.
 
-use std::{path::Path, process::ExitCode, sync::Arc};
+use std::{future::Future, io, path::Path, pin::pin, process::ExitCode, sync::Arc};
 
-use lockgate_config::Config;
+use lockgate_gateway::{Origin, ReloadError, Serving};
 use lockgate_store::Recent;
+use tokio::signal::unix::{SignalKind, signal};
 
-use super::{USAGE, config, failed, runtime, told_to_stop};
+use super::{
+    USAGE,
+    config::{self, Found},
+    env, failed, runtime, told_to_stop,
+};
 use crate::logging;
 
 /// Calls that are remembered.
 const RECENT: usize = 1000;
 
 pub(crate) fn run(file: Option<&Path>) -> ExitCode {
-    let (config, source) = match config::find(file) {
+    let found = match config::find(file) {
         Ok(found) => found,
         Err(text) => {
             eprintln!("{text}");
             return ExitCode::from(USAGE);
         }
     };
-    logging::start(&config.log);
+    logging::start(&found.config().log);
     match runtime() {
-        Ok(runtime) => runtime.block_on(serve(&config, &source)),
+        Ok(runtime) => runtime.block_on(serve(found)),
         Err(error) => failed(error),
     }
 }
 
-async fn serve(config: &Config, source: &str) -> ExitCode {
-    let serving = match lockgate_gateway::start(config, Arc::new(Recent::new(RECENT))).await {
+async fn serve(found: Found) -> ExitCode {
+    let (config, source) = (found.config().clone(), found.source());
+    let journal = Arc::new(Recent::new(RECENT));
+    let started = match found {
+        Found::File(file, loaded) => {
+            for note in &loaded.notes {
+                tracing::warn!("config: {note}");
+            }
+            lockgate_gateway::start_from(Origin::new(file, env), *loaded, journal).await
+        }
+        Found::Variables(config, _) => lockgate_gateway::start(&config, journal).await,
+    };
+    let serving = match started {
         Ok(serving) => serving,
         Err(error) => return failed(error),
     };
@@ -41,7 +57,7 @@ async fn serve(config: &Config, source: &str) -> ExitCode {
         env!("CARGO_PKG_VERSION"),
         serving.places().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
     );
-    if let Err(error) = told_to_stop().await {
+    if let Err(error) = reloading(&serving, told_to_stop()).await {
         return failed(format!("cannot listen for signals: {error}"));
     }
     tracing::info!("told to stop: running requests may finish; a second signal ends at once");
@@ -51,4 +67,21 @@ async fn serve(config: &Config, source: &str) -> ExitCode {
         tracing::warn!("some requests took longer than `server.drain` and were cut off");
     }
     ExitCode::SUCCESS
+}
+
+/// Has the config read anew on each SIGHUP, until `end`.
+async fn reloading(serving: &Serving, end: impl Future<Output = io::Result<()>>) -> io::Result<()> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut end = pin!(end);
+    loop {
+        tokio::select! {
+            ended = &mut end => return ended,
+            _ = hangup.recv() => {
+                // What came of it is in the log, but that there is nothing to read.
+                if let Err(error @ ReloadError::NoFile) = serving.reload().await {
+                    tracing::warn!("SIGHUP: {error}");
+                }
+            }
+        }
+    }
 }

@@ -24,9 +24,10 @@ pub fn explain(config: &Config, model: &str, key: Option<&str>) -> Result<Explan
         code: "config".to_owned(),
         message: error.to_string(),
         paths: Vec::new(),
+        problems: Vec::new(),
     })?;
-    let found = fleet.known(model).ok_or_else(|| Refusal::from(fleet.unknown(model)).error)?;
-    let key = rights(&Access::new(&config.access, None), key, model).map_err(|refusal| refusal.error)?;
+    let found = fleet.known(model).ok_or_else(|| *Refusal::from(fleet.unknown(model)).error)?;
+    let key = rights(&Access::new(&config.access, None), key, model).map_err(|refusal| *refusal.error)?;
     Ok(explanation(model, &found, key, false))
 }
 

@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use super::{GatewayStatus, deployments, explain, millis};
-use crate::{Setup, clock};
+use super::{GatewayStatus, config, deployments, explain, millis};
+use crate::{Setup, clock, setup::Live};
 
-pub(super) fn now(setup: &Arc<Setup>) -> GatewayStatus {
+pub(super) fn now(live: &Live, setup: &Arc<Setup>) -> GatewayStatus {
     let now = clock::now();
     let retries = setup.fleet.all().into_iter();
     GatewayStatus {
@@ -17,6 +17,7 @@ pub(super) fn now(setup: &Arc<Setup>) -> GatewayStatus {
         body_bytes: setup.gateway.room.held(),
         tasks: setup.gateway.tasks.len(),
         attempts: deployments::each(setup).iter().map(|row| row.deployment.health.in_flight()).sum(),
+        config: config::status(live),
         retries: retries.map(|(name, model)| (name, explain::retries(&model, now))).collect(),
     }
 }

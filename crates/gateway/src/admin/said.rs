@@ -214,6 +214,89 @@ pub struct GatewayStatus {
     pub attempts: usize,
     /// What the calls of each model may still try again.
     pub retries: BTreeMap<String, Retries>,
+    /// How its config stands.
+    pub config: ConfigStatus,
+}
+
+/// How the config stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigStatus {
+    /// The file that it comes from; none if the gateway was started without one.
+    pub source: Option<String>,
+    /// When the one that counts began to (RFC 3339, UTC).
+    pub loaded_at: String,
+    /// How many have come in the place of another since the start.
+    pub reloads: u64,
+    /// The one that came last, if it was refused.
+    pub last_error: Option<ConfigError>,
+    /// What its owner should know, though nothing is wrong.
+    pub notes: Vec<NoteText>,
+}
+
+/// A config that was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigError {
+    /// When (RFC 3339, UTC).
+    pub at: String,
+    /// All that is wrong with it.
+    pub problems: Vec<ProblemText>,
+}
+
+/// One thing that is wrong with a config.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProblemText {
+    /// The file.
+    pub file: String,
+    /// The line, from 1; 0 when it is about the file as a whole.
+    pub line: usize,
+    /// The column in characters, from 1; 0 when it is about the file as a whole.
+    pub column: usize,
+    /// The key; empty at the top.
+    pub path: String,
+    /// What is wrong, and what was expected.
+    pub message: String,
+    /// What to do, where that is known.
+    pub hint: Option<String>,
+}
+
+/// Something to know about a config that is valid.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoteText {
+    /// The file.
+    pub file: String,
+    /// The line, from 1; 0 when it is about the file as a whole.
+    pub line: usize,
+    /// The key; empty at the top.
+    pub path: String,
+    /// What there is to know.
+    pub text: String,
+}
+
+/// `GET /admin/v1/config`; its `etag` stands for the file as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigText {
+    /// The file.
+    pub path: String,
+    /// `yaml`, `json5` or `toml`.
+    pub format: String,
+    /// The file's text, with a marker in the place of each secret.
+    pub text: String,
+}
+
+/// `PUT /admin/v1/config`; its `etag` stands for the new file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigChanged {
+    /// What is different now, in words.
+    pub changes: Vec<String>,
+    /// Where the file is kept that was there before.
+    pub backup: Option<String>,
+}
+
+/// `POST /admin/v1/config/reload`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// What is different now, in words.
+    pub changes: Vec<String>,
 }
 
 /// Why the admin API does not do what was asked.
@@ -226,6 +309,9 @@ pub struct AdminError {
     /// What there is, where nothing is at the path that was asked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub paths: Vec<String>,
+    /// What is wrong with a config that was refused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<ProblemText>,
 }
 
 /// The body of such an answer.
