@@ -7,7 +7,7 @@ mod said;
 mod watch;
 
 use std::{
-    fmt,
+    fmt, fs,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::SystemTime,
@@ -176,6 +176,16 @@ impl Reloads {
         files.sort();
         files.dedup();
         files
+    }
+
+    /// Whether the file holds the beginning of what counts, and no more.
+    fn is_beginning(&self) -> bool {
+        let loaded = self.state().loaded.clone();
+        loaded.is_some_and(|loaded| {
+            let whole = loaded.document.expose().as_bytes();
+            let held = fs::read(loaded.document.path());
+            held.is_ok_and(|held| held.len() < whole.len() && whole.starts_with(&held))
+        })
     }
 
     /// Notes what counts from now on; returns what is different in words.

@@ -16,7 +16,8 @@ use crate::setup::Live;
 
 /// How long files must stand still before they are read: events come in bursts, and files piece by piece.
 const STILL: Duration = Duration::from_millis(50);
-/// How long they must stand still, beside that, before it is said that they are not valid: it may be half a file.
+/// How long they must stand still, beside that, where it may be half a file: one that is not valid, or only the beginning
+/// of the one that counts, such as nothing at all.
 const SURE: Duration = Duration::from_millis(150);
 /// How often one waits for files that do not stand still.
 const MAX_WAITS: usize = 100;
@@ -57,6 +58,9 @@ async fn look(live: &Arc<Live>) -> Result<(), ReloadError> {
     }
     for _ in 0..MAX_WAITS {
         now = still(live, now, STILL).await?;
+        if now.is_beginning {
+            now = still(live, now, SURE).await?;
+        }
         if now.is_known {
             return Ok(());
         }
@@ -73,10 +77,13 @@ async fn look(live: &Arc<Live>) -> Result<(), ReloadError> {
     Ok(())
 }
 
-/// What the files hold, and whether that is what they held when they were last looked at.
+/// What the files hold.
 struct Look {
     prints: Prints,
+    /// They held the same when they were last looked at.
     is_known: bool,
+    /// The config's own is the beginning of the one that counts, and no more.
+    is_beginning: bool,
 }
 
 /// What the files hold once they have held it for `span`; or after some time what they hold then.
@@ -98,7 +105,7 @@ async fn look_at_files(live: &Arc<Live>) -> Result<Look, ReloadError> {
         let files = gateway.reloads.files();
         let prints = Prints::of(&files);
         let is_known = gateway.reloads.state().prints == prints;
-        Look { prints, is_known }
+        Look { prints, is_known, is_beginning: gateway.reloads.is_beginning() }
     };
     live.gateway.tasks.spawn_blocking(look).await.map_err(|_| ReloadError::Ending)
 }

@@ -4,6 +4,7 @@ use std::{
     collections::HashMap,
     io::Write as _,
     net::SocketAddr,
+    path::Path,
     sync::{Arc, LazyLock, Mutex, Once},
     time::Duration,
 };
@@ -17,7 +18,7 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use lockgate_config::Config;
-use lockgate_gateway::Serving;
+use lockgate_gateway::{Origin, Serving};
 use lockgate_mock::{Mock, Settings};
 use lockgate_store::{CallRecord, Recent};
 use lockgate_testkit::canary::{self, Run};
@@ -47,7 +48,7 @@ static RUN: LazyLock<Option<Run>> = LazyLock::new(Run::of_environment);
 pub(crate) static UPSTREAM_KEY: LazyLock<String> = LazyLock::new(|| secret("upstream key"));
 
 /// The key to the admin API of gateways whose config says nothing of access.
-static ADMIN_KEY: LazyLock<String> = LazyLock::new(|| secret("admin key"));
+pub(crate) static ADMIN_KEY: LazyLock<String> = LazyLock::new(|| secret("admin key"));
 
 /// A secret to look for at the end of the whole run.
 pub(crate) fn secret(name: &str) -> String {
@@ -130,15 +131,20 @@ fn with_secrets(yaml: &str) -> String {
     text
 }
 
+/// The text of a config file as a gateway of these tests gets it: with secrets to look for in it, and, where it says
+/// nothing of who may do what, steered by the test.
+pub(crate) fn file_text(yaml: &str) -> String {
+    let text = with_secrets(yaml);
+    if yaml.contains("access:") { text } else { format!("{text}\naccess: {{ admin_key: {} }}\n", *ADMIN_KEY) }
+}
+
+fn parsed(yaml: &str) -> Config {
+    lockgate_config::parse("test.yaml", &file_text(yaml), &|_| None).unwrap_or_else(|error| panic!("{error}"))
+}
+
 impl House {
     pub(crate) async fn new(yaml: &str) -> Self {
-        let mut config = lockgate_config::parse("test.yaml", &with_secrets(yaml), &|_| None)
-            .unwrap_or_else(|error| panic!("{error}"));
-        // Where a test says nothing of who may do what, it may steer the gateway.
-        if !yaml.contains("access:") {
-            config.access.admin_key = Some(lockgate_config::Secret::new(ADMIN_KEY.clone()));
-        }
-        Self::of(&config).await
+        Self::of(&parsed(yaml)).await
     }
 
     pub(crate) async fn of(config: &Config) -> Self {
@@ -146,6 +152,21 @@ impl House {
         let journal = Arc::new(Recent::new(20_000));
         let serving = lockgate_gateway::start(config, journal.clone()).await.unwrap();
         Self { serving, journal, client: Client::builder(TokioExecutor::new()).build_http() }
+    }
+
+    /// With the config of a file, whose text is [`file_text`] of something.
+    pub(crate) async fn of_file(file: &Path) -> Self {
+        keep_logs();
+        let journal = Arc::new(Recent::new(20_000));
+        let origin = Origin::new(file, |_| None);
+        let loaded = origin.load().unwrap_or_else(|errors| panic!("{errors}"));
+        let serving = lockgate_gateway::start_from(origin, loaded, journal.clone()).await.unwrap();
+        Self { serving, journal, client: Client::builder(TokioExecutor::new()).build_http() }
+    }
+
+    /// Has it go on with another config.
+    pub(crate) fn apply(&self, yaml: &str) {
+        self.serving.apply(&parsed(yaml)).unwrap();
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

@@ -44,6 +44,7 @@ mod outage;
 mod passthrough;
 mod quirks;
 mod raw;
+mod reload;
 mod retried;
 mod reuse;
 mod routes;
