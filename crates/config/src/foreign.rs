@@ -52,6 +52,7 @@ pub(crate) fn native(root: Node, reading: &mut Reading<'_>) -> Option<Node> {
     match fitting.as_slice() {
         [] => own(root, reading),
         [form] if !is_own(&root) => {
+            reading.form = Some(form.name);
             let native = (form.convert)(&root, reading);
             reading.notes.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
             native

@@ -74,6 +74,8 @@ pub struct Loaded {
     pub notes: Vec<Note>,
     /// Every file that it comes from or that was looked for: a change of any of them changes the config.
     pub files: Vec<PathBuf>,
+    /// Whose form the file has; `None` for the own one.
+    pub form: Option<&'static str>,
     /// The text of the file.
     pub document: Document,
     said: Said,
@@ -144,7 +146,8 @@ fn read_text(path: &Path, text: &str, around: Around<'_>) -> Result<Loaded, Erro
     match config.zip(said) {
         Some((config, said)) if reading.findings.is_empty() => {
             let document = Document::new(path, text, scalars, &reading.findings.harmless);
-            Ok(Loaded { config, notes: reading.notes, files: reading.files, document, said })
+            let Reading { notes, files, form, .. } = reading;
+            Ok(Loaded { config, notes, files, form, document, said })
         }
         _ => Err(reading.errors()),
     }

@@ -33,6 +33,8 @@ pub(crate) struct Reading<'a> {
     pub(crate) sources: Sources,
     pub(crate) findings: Findings,
     pub(crate) notes: Vec<Note>,
+    /// Whose form the file has; `None` for the own one.
+    pub(crate) form: Option<&'static str>,
     /// The files that were looked for beside the first, whether or not they are there.
     pub(crate) files: Vec<PathBuf>,
 }
@@ -44,6 +46,7 @@ impl<'a> Reading<'a> {
             sources: Sources::default(),
             findings: Findings::default(),
             notes: Vec::new(),
+            form: None,
             files: Vec::new(),
         }
     }

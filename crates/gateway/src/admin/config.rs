@@ -16,6 +16,9 @@ use crate::{
     setup::Live,
 };
 
+/// What a file in the gateway's own form is called.
+const OWN_FORM: &str = "lockgate";
+
 /// The text of the config that counts.
 pub(super) fn show(live: &Live) -> Result<Said, Refusal> {
     let document = live.gateway.reloads.standing().loaded.ok_or_else(no_file)?.document.clone();
@@ -83,6 +86,7 @@ pub(super) fn status(live: &Live) -> ConfigStatus {
     };
     ConfigStatus {
         source: loaded.as_ref().map(|loaded| loaded.document.path().display().to_string()),
+        form: loaded.as_ref().map(|loaded| loaded.form.unwrap_or(OWN_FORM).to_owned()),
         loaded_at: moment(since),
         reloads,
         last_error: refused.map(|refused| ConfigError {

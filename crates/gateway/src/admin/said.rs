@@ -223,6 +223,8 @@ pub struct GatewayStatus {
 pub struct ConfigStatus {
     /// The file that it comes from; none if the gateway was started without one.
     pub source: Option<String>,
+    /// Whose form the file has: `lockgate`, or the gateway that it was written for.
+    pub form: Option<String>,
     /// When the one that counts began to (RFC 3339, UTC).
     pub loaded_at: String,
     /// How many have come in the place of another since the start.

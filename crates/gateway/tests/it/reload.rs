@@ -10,6 +10,10 @@ use http::{Method, Request};
 use http_body_util::Full;
 use lockgate_mock::{Behaviour, Mock};
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use crate::house::{Answer, CHAT, CHAT_PATH, House, STREAM, config, mock, read, secret};
 
@@ -251,6 +255,25 @@ async fn a_conversation_that_a_provider_keeps_goes_on_there_while_its_key_is_the
     assert!(create(Some(&id)).await.status.is_client_error());
     assert!(house.get(&format!("/v1/responses/{id}")).await.status.is_client_error());
     assert_eq!(requests(), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listener_that_stays_is_not_touched() {
+    let mock = mock().await;
+    let yaml = config(&[&mock.base_url()], "");
+    let house = House::new(&yaml).await;
+    let mut client = TcpStream::connect(house.serving.address).await.unwrap();
+    for number in 1..4 {
+        house.apply(&yaml.replace("drain: 5s", &format!("drain: {number}m")));
+        client.write_all(b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+        let mut begin = [0; 15];
+        client.read_exact(&mut begin).await.unwrap();
+        assert_eq!(&begin, b"HTTP/1.1 200 OK");
+        let mut rest = [0; 4096];
+        let _ = client.read(&mut rest).await.unwrap();
+        // Another client comes in by the same door.
+        TcpStream::connect(house.serving.address).await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -45,7 +45,6 @@ impl Filed {
     }
 
     /// Waits until that model is there.
-    #[track_caller]
     pub(super) async fn gets(&self, model: &str, within: Duration) {
         let since = Instant::now();
         while !self.has(model).await {
@@ -86,7 +85,7 @@ async fn a_file_may_be_changed_by_any_means() {
     filed.gets("four", SOON).await;
     let status = filed.status().await;
     assert_eq!((&status["reloads"], &status["last_error"]), (&json!(4), &Value::Null), "{status}");
-    assert_eq!(status["source"], filed.file.display().to_string());
+    assert_eq!((&status["source"], &status["form"]), (&json!(filed.file), &json!("lockgate")));
 }
 
 /// A directory as Kubernetes mounts a ConfigMap: the files are links through a link that is swapped.

@@ -13,7 +13,7 @@ use std::{
 };
 
 use http::{Method, Request};
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Collected, Full};
 use lockgate_mock::{Behaviour, Settings};
 use tokio::task::JoinSet;
 
@@ -46,23 +46,21 @@ fn size() -> Size {
 /// The file of that number: a different one each time, every tenth broken.
 fn text(urls: &[String], number: usize) -> String {
     let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
-    // Some come with another provider, some with another model, weight or credential.
+    // Some have a provider less, some another model or other limits.
+    let used = if number.is_multiple_of(3) { &urls[..1] } else { &urls[..] };
     let rest = match number % 4 {
         0 => format!("  extra-{number}: {{ targets: [a/gpt-4o-mini] }}\n"),
         1 => "retry: { attempts: 4 }\n".to_owned(),
         2 => "health: { error_threshold: 7 }\nstrategy: random\n".to_owned(),
         _ => String::new(),
     };
-    let used = if number % 3 == 0 { &urls[..1] } else { &urls[..] };
-    let mut text = config(used, &rest).replace("drain: 5s", &format!("drain: {}s", 5 + number % 50));
-    text.push_str(&format!("# {number}\n"));
-    match number % 10 {
-        9 if number % 20 == 9 => text = text.replace("targets", "tragets"),
-        9 => text.truncate(text.len() / 2),
-        _ => {}
+    let text = file_text(&config(used, &rest).replace("drain: 5s", &format!("drain: {}s", 5 + number % 50)));
+    match is_broken(number).then_some(number / 10 % 3) {
+        None => text,
+        Some(0) => text.replace("targets", "tragets"),
+        Some(1) => text.replace("models:", "models: ["),
+        Some(_) => text.replace("providers:", "provider"),
     }
-    let text = file_text(&text);
-    if is_broken(number) && number % 20 != 9 { text.replace("models", "mdels: [") } else { text }
 }
 
 fn is_broken(number: usize) -> bool {
@@ -97,7 +95,7 @@ async fn a_storm_of_reloads_harms_nobody() {
         streams.spawn(async move {
             let request = Request::post(house.url(CHAT_PATH)).header("content-type", "application/json");
             let answer = house.client.request(request.body(Full::from(STREAM)).unwrap()).await.unwrap();
-            let body = answer.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+            let body = answer.into_body().collect().await.map(Collected::to_bytes).unwrap_or_default();
             body.ends_with(b"data: [DONE]\n\n")
         });
     }
