@@ -10,6 +10,7 @@ pub(crate) mod import;
 pub(crate) mod login;
 pub(crate) mod mock;
 pub(crate) mod run;
+pub(crate) mod schema;
 pub(crate) mod translate;
 
 use std::{io, process::ExitCode};
@@ -25,6 +26,11 @@ pub(crate) const USAGE: u8 = 2;
 /// One environment variable; one that is not text counts as not set.
 pub(crate) fn env(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+/// The names of all environment variables; one that is not text counts as not there.
+pub(crate) fn names() -> Vec<String> {
+    std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect()
 }
 
 pub(crate) fn runtime() -> io::Result<Runtime> {

@@ -24,17 +24,15 @@ struct Cli {
 enum Command {
     /// Run the gateway.
     Run {
-        /// The config file; without one ./lockgate.yaml, else the usual variables such as OPENAI_API_KEY.
+        /// The config file; without one ./lockgate.yaml, .yml, .json5, .json or .toml, else the usual variables such as
+        /// OPENAI_API_KEY.
         #[arg(env = "LOCKGATE_CONFIG")]
         file: Option<PathBuf>,
     },
     /// Run the gateway with a built-in provider: no key, no file.
     Demo(commands::demo::Options),
     /// Check a config file and say what is wrong with it.
-    Check {
-        /// The config file.
-        file: PathBuf,
-    },
+    Check(commands::check::Options),
     /// List the deployments of a running gateway, or reset, drain or test one.
     Deployments(commands::deployments::Options),
     /// Say why which deployment answers a model now; without a running gateway, what the config alone comes to.
@@ -45,6 +43,8 @@ enum Command {
     Login(commands::login::Options),
     /// Run only the built-in provider, to try clients and failures against.
     Mock(commands::mock::Options),
+    /// Print the JSON Schema (2020-12) of the config file.
+    Schema(commands::schema::Options),
     /// Show what a request, answer, stream or error becomes in another dialect; losses go to standard error.
     Translate(commands::translate::Options),
 }
@@ -54,12 +54,13 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run { file } => commands::run::run(file.as_deref()),
         Command::Demo(options) => commands::demo::run(&options),
-        Command::Check { file } => commands::check::run(&file),
+        Command::Check(options) => commands::check::run(&options),
         Command::Deployments(options) => commands::deployments::run(&options),
         Command::Explain(options) => commands::explain::run(&options),
         Command::Import(options) => commands::import::run(&options),
         Command::Login(options) => commands::login::run(&options),
         Command::Mock(options) => commands::mock::run(&options),
+        Command::Schema(options) => commands::schema::run(&options),
         Command::Translate(options) => commands::translate::run(&options),
     }
 }

@@ -240,7 +240,7 @@ impl<'a> Checker<'a> {
             }
         }
         let found = match scalar.interpolated {
-            true => "`<redacted>` from a variable".to_owned(),
+            true => "`<redacted>` from a variable or file".to_owned(),
             false => format!("`{}`", quotable(text)),
         };
         let message = format!("{} must be {}, found {found}", named(path), expected(&[schema]));
@@ -266,23 +266,26 @@ impl<'a> Checker<'a> {
         name.map_or(schema, |name| &self.schema["$defs"][name])
     }
 
-    /// The alternatives of a schema, with references followed.
     fn branches(&self, schema: &'a Json) -> Vec<&'a Json> {
-        let root = self.schema;
-        let name = schema["$ref"].as_str().and_then(|reference| reference.strip_prefix("#/$defs/"));
-        let schema = name.map_or(schema, |name| &root["$defs"][name]);
-        match schema["anyOf"].as_array() {
-            Some(branches) => branches.iter().flat_map(|branch| self.branches(branch)).collect(),
-            None => vec![schema],
-        }
+        branches(self.schema, schema)
     }
 }
 
 // === reading the schema ===
 
-type Properties = serde_json::Map<String, Json>;
+/// The alternatives of a schema inside of `root`, with references followed.
+pub(crate) fn branches<'a>(root: &'a Json, schema: &'a Json) -> Vec<&'a Json> {
+    let name = schema["$ref"].as_str().and_then(|reference| reference.strip_prefix("#/$defs/"));
+    let schema = name.map_or(schema, |name| &root["$defs"][name]);
+    match schema["anyOf"].as_array() {
+        Some(alternatives) => alternatives.iter().flat_map(|branch| branches(root, branch)).collect(),
+        None => vec![schema],
+    }
+}
 
-fn names(properties: Option<&Properties>) -> impl Iterator<Item = &str> {
+pub(crate) type Properties = serde_json::Map<String, Json>;
+
+pub(crate) fn names(properties: Option<&Properties>) -> impl Iterator<Item = &str> {
     properties.into_iter().flat_map(serde_json::Map::keys).map(String::as_str)
 }
 
@@ -296,7 +299,8 @@ fn has_key(properties: Option<&Properties>, key: &str) -> bool {
     properties.is_some_and(|properties| properties.contains_key(key))
 }
 
-fn has_type(schema: &Json, name: &str) -> bool {
+/// Whether a value of that type is allowed, beside what else is.
+pub(crate) fn has_type(schema: &Json, name: &str) -> bool {
     match &schema["type"] {
         Json::String(only) => only == name,
         Json::Array(several) => several.iter().any(|one| one == name),
@@ -313,7 +317,7 @@ fn is_secret(schema: &Json) -> bool {
 }
 
 /// The words that an enumeration allows, in the order of its variants.
-fn choices(schema: &Json) -> Option<Vec<&str>> {
+pub(crate) fn choices(schema: &Json) -> Option<Vec<&str>> {
     if let Some(words) = schema["enum"].as_array() {
         return words.iter().map(Json::as_str).collect();
     }
@@ -338,7 +342,8 @@ fn expected(branches: &[&Json]) -> String {
     words.join(" or ")
 }
 
-fn expected_of(schema: &Json) -> Option<String> {
+/// What a value must be, in words.
+pub(crate) fn expected_of(schema: &Json) -> Option<String> {
     if let Some(choices) = choices(schema) {
         return Some(match choices.as_slice() {
             [only] => format!("`{only}`"),

@@ -321,7 +321,8 @@ retry: { attempts: 3 }
         let env = |name: &str| (name == "URL").then(|| url.to_owned());
         let read = |_: &std::path::Path| Err("is not there".to_owned());
         let around = Around { env: &env, read: &read };
-        read_text(std::path::Path::new("test.yaml"), text, around).unwrap_or_else(|errors| panic!("{errors}"))
+        read_text(std::path::Path::new("test.yaml"), text, around, &Vec::new, None)
+            .unwrap_or_else(|errors| panic!("{errors}"))
     }
 
     /// What is said of the base with each `from` replaced by its `to`.

@@ -9,7 +9,7 @@ mod common;
 mod instances;
 mod pools;
 mod section;
-mod table;
+pub(crate) mod table;
 
 use section::may_quote_key;
 

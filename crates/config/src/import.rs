@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use crate::dot_env::DotEnv;
 use crate::note::Note;
 use crate::problem::Errors;
 use crate::reading::{Around, Reading};
@@ -26,7 +27,9 @@ pub struct Imported {
 pub fn import(path: &Path, env: Env<'_>) -> Result<Imported, Errors> {
     let name = path.display().to_string();
     let text = read(path).map_err(|message| Errors::of_file(&name, message))?;
-    let mut reading = Reading::new(Around::files(env));
+    let beside = DotEnv::beside(path);
+    let both = |name: &str| beside.or(name, env);
+    let mut reading = Reading::new(Around::files(&both));
     let Some(root) = reading.parse(&name, &text) else { return Err(reading.errors()) };
     let form = foreign::form_of(&root);
     match foreign::native(root, &mut reading) {

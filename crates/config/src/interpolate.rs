@@ -1,37 +1,63 @@
-//! `${VAR}`, `${VAR:-default}` and `$$` inside scalars.
+//! `${VAR}`, `${VAR:-default}` and `$$` inside scalars, and `file://` in front of one.
 //!
 //! It happens after parsing, so that a value can never add keys or lines to the file.
 
 use crate::Env;
 use crate::check::{join, shown_key};
-use crate::finding::Findings;
+use crate::from_file;
+use crate::reading::Reading;
 use crate::span::{Place, Span};
 use crate::tree::{Kind, Node, Scalar};
 
 /// Replaces every reference in the values of the tree; keys stay as they are.
-pub(crate) fn interpolate(node: &mut Node, path: &str, env: Env<'_>, findings: &mut Findings) {
+pub(crate) fn interpolate(node: &mut Node, path: &str, reading: &mut Reading<'_>) {
     match &mut node.kind {
         Kind::Sequence(items) => {
             for (index, item) in items.iter_mut().enumerate() {
-                interpolate(item, &format!("{path}[{index}]"), env, findings);
+                interpolate(item, &format!("{path}[{index}]"), reading);
             }
         }
         Kind::Mapping(entries) => {
             for entry in entries {
-                interpolate(&mut entry.value, &join(path, &shown_key(&entry.key, true)), env, findings);
+                interpolate(&mut entry.value, &join(path, &shown_key(&entry.key, true)), reading);
             }
         }
-        Kind::Scalar(scalar) if scalar.text.contains('$') => match expand(&scalar.text, env) {
-            Ok((text, interpolated)) => {
-                *scalar = Scalar { text, interpolated, plain: scalar.plain };
+        // What came from elsewhere stands for itself.
+        Kind::Scalar(scalar) if scalar.interpolated => {}
+        Kind::Scalar(scalar) => {
+            let file = scalar.text.strip_prefix(from_file::SCHEME).map(str::to_owned);
+            if scalar.text.contains('$') && !replace(node, path, reading) {
+                return;
             }
-            Err(fault) => {
-                let (message, hint) = fault.describe();
-                findings.report(fault.span(node.span, scalar.plain), path, message, Some(hint));
-                node.kind = Kind::Broken;
+            // What a variable brings is never the name of a file by itself.
+            if let Some(written) = file {
+                from_file::replace(node, &written, path, reading);
             }
-        },
-        Kind::Scalar(_) | Kind::Broken => {}
+        }
+        Kind::Broken => {}
+    }
+}
+
+/// Replaces the references of one scalar, and says whether that could be done.
+fn replace(node: &mut Node, path: &str, reading: &mut Reading<'_>) -> bool {
+    let Kind::Scalar(scalar) = &mut node.kind else { return false };
+    let env = reading.around.env;
+    let referred = std::cell::RefCell::new(&mut reading.referred);
+    let env = |name: &str| {
+        referred.borrow_mut().insert(name.to_owned());
+        env(name)
+    };
+    match expand(&scalar.text, &env) {
+        Ok((text, interpolated)) => {
+            *scalar = Scalar { text, interpolated, plain: scalar.plain };
+            true
+        }
+        Err(fault) => {
+            let (message, hint) = fault.describe();
+            reading.findings.report(fault.span(node.span, scalar.plain), path, message, Some(hint));
+            node.kind = Kind::Broken;
+            false
+        }
     }
 }
 
@@ -128,7 +154,8 @@ fn expand<'a>(text: &'a str, env: Env<'_>) -> Result<(String, bool), Fault<'a>> 
     Ok((expanded, interpolated))
 }
 
-fn is_name(name: &str) -> bool {
+/// Whether a variable can have that name.
+pub(crate) fn is_name(name: &str) -> bool {
     let mut bytes = name.bytes();
     bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_')
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')

@@ -114,11 +114,27 @@ impl fmt::Display for Errors {
         for problem in &self.problems {
             writeln!(f, "{problem}")?;
         }
-        let file = self.problems.first().map_or("", |problem| &problem.file);
+        let files = Files(&self.problems);
         match self.problems.len() + self.not_shown {
-            1 => write!(f, "1 problem in {file}"),
-            count if self.not_shown == 0 => write!(f, "{count} problems in {file}"),
-            count => write!(f, "{count} problems in {file}, the first {} shown", self.problems.len()),
+            1 => write!(f, "1 problem in {files}"),
+            count if self.not_shown == 0 => write!(f, "{count} problems in {files}"),
+            count => write!(f, "{count} problems in {files}, the first {} shown", self.problems.len()),
+        }
+    }
+}
+
+/// The names of the files that have problems.
+struct Files<'p>(&'p [Problem]);
+
+impl fmt::Display for Files<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 3;
+        let mut names: Vec<&str> = self.0.iter().map(|problem| problem.file.as_str()).collect();
+        names.dedup();
+        f.write_str(&names[..names.len().min(SHOWN)].join(", "))?;
+        match names.len().saturating_sub(SHOWN) {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
         }
     }
 }

@@ -37,6 +37,8 @@ pub(crate) struct Reading<'a> {
     pub(crate) form: Option<&'static str>,
     /// The files that were looked for beside the first, whether or not they are there.
     pub(crate) files: Vec<PathBuf>,
+    /// The variables that values refer to.
+    pub(crate) referred: HashSet<String>,
 }
 
 impl<'a> Reading<'a> {
@@ -48,6 +50,7 @@ impl<'a> Reading<'a> {
             notes: Vec::new(),
             form: None,
             files: Vec::new(),
+            referred: HashSet::new(),
         }
     }
 

@@ -25,6 +25,7 @@ use crate::units;
 pub use auth::Auth;
 pub use cloak::{Cloak, CloakMode, CloakPlace, CloakSystem, CloakUser};
 pub use health::{CheckMethod, Health, HealthOverride};
+pub(crate) use listen::Detailed;
 pub use listen::{Address, Listen, Listener, ListenerTls};
 pub use model::{Commit, Model, OnLoss, Strategy};
 pub use price::{Price, Usd};

@@ -25,11 +25,13 @@ pub(crate) use watch::watch;
 const AGAIN: usize = 3;
 
 type Variables = dyn Fn(&str) -> Option<String> + Send + Sync;
+type Names = dyn Fn() -> Vec<String> + Send + Sync;
 
 /// The file that a config comes from, and from which it comes again.
 pub struct Origin {
     file: PathBuf,
     variables: Box<Variables>,
+    names: Box<Names>,
 }
 
 /// Why the config that counts is still the one before.
@@ -87,12 +89,13 @@ struct Outcome {
 // === impl Origin ===
 
 impl Origin {
-    /// `file`, with the environment that `variables` looks names up in.
+    /// `file`, with the environment that `variables` looks names up in and whose names `names` lists.
     pub fn new(
         file: impl Into<PathBuf>,
         variables: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+        names: impl Fn() -> Vec<String> + Send + Sync + 'static,
     ) -> Self {
-        Self { file: file.into(), variables: Box::new(variables) }
+        Self { file: file.into(), variables: Box::new(variables), names: Box::new(names) }
     }
 
     /// Reads the config.
@@ -100,7 +103,7 @@ impl Origin {
     /// # Errors
     /// All that is wrong with it.
     pub fn load(&self) -> Result<Loaded, Errors> {
-        lockgate_config::load(&self.file, &self.variables)
+        lockgate_config::load(&self.file, &self.variables, &self.names)
     }
 
     /// The file.

@@ -85,7 +85,7 @@ impl Where {
             let base = base(url).map_err(|text| usage(&format!("error: {text}")))?;
             return Ok((Gateway { base, key: own() }, None));
         }
-        let found = config::find(self.config.as_deref()).map_err(|text| usage(&text))?;
+        let found = config::find(self.config.as_deref()).map_err(|unfit| usage(&unfit))?;
         let config = found.config().clone();
         let listen = plain(&config.server).ok_or_else(|| {
             usage(&"error: the config's gateway has no listener that is asked without TLS and the PROXY protocol: name \

@@ -8,7 +8,7 @@ use std::{
     process::ExitCode,
 };
 
-use super::{USAGE, env, failed};
+use super::{USAGE, env, failed, names};
 
 /// What is imported, and where to.
 #[derive(clap::Args)]
@@ -42,7 +42,7 @@ pub(crate) fn run(options: &Options) -> ExitCode {
         eprintln!("note: {note}");
     }
     // The same file as it stands: what would keep it from running is better known now.
-    if let Err(errors) = lockgate_config::load(&options.file, &env) {
+    if let Err(errors) = lockgate_config::load(&options.file, &env, &names) {
         eprintln!("warning: this is not fit to run yet:\n{errors}");
     }
     match &options.output {

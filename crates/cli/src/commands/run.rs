@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{
     USAGE,
     config::{self, Found},
-    env, failed, runtime, told_to_stop,
+    env, failed, names, runtime, told_to_stop,
 };
 use crate::logging;
 
@@ -19,8 +19,8 @@ const RECENT: usize = 1000;
 pub(crate) fn run(file: Option<&Path>) -> ExitCode {
     let found = match config::find(file) {
         Ok(found) => found,
-        Err(text) => {
-            eprintln!("{text}");
+        Err(unfit) => {
+            eprintln!("{unfit}");
             return ExitCode::from(USAGE);
         }
     };
@@ -32,16 +32,20 @@ pub(crate) fn run(file: Option<&Path>) -> ExitCode {
 }
 
 async fn serve(found: Found) -> ExitCode {
-    let (config, source) = (found.config().clone(), found.source());
+    let config = found.config().clone();
+    let source = match found.overrides() {
+        [] => found.source(),
+        overrides => format!("{}, overridden by {}", found.source(), overrides.join(", ")),
+    };
+    for note in found.notes() {
+        tracing::warn!("config: {note}");
+    }
     let journal = Arc::new(Recent::new(RECENT));
     let started = match found {
         Found::File(file, loaded) => {
-            for note in &loaded.notes {
-                tracing::warn!("config: {note}");
-            }
-            lockgate_gateway::start_from(Origin::new(file, env), *loaded, journal).await
+            lockgate_gateway::start_from(Origin::new(file, env, names), *loaded, journal).await
         }
-        Found::Variables(config, _) => lockgate_gateway::start(&config, journal).await,
+        Found::OtherVariables(_) | Found::Variables(_) => lockgate_gateway::start(&config, journal).await,
     };
     let serving = match started {
         Ok(serving) => serving,

@@ -60,7 +60,7 @@ pub enum ListenerTls {
 #[derive(serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Listener")]
-struct Detailed {
+pub(crate) struct Detailed {
     /// The IP address and port, or `unix:` and the path of a socket.
     #[serde(deserialize_with = "parsed")]
     #[schemars(with = "units::Address")]

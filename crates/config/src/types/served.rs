@@ -18,7 +18,7 @@ pub struct Served {
 /// A model with a name of the operator's own.
 #[derive(serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Aliased {
+struct AliasedModel {
     /// The model as the provider knows it.
     name: String,
     /// What clients call it. All models with the same alias are a pool, of one credential or of several.
@@ -46,7 +46,8 @@ impl<'de> Visitor<'de> for ServedVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Served, A::Error> {
-        let Aliased { name, alias } = Aliased::deserialize(de::value::MapAccessDeserializer::new(map))?;
+        let AliasedModel { name, alias } =
+            AliasedModel::deserialize(de::value::MapAccessDeserializer::new(map))?;
         Ok(Served { name, alias: Some(alias) })
     }
 }
@@ -59,7 +60,7 @@ impl JsonSchema for Served {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "description": "A model that is served: its name, where `*` and `?` work, or a mapping with an alias.",
-            "anyOf": [generator.subschema_for::<String>(), generator.subschema_for::<Aliased>()],
+            "anyOf": [generator.subschema_for::<String>(), generator.subschema_for::<AliasedModel>()],
         })
     }
 }

@@ -39,7 +39,7 @@ fn document(text: &str) -> Document {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("lockgate.yaml");
     std::fs::write(&path, text).expect("a file");
-    load(&path, &env).unwrap_or_else(|errors| panic!("{errors}")).document
+    load(&path, &env, &Vec::new).unwrap_or_else(|errors| panic!("{errors}")).document
 }
 
 fn restore(document: &Document, put: &str) -> Result<String, Errors> {
@@ -86,7 +86,7 @@ fn every_good_file_is_shown_without_secrets_and_comes_back() {
         .chain(crate::files::configs("../../examples"))
     {
         let text = std::fs::read_to_string(&file).expect("a readable file");
-        let document = load(&file, &env).unwrap_or_else(|errors| panic!("{errors}")).document;
+        let document = load(&file, &env, &Vec::new).unwrap_or_else(|errors| panic!("{errors}")).document;
         let shown = document.redacted();
         assert!(!shown.contains("very-secret"), "{}:\n{shown}", file.display());
         let restored = restore(&document, &shown).unwrap_or_else(|errors| panic!("{errors}"));
@@ -102,7 +102,7 @@ fn a_long_name_that_a_header_repeats_is_no_old_key() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("lockgate.toml");
     std::fs::write(&path, text).expect("a file");
-    let document = load(&path, &env).unwrap_or_else(|errors| panic!("{errors}")).document;
+    let document = load(&path, &env, &Vec::new).unwrap_or_else(|errors| panic!("{errors}")).document;
     let shown = document.redacted();
     assert_eq!(shown.matches("[providers.a-provider-with-number-1").count(), 2, "{shown}");
     assert_eq!(shown.matches("<redacted:").count(), 2, "{shown}");

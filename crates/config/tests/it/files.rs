@@ -37,7 +37,7 @@ fn bad_files_say_why() {
 #[test]
 fn examples_load() {
     for file in configs("../../examples") {
-        if let Err(errors) = lockgate_config::load(&file, &env) {
+        if let Err(errors) = lockgate_config::load(&file, &env, &Vec::new) {
             panic!("{}:\n{errors}", file.display());
         }
     }

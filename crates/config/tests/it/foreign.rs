@@ -72,7 +72,7 @@ fn foreign_files_are_known_and_run_as_they_are_imported() {
         let stem = file.file_stem().expect("a fixture has a name").to_string_lossy();
         let expected = FORMS.iter().find(|form| stem.starts_with(form.files)).expect("a row for each form");
         assert_eq!(imported.form, Some(expected.name), "{shown}");
-        let run = load(&file, &env).unwrap_or_else(|errors| panic!("{shown}:\n{errors}"));
+        let run = load(&file, &env, &Vec::new).unwrap_or_else(|errors| panic!("{shown}:\n{errors}"));
         assert_eq!(run.notes, imported.notes, "{shown}");
         let notes = run.notes.iter().map(ToString::to_string).collect::<String>();
         assert!(!notes.contains("very-secret"), "{shown} shows a secret:\n{notes}");
@@ -86,7 +86,9 @@ fn foreign_files_are_known_and_run_as_they_are_imported() {
 #[test]
 fn bad_foreign_files_say_why() {
     for file in relative("tests/fixtures/foreign/bad") {
-        let Err(errors) = load(&file, &env) else { panic!("{} is taken for good", file.display()) };
+        let Err(errors) = load(&file, &env, &Vec::new) else {
+            panic!("{} is taken for good", file.display())
+        };
         let report = errors.to_string();
         assert!(!report.contains("very-secret"), "{} shows a secret:\n{report}", file.display());
         snapshot("fixtures/foreign/bad", &file, &report);
@@ -152,7 +154,7 @@ fn check_variables(variables: &[(&str, &str)], expected: Option<&str>) {
         let found = variables.iter().find(|(variable, _)| *variable == name);
         found.map(|(_, value)| (*value).to_owned())
     };
-    let Some(loaded) = lockgate_config::load_environment(&env) else {
+    let Some(loaded) = lockgate_config::load_environment(Path::new("none"), &env, &Vec::new) else {
         assert_eq!(None, expected);
         return;
     };
@@ -192,7 +194,8 @@ fn the_files_that_people_have_run_unmodified() {
         [("1-api-pool.yaml", "0.0.0.0:8080"), ("3-pools/configs/config.yaml", "0.0.0.0:3000")]
     {
         let file = folder.join(file);
-        let loaded = load(&file, &env).unwrap_or_else(|errors| panic!("{}:\n{errors}", file.display()));
+        let loaded =
+            load(&file, &env, &Vec::new).unwrap_or_else(|errors| panic!("{}:\n{errors}", file.display()));
         assert_eq!(loaded.config.server.listen.to_string(), listens, "{}", file.display());
         let imported = lockgate_config::import(&file, &env).unwrap_or_else(|errors| panic!("{errors}"));
         let own = parse("imported.yaml", &imported.text, &env).unwrap_or_else(|errors| panic!("{errors}"));

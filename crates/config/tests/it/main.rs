@@ -6,11 +6,12 @@
     reason = "clippy takes the helpers of tests for production code"
 )]
 
+mod beside;
 mod document;
 mod files;
 mod foreign;
+mod published;
 mod robust;
-mod schema;
 mod start;
 
 /// The environment of every fixture.

@@ -15,7 +15,7 @@ fn files_that_cannot_be_read_are_problems() {
         if let Some(content) = content {
             std::fs::write(&path, content).expect("a file");
         }
-        let errors = load(&path, &env).expect_err("this file is wrong");
+        let errors = load(&path, &env, &Vec::new).expect_err("this file is wrong");
         let problem = errors.iter().next().expect("a problem");
         assert!(problem.message.contains(expected), "{errors}");
         assert_eq!((problem.line, problem.file.as_str()), (0, path.display().to_string().as_str()));
@@ -31,7 +31,7 @@ fn a_file_of_the_largest_size_is_read() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("full.yaml");
     std::fs::write(&path, vec![b'\n'; MAX_FILE_BYTES as usize]).expect("a file");
-    assert!(load(&path, &env).is_ok());
+    assert!(load(&path, &env, &Vec::new).is_ok());
 }
 
 const ROWS: &[Environment] = &[
@@ -72,7 +72,8 @@ fn check_env(variables: &[(&str, &str)], expected: &str) {
         let found = variables.iter().find(|(variable, _)| *variable == name);
         found.map(|(_, value)| (*value).to_owned())
     };
-    let result = from_env(ROWS, &env);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let result = from_env(ROWS, folder.path(), &env, &Vec::new).unwrap_or_else(|errors| panic!("{errors}"));
     let mut shown = String::new();
     for (name, provider) in &result.config.providers {
         let url = provider.base_url.as_deref().unwrap_or("-");

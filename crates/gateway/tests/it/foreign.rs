@@ -42,7 +42,7 @@ fn both(name: &str, text: &str, env: &dyn Fn(&str) -> Option<String>) -> [Config
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join(name);
     fs::write(&file, text).unwrap();
-    let load = |file: &Path| match lockgate_config::load(file, env) {
+    let load = |file: &Path| match lockgate_config::load(file, env, &Vec::new) {
         Ok(loaded) => loaded.config,
         Err(errors) => panic!("{errors}"),
     };

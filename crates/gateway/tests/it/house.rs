@@ -158,7 +158,7 @@ impl House {
     pub(crate) async fn of_file(file: &Path) -> Self {
         keep_logs();
         let journal = Arc::new(Recent::new(20_000));
-        let origin = Origin::new(file, |_| None);
+        let origin = Origin::new(file, |_| None, Vec::new);
         let loaded = origin.load().unwrap_or_else(|errors| panic!("{errors}"));
         let serving = lockgate_gateway::start_from(origin, loaded, journal.clone()).await.unwrap();
         Self { serving, journal, client: Client::builder(TokioExecutor::new()).build_http() }

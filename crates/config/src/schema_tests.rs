@@ -1,7 +1,8 @@
 //! The schema says everything, says it truly, and says nothing that the check does not understand.
 
-use lockgate_config::{Config, parse, schema};
 use serde_json::Value;
+
+use crate::{Config, parse, schema};
 
 /// What the check acts on, and what is only said to other readers of the schema.
 const UNDERSTOOD: &[&str] = &[
