@@ -178,7 +178,7 @@ impl<'s> Sections<'s> {
         if let Some(name) = referred(schema) {
             let inner = &self.root["$defs"][name];
             return if inner["properties"].is_object() {
-                format!("[{}](#{})", title(name).to_lowercase(), anchor(name))
+                format!("[{}](#{})", words(name), anchor(name))
             } else {
                 self.value(inner)
             };
@@ -226,8 +226,15 @@ fn several(words: &str) -> String {
     words.split(" or ").map(one).collect::<Vec<_>>().join(" or ")
 }
 
+/// Titles that are not made of their types' names.
+const TITLES: [(&str, &str); 3] =
+    [("Cors", "CORS"), ("ServerTls", "TLS of listeners"), ("Tls", "TLS to providers")];
+
 /// `ClientKey` as `Client key`.
 fn title(name: &str) -> String {
+    if let Some((_, title)) = TITLES.iter().find(|(known, _)| *known == name) {
+        return (*title).to_owned();
+    }
     let mut title = String::new();
     for c in name.chars() {
         if c.is_uppercase() && !title.is_empty() {
@@ -238,6 +245,13 @@ fn title(name: &str) -> String {
         }
     }
     title
+}
+
+/// A title within a sentence.
+fn words(name: &str) -> String {
+    let title = title(name);
+    let is_short = title.chars().take(2).all(char::is_uppercase);
+    if is_short { title } else { title.to_lowercase() }
 }
 
 fn anchor(name: &str) -> String {

@@ -85,3 +85,44 @@ fn values_know_their_place() {
     assert_eq!((list.span.start, list.items()[0].span.start), (place(3, 3), place(3, 8)));
     assert_eq!(tree.pieces.len(), 4);
 }
+
+/// As an independent reader has it: every number as its value, since it does not keep the digits.
+fn by_value(value: serde_json::Value) -> serde_json::Value {
+    match value {
+        serde_json::Value::Number(number) => number.as_f64().into(),
+        serde_json::Value::Array(items) => items.into_iter().map(by_value).collect(),
+        serde_json::Value::Object(members) => {
+            members.into_iter().map(|(key, value)| (key, by_value(value))).collect()
+        }
+        other => other,
+    }
+}
+
+const SCALAR: &str = "(true|null|[+-]?(0|[1-9][0-9]{0,3})(\\.[0-9]{0,2})?([eE][+-]?[0-9])?|[-+]?\\.[0-9]{1,3}|0x[0-9a-fA-F]{0,4}\
+                      |0[0-9]|'([a-z\"]|\\\\[nrtbfv'\"x0\\\\]|\\\\u00e4|\\\\\n){0,3}'|\"[a-z'\u{2028}]{0,2}\"|[a-z]{1,3})";
+
+proptest::proptest! {
+    #[test]
+    fn no_text_is_read_otherwise_than_elsewhere(
+        scalars in proptest::collection::vec(SCALAR, 1..4),
+        keys in proptest::collection::vec("([a-c$_][a-c0-9]?|'[a-c ]'|\"\\\\u0061\")", 4),
+        comma in "(,|,,|)",
+        blank in "( |\n|// [a-z]{1,3}\n|/\\*[a-z*]?\\*/|\u{a0})",
+        nested in proptest::bool::ANY,
+    ) {
+        let entry = |(key, value): (&String, &String)| format!("{key}{blank}:{value}{blank}");
+        let entries: Vec<String> = keys.iter().zip(&scalars).map(entry).collect();
+        let mapping = format!("{{{}{comma}}}", entries.join(","));
+        let list = format!("[{blank}{}{comma}]", scalars.join(","));
+        let text = if nested { format!("[{mapping},{list}]{blank}") } else { format!("{blank}{mapping}") };
+        match (read(&text), json5::from_str::<serde_json::Value>(&text)) {
+            (Ok(here), Ok(there)) => {
+                let here = by_value(serde_json::from_str(&here).unwrap());
+                proptest::prop_assert_eq!(here, by_value(there), "{}", text);
+            }
+            (Err(_), Err(_)) => {}
+            (Err(error), Ok(_)) if error.contains("given twice") => {}
+            (here, there) => proptest::prop_assert!(false, "{text}\n{here:?}\n{there:?}"),
+        }
+    }
+}
