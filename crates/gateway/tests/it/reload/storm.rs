@@ -34,7 +34,7 @@ const LONG: Size = Size { reloads: 1000, within: Duration::from_secs(60), rate: 
 /// Words of each open stream; the pause between two makes it last longer than the rest.
 const WORDS: usize = 100;
 /// Most requests under way: more only pile up where the machine is too slow.
-const MOST_UNDER_WAY: usize = 100;
+const MOST_UNDER_WAY: usize = 250;
 
 fn size() -> Size {
     match std::env::var("LOCKGATE_RELOADS").as_deref() {
@@ -184,7 +184,10 @@ async fn a_storm_of_reloads_harms_nobody() {
     assert_eq!((failed, whole), (0, size.streams));
     // Where the machine is quick enough for it, all of it was at once.
     if took < size.within.mul_f64(1.1) {
-        assert_eq!(still_open as usize, size.streams, "the streams were to be open all the time");
+        assert!(
+            still_open as usize >= size.streams,
+            "the streams were to be open all the time: {still_open}"
+        );
     }
     assert!(asked > size.reloads, "{asked}");
     let status = house.ask(Method::GET, "/admin/v1/gateway", "application/json", "").await.json();
