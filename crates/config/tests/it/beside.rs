@@ -130,6 +130,22 @@ fn overrides() {
 }
 
 #[test]
+fn overrides_hold_over_files_of_other_gateways() {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/foreign/api-pool.yaml");
+    let text = std::fs::read(file).expect("a fixture is readable");
+    let keys = ["OPENAI_API_KEY", "OPENAI_API_KEY_2", "ANTHROPIC_API_KEY"].map(|name| (name, "key"));
+    let mut variables = keys.to_vec();
+    variables.push(("LOCKGATE_SERVER__LISTEN", "127.0.0.1:2"));
+    let (outcome, _) = load_all(&[("api-pool.yaml", &text)], &variables);
+    let loaded = outcome.unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!(loaded.config.server.listen.to_string(), "127.0.0.1:2");
+    variables.push(("LOCKGATE_RETRY__ATTEMPTS", "${X}"));
+    let (outcome, _) = load_all(&[("api-pool.yaml", &text)], &variables);
+    let errors = outcome.expect_err("this is no number").to_string();
+    assert!(errors.starts_with("LOCKGATE_RETRY__ATTEMPTS: `retry.attempts` must be"), "{errors}");
+}
+
+#[test]
 fn overrides_that_are_none() {
     check(
         "overrides_bad",
