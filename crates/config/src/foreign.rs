@@ -4,9 +4,11 @@
 //! What comes out is a tree like that of a file in the own form, whose nodes stand where their values were written: errors
 //! name the place in the file that somebody has, and `import` prints the same tree.
 
+mod ai_proxy;
 mod api_pool;
 mod common;
 mod instances;
+mod litellm;
 mod pools;
 mod section;
 pub(crate) mod table;
@@ -31,7 +33,8 @@ pub(crate) struct Form {
 }
 
 /// Every form beside the own one.
-pub(crate) const FORMS: &[Form] = &[api_pool::FORM, instances::FORM, pools::FORM];
+pub(crate) const FORMS: &[Form] =
+    &[api_pool::FORM, instances::FORM, pools::FORM, ai_proxy::FORM, litellm::FORM];
 
 /// The texts of files that stand for variables alone, for the forms whose gateways start without a file.
 const ENVIRONMENTS: &[fn(Env<'_>) -> Option<String>] = &[pools::environment];
@@ -55,6 +58,8 @@ pub(crate) fn native(root: Node, reading: &mut Reading<'_>) -> Option<Node> {
             reading.form = Some(form.name);
             let native = (form.convert)(&root, reading);
             reading.notes.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
+            // What several rows refer to is read once for each.
+            reading.notes.dedup();
             native
         }
         forms => {

@@ -90,6 +90,11 @@ pub(crate) fn kind_at(url: &str) -> &'static str {
 pub(crate) struct Names(HashSet<String>);
 
 impl Names {
+    /// Keeps a name from being given to anybody.
+    pub(crate) fn take(&mut self, name: &str) {
+        self.0.insert(name.to_owned());
+    }
+
     /// A name that is free and that a provider may have, as near to the wished one as can be.
     pub(crate) fn free(&mut self, wished: &str) -> String {
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');

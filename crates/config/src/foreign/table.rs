@@ -4,7 +4,7 @@ use crate::span::Span;
 use crate::tree::{Entry, Kind, Node, Scalar};
 
 /// A mapping of the own form under construction.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Table {
     span: Span,
     entries: Vec<Entry>,
@@ -36,6 +36,21 @@ impl Table {
         if let Some(entry) = self.entries.last_mut() {
             entry.comment = Some(comment.to_owned());
         }
+    }
+
+    /// Adds what another has, with its comments.
+    pub(crate) fn extend(&mut self, other: &Self) {
+        self.entries.extend(other.entries.iter().cloned());
+    }
+
+    /// Whether a value was added for the key.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.keys().any(|known| known == key)
+    }
+
+    /// The keys, in their order.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().map(|entry| entry.key.as_str())
     }
 
     /// Whether nothing was added.
@@ -76,4 +91,34 @@ pub(crate) fn literal(span: Span, text: &str) -> Node {
 /// A list.
 pub(crate) fn list(span: Span, items: Vec<Node>) -> Node {
     Node { span, kind: Kind::Sequence(items) }
+}
+
+/// A value of any shape as it is written, in which no `$` refers to a variable.
+pub(crate) fn verbatim(node: &Node) -> Node {
+    copied(node, &|span| span)
+}
+
+/// The same, standing as a whole at `span`.
+pub(crate) fn verbatim_at(node: &Node, span: Span) -> Node {
+    copied(node, &|_| span)
+}
+
+fn copied(node: &Node, at: &dyn Fn(Span) -> Span) -> Node {
+    let kind = match &node.kind {
+        Kind::Scalar(scalar) => {
+            Kind::Scalar(Scalar { text: scalar.text.replace('$', "$$"), ..scalar.clone() })
+        }
+        Kind::Sequence(items) => Kind::Sequence(items.iter().map(|item| copied(item, at)).collect()),
+        Kind::Mapping(entries) => {
+            let entry = |entry: &Entry| Entry {
+                key: entry.key.clone(),
+                key_span: at(entry.key_span),
+                value: copied(&entry.value, at),
+                comment: None,
+            };
+            Kind::Mapping(entries.iter().map(entry).collect())
+        }
+        Kind::Broken => Kind::Broken,
+    };
+    Node { span: at(node.span), kind }
 }

@@ -28,6 +28,16 @@ const FORMS: &[Form] = &[
         telling: "instances: [{ url: \"http://a/v1\" }]\n",
     },
     Form { files: "pools", name: "provider pools", telling: "provider_pools_file: a.yaml\n" },
+    Form {
+        files: "ai-proxy",
+        name: "ai-proxy and CLIProxyAPI",
+        telling: "openai-api-key: [{ api-key: a }]\n",
+    },
+    Form {
+        files: "litellm",
+        name: "LiteLLM",
+        telling: "model_list: [{ model_name: m, litellm_params: { model: openai/m } }]\n",
+    },
 ];
 
 /// The variables of the forms' own beside those of every fixture.
@@ -190,9 +200,12 @@ fn the_files_that_people_have_run_unmodified() {
         _ if name.ends_with("_API_KEY") => Some("very-secret".to_owned()),
         _ => None,
     };
-    for (file, listens) in
-        [("1-api-pool.yaml", "0.0.0.0:8080"), ("3-pools/configs/config.yaml", "0.0.0.0:3000")]
-    {
+    let files = [
+        ("1-api-pool.yaml", "0.0.0.0:8080"),
+        ("3-pools/configs/config.yaml", "0.0.0.0:3000"),
+        ("4-ai-proxy.yaml", "0.0.0.0:8317"),
+    ];
+    for (file, listens) in files {
         let file = folder.join(file);
         let loaded =
             load(&file, &env, &Vec::new).unwrap_or_else(|errors| panic!("{}:\n{errors}", file.display()));
@@ -225,6 +238,12 @@ const WITH_SECRETS: &[&str] = &[
     "{ \"instances\": [\n  { \"url\": \"http://a/v1\", \"api_key\": \"KEY\", \"weight\": 0 },\n\
      \x20 { \"url\": \"b\", \"api_key\": KEY, \"model_name\": \"m\" }\n], \"error_window\": 300 }\n",
     "auth: { api_key: KEY }\ndefault_provider: openai-custom\nserver: { host: nowhere }\n",
+    "port: 1\napi-keys: [KEY]\nclaude-api-key:\n  - api-key: KEY\n    headers: { a: KEY }\n\
+     \x20   proxy-url: \"http://u:KEY@h\"\nremote-management: { secret-key: KEY }\n\
+     openai-compatibility: [{ api-key: KEY, base-url: x }]\n",
+    "model_list:\n  - model_name: m\n    litellm_params: { model: openai/m, api_key: KEY, extra_headers: { a: KEY } }\n\
+     general_settings: { master_key: KEY, database_url: KEY }\nenvironment_variables: { A: KEY }\n\
+     credential_list: [{ credential_name: a, credential_values: { api_key: KEY } }]\n",
 ];
 
 proptest! {
