@@ -1,7 +1,9 @@
 //! Files of other gateways, with hosts and keys exchanged: what they did there they do here, run as they are and imported.
 
+mod ai_proxy;
 mod api_pool;
 mod instances;
+mod litellm;
 mod pools;
 
 use std::{
@@ -16,16 +18,20 @@ use lockgate_mock::Mock;
 
 use crate::house::{Answer, CHAT_PATH, House, UPSTREAM_KEY, loopback, read};
 
+/// The example of a form.
+fn example(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/foreign").join(name)
+}
+
 /// The files of one form that are there: the example, and what people have, if that is at hand.
-fn files(example: &str, shared: &str) -> Vec<PathBuf> {
-    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/foreign").join(example);
+fn files(name: &str, shared: &str) -> Vec<PathBuf> {
     let shared = std::env::var_os("LOCKGATE_FIXTURES")
         .and_then(|fixtures| Some(Path::new(&fixtures).parent()?.join("foreign").join(shared)))
         .filter(|file| file.is_file());
     if shared.is_none() {
         crate::house::tell("SKIPPED: no folder of other gateways' files beside LOCKGATE_FIXTURES");
     }
-    [Some(example), shared].into_iter().flatten().collect()
+    [Some(example(name)), shared].into_iter().flatten().collect()
 }
 
 /// The text of a file with other hosts and keys.
