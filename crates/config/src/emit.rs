@@ -18,13 +18,22 @@ pub(crate) fn yaml(root: &Node) -> String {
 }
 
 fn mapping(entries: &[Entry], depth: usize, out: &mut String) {
-    for entry in entries {
-        for line in entry.comment.iter().flat_map(|comment| comment.lines()) {
-            let _ = writeln!(out, "{:depth$}# {line}", "");
-        }
-        let _ = write!(out, "{:depth$}{}:", "", text(&entry.key, true));
-        value(&entry.value, depth + 2, out);
+    for one in entries {
+        comment(Some(one), depth, out);
+        entry(one, depth, out);
     }
+}
+
+/// What is said about an entry.
+fn comment(entry: Option<&Entry>, depth: usize, out: &mut String) {
+    for line in entry.and_then(|entry| entry.comment.as_deref()).into_iter().flat_map(str::lines) {
+        let _ = writeln!(out, "{:depth$}# {line}", "");
+    }
+}
+
+fn entry(entry: &Entry, depth: usize, out: &mut String) {
+    let _ = write!(out, "{:depth$}{}:", "", text(&entry.key, true));
+    value(&entry.value, depth + 2, out);
 }
 
 /// What stands behind a key.
@@ -37,12 +46,19 @@ fn value(node: &Node, depth: usize, out: &mut String) {
         Kind::Sequence(items) if !items.is_empty() => {
             out.push('\n');
             for item in items {
+                // The first key of an item stands behind its dash, and what is said about it above.
+                let first = item.entries().first();
+                comment(first, depth, out);
                 let _ = write!(out, "{:depth$}- ", "");
                 match &item.kind {
                     Kind::Mapping(entries) if !entries.is_empty() => {
-                        // The first key of an item stands behind its dash.
                         let mut block = String::new();
-                        mapping(entries, depth + 2, &mut block);
+                        for (index, one) in entries.iter().enumerate() {
+                            if index > 0 {
+                                comment(Some(one), depth + 2, &mut block);
+                            }
+                            entry(one, depth + 2, &mut block);
+                        }
                         out.push_str(block.trim_start_matches(' '));
                     }
                     _ => {
