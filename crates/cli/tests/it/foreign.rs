@@ -13,7 +13,17 @@ use lockgate_testkit::{http, process};
 use crate::lockgate;
 
 const LIMIT: Duration = Duration::from_secs(20);
-const CHAT: &str = r#"{"model":"deepseek-r1","messages":[{"role":"user","content":"hello"}]}"#;
+
+/// A file of another gateway, and what its clients know of it.
+struct Case {
+    /// The example, and the file that it is run from.
+    name: &'static str,
+    file: &'static str,
+    port: u16,
+    model: &'static str,
+    variables: Vec<(&'static str, &'static str)>,
+    client: Option<&'static str>,
+}
 
 /// The example with hosts exchanged for the mock's. The file it names beside itself is in the folder.
 fn example(name: &str, mock: &Mock) -> String {
@@ -25,32 +35,91 @@ fn example(name: &str, mock: &Mock) -> String {
         "http://10.82.1.2:8080/v1",
         "http://10.82.1.3:8080/v1",
         "https://api.openai.com/v1",
+        "http://10.0.0.5:8000/v1",
+        "http://10.0.0.6:8000/v1",
     ];
     let text = fs::read_to_string(examples.join(name)).unwrap();
     hosts.iter().fold(text, |text, host| text.replace(host, &mock.base_url()))
 }
 
-/// Runs `file` on its own port, or on another if somebody else has it, and asks it as `client`.
-fn answers(folder: &Path, file: &str, port: u16, variables: &[(&str, &str)], client: Option<&str>) {
-    let mut address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+/// Runs the file on its own port, or on another if somebody else has it, and asks it as its client.
+fn answers(folder: &Path, case: &Case) {
+    let Case { file, port, model, variables, client, .. } = case;
+    let mut address = SocketAddr::from((Ipv4Addr::LOCALHOST, *port));
+    let mut variables = variables.clone();
+    let other;
     if TcpListener::bind(address).is_err() {
         eprintln!("port {port} is taken: {file} listens on another one");
         address = process::free_address().unwrap();
+        other = address.port().to_string();
         let text = fs::read_to_string(folder.join(file)).unwrap();
-        fs::write(folder.join(file), text.replace(&port.to_string(), &address.port().to_string())).unwrap();
+        fs::write(folder.join(file), text.replace(&port.to_string(), &other)).unwrap();
+        // For a file that says no port.
+        variables.push(("PORT", &other));
     }
-    let mut command = lockgate(&["run", file], variables);
+    let mut command = lockgate(&["run", file], &variables);
     let mut gateway = process::Process::spawn(command.current_dir(folder)).unwrap();
     gateway.wait_ready(address, "/health", LIMIT).unwrap();
     let key = format!("Bearer {}", client.unwrap_or_default());
     let headers = [("content-type", "application/json"), ("authorization", key.as_str())];
     let headers = if client.is_some() { &headers[..] } else { &headers[..1] };
+    let body = format!(r#"{{"model":"{model}","messages":[{{"role":"user","content":"hello"}}]}}"#);
     let request =
-        http::Request { method: "POST", path: "/v1/chat/completions", headers, body: CHAT.as_bytes() };
+        http::Request { method: "POST", path: "/v1/chat/completions", headers, body: body.as_bytes() };
     let answer = http::Client::new(address).patience(LIMIT).send(&request).unwrap();
     assert_eq!(answer.head.status, 200, "{file}: {}\n{}", answer.text(), gateway.output());
     gateway.terminate().unwrap();
     assert!(gateway.wait_exit(LIMIT).unwrap().success(), "{}", gateway.output());
+}
+
+/// The forms, each with its example.
+fn cases() -> Vec<Case> {
+    let keys =
+        |names: &[&'static str]| names.iter().map(|name| (*name, "not-a-real-key")).collect::<Vec<_>>();
+    let mut litellm = keys(&["OPENAI_API_KEY", "AZURE_API_KEY", "ANTHROPIC_API_KEY", "HOSTED_VLLM_API_KEY"]);
+    litellm.push(("LITELLM_MASTER_KEY", "the-masters-key"));
+    vec![
+        Case {
+            name: "api-pool.yaml",
+            file: "config.yaml",
+            port: 8080,
+            model: "deepseek-r1",
+            variables: keys(&["OPENROUTER_API_KEY", "DEEPSEEK_API_KEY", "OPENAI_API_KEY", "AZURE_API_KEY"]),
+            client: None,
+        },
+        Case {
+            name: "instances.json5",
+            file: "config.json5",
+            port: 9999,
+            model: "deepseek-r1",
+            variables: Vec::new(),
+            client: Some("whatever"),
+        },
+        Case {
+            name: "pools/config.yaml",
+            file: "pools/config.yaml",
+            port: 3000,
+            model: "deepseek-r1",
+            variables: vec![("API_KEY", "the-clients-key"), ("MODEL_PROVIDER", "openai-custom")],
+            client: Some("the-clients-key"),
+        },
+        Case {
+            name: "ai-proxy.yaml",
+            file: "config.yaml",
+            port: 8317,
+            model: "house-model",
+            variables: Vec::new(),
+            client: Some("team-batch-77aa"),
+        },
+        Case {
+            name: "litellm.yaml",
+            file: "config.yaml",
+            port: 4000,
+            model: "house-model",
+            variables: litellm,
+            client: Some("the-masters-key"),
+        },
+    ]
 }
 
 // One test, so that no two of them want a port at once.
@@ -59,24 +128,18 @@ async fn files_of_other_gateways_answer_on_the_ports_that_their_clients_know() {
     let settings = Settings { strict: false, ..Settings::default() };
     let mock = lockgate_mock::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), settings).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let keys = ["OPENROUTER_API_KEY", "DEEPSEEK_API_KEY", "OPENAI_API_KEY", "AZURE_API_KEY"];
-    let keys = keys.map(|name| (name, "not-a-real-key"));
     let pools = folder.path().join("pools");
     fs::create_dir(&pools).unwrap();
-    let ours = [("API_KEY", "the-clients-key"), ("MODEL_PROVIDER", "openai-custom")];
-    for (name, file, port, variables, client) in [
-        ("api-pool.yaml", "config.yaml", 8080, &keys[..], None),
-        ("instances.json5", "config.json5", 9999, &[], Some("whatever")),
-        ("pools/config.yaml", "pools/config.yaml", 3000, &ours[..], Some("the-clients-key")),
-    ] {
-        fs::write(folder.path().join(file), example(name, &mock)).unwrap();
-        if name.starts_with("pools/") {
+    let cases = cases();
+    let count = u64::try_from(cases.len()).unwrap();
+    for case in cases {
+        fs::write(folder.path().join(case.file), example(case.name, &mock)).unwrap();
+        if case.name.starts_with("pools/") {
             let file = pools.join("provider-pools.yaml");
             fs::write(file, example("pools/provider-pools.yaml", &mock)).unwrap();
         }
-        let (folder, variables) = (folder.path().to_owned(), variables.to_vec());
-        let asked = move || answers(&folder, file, port, &variables, client);
-        tokio::task::spawn_blocking(asked).await.unwrap();
+        let folder = folder.path().to_owned();
+        tokio::task::spawn_blocking(move || answers(&folder, &case)).await.unwrap();
     }
-    assert!(mock.counts().requests >= 3, "{:?}", mock.counts());
+    assert!(mock.counts().requests >= count, "{:?}", mock.counts());
 }
