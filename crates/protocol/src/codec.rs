@@ -123,6 +123,12 @@ pub trait Codec: Sync {
         true
     }
 
+    /// Whether what a thinking block of this dialect bears as its signature is a proof, and not only a note of the dialect's
+    /// own on where the reasoning stood.
+    fn is_proof(&self, _signature: &str) -> bool {
+        true
+    }
+
     /// Whether tools may take plain text in place of JSON. Where they may not, [`crate::translate`] makes functions of
     /// them.
     fn has_custom_tools(&self) -> bool {

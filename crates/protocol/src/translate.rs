@@ -170,6 +170,12 @@ impl Pair {
     }
 }
 
+/// The request with functions of one text in place of tools that take plain text, their calls and results with them; `None`
+/// if it has neither. What their formats lose by that is named.
+pub fn with_functions_only<'r>(request: &'r Request<'_>) -> Option<(Request<'r>, Losses)> {
+    custom::wrap(request)
+}
+
 /// Names the tools that are not offered, because the choice is among others and cannot be said otherwise.
 fn name_unchosen(request: &Request<'_>, losses: &mut Losses) {
     let Some(ToolChoice::Allowed { names, .. }) = &request.tool_choice else { return };

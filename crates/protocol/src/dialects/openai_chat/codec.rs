@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{
     decode_request, decode_response, decode_stream, embed, encode_request, encode_response, encode_stream,
-    error, prefill,
+    error, prefill, reasoning,
 };
 use crate::{
     codec::{Call, Codec, Encoded, Framing, Reply, RequestHead, StreamDecoder, StreamEncoder, Target},
@@ -52,6 +52,10 @@ impl Codec for OpenAiChatCodec {
 
     fn encoder(&self, reply: Reply<'_>) -> Box<dyn StreamEncoder> {
         Box::new(encode_stream::Encoder::new(reply))
+    }
+
+    fn is_proof(&self, signature: &str) -> bool {
+        !reasoning::is_name(signature)
     }
 
     fn has_custom_tools(&self) -> bool {

@@ -20,6 +20,11 @@ pub(super) const AS_PART: &str = "content";
 /// OpenRouter's list, which carries proofs too.
 const DETAILS: &str = "reasoning_details";
 
+/// Whether a signature only says under which name the reasoning came.
+pub(super) fn is_name(signature: &str) -> bool {
+    [AS_CONTENT, AS_REASONING, AS_PART].contains(&signature)
+}
+
 /// Whether a member of a delta, its raw key with quotes, is thinking and nothing else. No other member is read.
 pub(super) fn is_only_thinking(key: &[u8], value: &[u8]) -> bool {
     #[derive(Deserialize)]
