@@ -61,6 +61,13 @@ const SUITES: &[Suite] = &[
         run: proxies,
     },
     Suite {
+        name: "training",
+        about: "Hugging Face datasets loads training files of recorded conversations",
+        needs: &[Need::Python("training")],
+        on_demand: false,
+        run: training,
+    },
+    Suite {
         name: "leaks",
         about: "no secret in any log or answer of the suites before",
         needs: &[],
@@ -98,6 +105,18 @@ fn matrix() -> Result<(), Failure> {
 fn proxies() -> Result<(), Failure> {
     // What was left out and why is part of the result.
     workspace::run(pytest("proxies").arg("-rs"))
+}
+
+fn training() -> Result<(), Failure> {
+    let folder = workspace::target().join("training");
+    // What an older build wrote would be loaded too.
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)?;
+    }
+    let mut write = workspace::cargo(&["run", "--locked", "--package", "lockgate-training"]);
+    workspace::run(write.args(["--example", "recorded", "--"]).arg(&folder))?;
+    // What was left out and why is part of the result.
+    workspace::run(pytest("training").arg("-rs").env("LOCKGATE_TRAINING", &folder))
 }
 
 fn agents() -> Result<(), Failure> {
