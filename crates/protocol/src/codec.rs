@@ -123,6 +123,11 @@ pub trait Codec: Sync {
         true
     }
 
+    /// Whether a part of the conversation is not in the request, which names what its provider keeps.
+    fn continues_what_is_kept(&self, request: &Request<'_>) -> bool {
+        request.previous.is_some()
+    }
+
     /// Whether what a thinking block of this dialect bears as its signature is a proof, and not only a note of the dialect's
     /// own on where the reasoning stood.
     fn is_proof(&self, _signature: &str) -> bool {

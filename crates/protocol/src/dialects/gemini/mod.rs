@@ -251,6 +251,10 @@ impl Codec for GeminiCodec {
         true
     }
 
+    fn continues_what_is_kept(&self, request: &Request<'_>) -> bool {
+        request.extra.iter().any(|(name, _)| ["cachedContent", "cached_content"].contains(&&**name))
+    }
+
     fn prefill(&self, _: &Request<'_>, model: &str, _: Option<Prefill>) -> Option<Prefill> {
         prefill::is_taken(model).then_some(Prefill::Plain)
     }
