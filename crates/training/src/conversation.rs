@@ -35,7 +35,7 @@ pub enum NotUsable {
     /// The answer is not whole, or is an error.
     #[error("the answer is not a whole one")]
     Answer,
-    /// It continues a conversation that is kept somewhere else and not repeated in it.
+    /// It continues a conversation, or a prompt, that is kept somewhere else and not repeated in it.
     #[error("the conversation before it is kept elsewhere")]
     Elsewhere,
     /// The answer has nothing that can be said.
@@ -76,7 +76,7 @@ impl<'a> Conversation<'a> {
         let codec = call.dialect.codec();
         let response = codec.decode_response(answer).map_err(|_| NotUsable::Answer)?;
         let mut whole = codec.decode_request(call.head(), request).map_err(|_| NotUsable::Request)?;
-        if whole.previous.is_some() || is_in_conversation(call, request)? {
+        if codec.continues_what_is_kept(&whole) || is_in_conversation(call, request)? {
             return Err(NotUsable::Elsewhere);
         }
         let model = response.model.as_deref().unwrap_or(call.model).to_owned();

@@ -96,7 +96,7 @@ impl<'p> Parameters<'p> {
                     ("format", audio.format.as_deref().map(Value::from)),
                 ])
             }),
-            other: other(request),
+            other: other(request, losses),
         }
     }
 }
@@ -204,19 +204,55 @@ fn format(format: &OutputFormat<'_>) -> String {
     json_of(&Format { kind, json_schema })
 }
 
-/// The members that only the client's dialect has, as they were spelled.
-fn other(request: &Request<'_>) -> String {
-    if request.extra.is_empty() {
-        return String::new();
+/// Members that hold proofs of who asks: servers of tools that the provider is to call are given them in requests.
+const CREDENTIALS: &[&str] = &[
+    "authorization",
+    "authorization_token",
+    "access_token",
+    "api_key",
+    "apikey",
+    "headers",
+    "password",
+    "secret",
+    "token",
+];
+
+/// The members that only the client's dialect has, as they were spelled. One with a proof of who asks is lost: training
+/// files are handed on.
+fn other(request: &Request<'_>, losses: &mut Losses) -> String {
+    let mut members: BTreeMap<&str, &RawValue> = BTreeMap::new();
+    for (name, value) in &request.extra {
+        if serde_json::from_str(value.get()).is_ok_and(|value| has_credential(name, &value)) {
+            losses.add(&**name, "it may hold a credential");
+        } else {
+            members.insert(name, value);
+        }
     }
-    let members: BTreeMap<&str, &RawValue> =
-        request.extra.iter().map(|(name, value)| (&**name, &**value)).collect();
-    json_of(&members)
+    if members.is_empty() { String::new() } else { json_of(&members) }
+}
+
+fn has_credential(name: &str, value: &Value) -> bool {
+    let holds = |name: &str| CREDENTIALS.contains(&name.to_ascii_lowercase().as_str());
+    match value {
+        _ if holds(name) => true,
+        Value::Object(members) => members.iter().any(|(name, value)| has_credential(name, value)),
+        Value::Array(items) => items.iter().any(|item| has_credential("", item)),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn credentials_are_found_however_deep() {
+        let found = |json: &str| has_credential("x", &serde_json::from_str(json).unwrap());
+        assert!(found(r#"[{"url":"u","authorization_token":"t"}]"#));
+        assert!(found(r#"{"a":{"Headers":{}}}"#));
+        assert!(!found(r#"[{"type":"url","max_tokens":3,"tokens":[1]}]"#));
+        assert!(has_credential("token", &Value::Null));
+    }
 
     #[track_caller]
     fn check<N: for<'de> serde::Deserialize<'de> + std::fmt::Debug + PartialEq>(

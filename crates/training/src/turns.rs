@@ -61,6 +61,7 @@ pub(crate) struct Turns<'t> {
     pub(crate) gap: Option<Loss>,
 }
 
+const PROOF: &str = "a proof of reasoning has no place here";
 const OWN: &str = "only its own dialect has it";
 
 impl<'t> Turns<'t> {
@@ -202,7 +203,7 @@ impl<'t> Reader<'t> {
             Content::Video(_) => self.lack(path, "a video"),
             Content::ToolUse(call) => {
                 if call.signature.is_some() {
-                    self.losses.add(format!("{path}.signature"), "a proof of reasoning has no place here");
+                    self.losses.add(format!("{path}.signature"), PROOF);
                 }
                 self.called.insert(&call.id, &call.name);
                 turn.calls.push(call);
@@ -210,7 +211,7 @@ impl<'t> Reader<'t> {
             Content::ToolResult(_) => self.lack(path, "a tool's result inside of something else"),
             Content::Thinking(thinking) => {
                 if thinking.signature.as_ref().is_some_and(is_proof) {
-                    self.losses.add(format!("{path}.signature"), "a proof of reasoning has no place here");
+                    self.losses.add(format!("{path}.signature"), PROOF);
                 }
                 if thinking.is_summary && !thinking.text.is_empty() {
                     self.losses.add(path, "only the summary of the reasoning is known");
@@ -250,7 +251,8 @@ impl<'t> Reader<'t> {
             self.losses.add(format!("{path}.cache"), "marks for a provider's cache have no place here");
         }
         for (name, _) in &block.extra {
-            self.losses.add(format!("{path}.{name}"), OWN);
+            let reason = if *name == *Block::PROOF { PROOF } else { OWN };
+            self.losses.add(format!("{path}.{name}"), reason);
         }
     }
 }

@@ -5,6 +5,7 @@ use lockgate_protocol::{
     dialect::Operation,
     dialects::{self, DIALECTS},
 };
+use lockgate_testkit::mutate::{Dice, mutate};
 use lockgate_training::{Conversation, Form, Line, NotUsable, Reasoning, Settings, assemble, line};
 use serde_json::Value;
 
@@ -216,6 +217,52 @@ fn what_is_not_all_there_is_not_usable() {
         let found = Conversation::of(&own.call(), request.as_bytes(), &own.answer).map(drop);
         assert_eq!(found, Err(NotUsable::Elsewhere), "{elsewhere}");
     }
+}
+
+#[test]
+fn what_names_a_kept_prompt_is_not_usable_and_credentials_are_left_out() {
+    let own = |name: &str| corpus::own().into_iter().find(|own| own.dialect.name() == name).unwrap();
+    let mut exchange = own("gemini");
+    for kept in ["cachedContent", "cached_content"] {
+        let request = format!(
+            r#"{{"{kept}":"cachedContents/1","contents":[{{"role":"user","parts":[{{"text":"Ahoi?"}}]}}]}}"#
+        );
+        exchange.request = request.into_bytes();
+        assert_eq!(said(&exchange, Form::Messages, Reasoning::Think), Err(NotUsable::Elsewhere));
+    }
+    let mut exchange = own("anthropic");
+    exchange.request = br#"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"Ahoi?"}],"mcp_servers":[{"url":"https://tools.example","authorization_token":"canary"}]}"#.to_vec();
+    let line = said(&exchange, Form::Messages, Reasoning::Think).unwrap();
+    assert!(!line.text.contains("canary") && line.text.contains("mcp_servers (it may hold a credential)"));
+}
+
+#[test]
+fn nothing_breaks_on_what_nobody_would_send() {
+    let mut exchanges = corpus::own();
+    exchanges.extend(DIALECTS.iter().map(|dialect| corpus::talk(*dialect)));
+    let mut dice = Dice::new(7);
+    let mut lines = 0;
+    for round in 0..60 {
+        for at in 0..exchanges.len() {
+            let other = &exchanges[dice.below(exchanges.len())];
+            let exchange = &exchanges[at];
+            let (request, answer) = match round % 3 {
+                0 => (mutate(&exchange.request, &other.request, &mut dice), exchange.answer.to_vec()),
+                1 => (exchange.request.clone(), mutate(&exchange.answer, &other.answer, &mut dice)),
+                _ => (other.request.clone(), exchange.answer.to_vec()),
+            };
+            let call = exchange.call();
+            let Some(answer) = assemble(&call, &request, &answer.into()) else { continue };
+            for (_, form, reasoning) in MANNERS {
+                let settings = Settings { form: *form, reasoning: *reasoning, ..Settings::default() };
+                let Ok(line) = line(&call, &request, &answer, &settings) else { continue };
+                lines += 1;
+                let read: Value = serde_json::from_str(&line.text).unwrap();
+                assert!(read.is_object() && !line.text.contains('\n'), "{}", line.text);
+            }
+        }
+    }
+    assert!(lines > 300, "only {lines} lines");
 }
 
 #[test]
