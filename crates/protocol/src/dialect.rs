@@ -1,6 +1,6 @@
 //! What a dialect is to the rest of the gateway: its paths, its errors, and how to read its answers as they pass.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};
@@ -212,6 +212,13 @@ pub trait Dialect: Sync + fmt::Debug {
 
     /// Watches a streamed answer that comes as one JSON array, in dialects that have such streams.
     fn watch_array(&self) -> Option<Box<dyn Watch>> {
+        None
+    }
+
+    /// The whole answer that a streamed one comes to, given what its events carry, in order and without the last, which
+    /// only ends it: for operations that are no conversations, which [`crate::fold`] is for. `None` for what is not
+    /// streamed in parts of one answer.
+    fn join(&self, _operation: Operation, _payloads: &[Cow<'_, [u8]>]) -> Option<Bytes> {
         None
     }
 

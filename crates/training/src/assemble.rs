@@ -3,7 +3,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use lockgate_protocol::{
     codec::{Codec, Reply},
-    dialect::{Answer, Dialect, Operation},
+    dialect::{Answer, Dialect, Ending, Meaning, Operation},
     fold::{Folded, fold},
     framing::{Framer, Framing, MOST_NOISE},
     ir::{Message, Request, Response, Role},
@@ -16,15 +16,15 @@ use crate::Call;
 /// do not stream: text, reasoning with its proofs, calls of tools, usage, why it ended. One that came whole is handed
 /// back as it is; what a stream leaves open (echoes of the request) is read from `request`.
 ///
-/// `None` if it did not end properly: cut off, an error, not what the dialect allows. So are streams of operations other
-/// than [`Operation::Generate`], which are no conversations.
+/// `None` if it did not end properly: cut off, an error, not what the dialect allows; and for what is no JSON and no stream
+/// of parts of one answer (sound, for one).
 pub fn assemble(call: &Call<'_>, request: &[u8], answer: &Bytes) -> Option<Bytes> {
     let is_array = answer.trim_ascii_start().starts_with(b"[") && call.dialect.watch_array().is_some();
     if !is_array && serde_json::from_slice::<IgnoredAny>(answer).is_ok() {
         return is_whole(call, answer).then(|| answer.clone());
     }
     if call.operation != Operation::Generate {
-        return None;
+        return joined(call, answer);
     }
     let framed = if is_array { reframed(answer)? } else { answer.clone() };
     let response = folded(call.dialect, &framed)?;
@@ -63,6 +63,30 @@ fn folded(dialect: &'static dyn Dialect, bytes: &Bytes) -> Option<Response<'stat
             Folded::Failed(_) | Folded::Garbled(_) => None,
         },
     }
+}
+
+/// The answer of a stream that is no conversation.
+fn joined(call: &Call<'_>, bytes: &Bytes) -> Option<Bytes> {
+    let framing = call.dialect.codec().framing();
+    let (mut framer, mut watch) = (Framer::new(framing), call.dialect.watch(call.operation, false));
+    let batch = framer.push(bytes).ok()?;
+    let rest = framer.finish();
+    let mut payloads = Vec::new();
+    let mut has_ended = false;
+    for event in batch.events().chain(rest.as_deref()) {
+        match watch.event(event) {
+            Meaning::Failed | Meaning::Garbled => return None,
+            Meaning::End | Meaning::Empty => has_ended = true,
+            Meaning::Lifecycle | Meaning::Thinking | Meaning::Output | Meaning::Withheld => {
+                payloads.push(framing.payload(event));
+            }
+        }
+        if has_ended {
+            break;
+        }
+    }
+    let is_whole = has_ended || matches!(watch.finish(), Ending::Whole(_));
+    is_whole.then(|| call.dialect.join(call.operation, &payloads))?
 }
 
 /// The stream without the few events that nobody could have meant, with which the gateway passes it on; `None` if it has

@@ -2,11 +2,12 @@
 
 use bytes::Bytes;
 use lockgate_protocol::{
+    dialect::Operation,
     fold::{Folded, fold},
     framing::Framer,
     ir::{Block, Content, Response},
 };
-use lockgate_training::assemble;
+use lockgate_training::{Call, assemble};
 
 use crate::corpus::{self, Exchange};
 
@@ -147,6 +148,24 @@ fn what_came_whole_is_the_answer_and_an_error_is_none() {
         }
     }
     assert!(errors > 20, "only {errors} errors");
+}
+
+#[test]
+fn a_streamed_completion_of_a_text_is_an_answer_too() {
+    let exchange = corpus::own().into_iter().find(|own| own.dialect.name() == "openai-chat").unwrap();
+    let call = Call { operation: Operation::Complete, path: "/v1/completions", ..exchange.call() };
+    let chunk = |text: &str, finish: &str| {
+        format!(
+            "data: {{\"id\":\"c\",\"choices\":[{{\"index\":0,\"text\":\"{text}\",\"finish_reason\":{finish}}}]}}\n\n"
+        )
+    };
+    let stream = chunk("Aho", "null") + &chunk("i!", "\"stop\"") + "data: [DONE]\n\n";
+    let of = |bytes: &str| assemble(&call, b"", &Bytes::copy_from_slice(bytes.as_bytes()));
+    let whole = r#"{"choices":[{"finish_reason":"stop","index":0,"logprobs":null,"text":"Ahoi!"}],"id":"c"}"#;
+    assert_eq!(of(&stream).as_deref(), Some(whole.as_bytes()));
+    assert_eq!(of(whole).as_deref(), Some(whole.as_bytes()));
+    assert_eq!(of(&chunk("Aho", "null")), None);
+    assert_eq!(of(&(chunk("Aho", "null") + "data: {\"error\":{\"message\":\"no\"}}\n\n")), None);
 }
 
 #[test]

@@ -33,6 +33,7 @@
 //! dialect only. Proofs of reasoning, which clients have no place for, are losses unless the gateway keeps them.
 
 mod codec;
+mod completions;
 mod decode_messages;
 mod decode_parts;
 mod decode_request;
@@ -56,6 +57,8 @@ mod reasoning;
 mod request;
 mod stream;
 mod wire;
+
+use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::Method;
@@ -197,6 +200,10 @@ impl Dialect for OpenAiChat {
             Operation::Generate | Operation::Complete => Box::new(stream::ChunkWatch::new(spare_usage)),
             _ => Box::new(media::EventWatch::default()),
         }
+    }
+
+    fn join(&self, operation: Operation, payloads: &[Cow<'_, [u8]>]) -> Option<Bytes> {
+        (operation == Operation::Complete).then(|| completions::join(payloads))?
     }
 
     fn sign_of_life(&self, operation: Operation) -> Option<&'static str> {
