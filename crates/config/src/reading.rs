@@ -62,7 +62,6 @@ impl<'a> Reading<'a> {
         Some(tree.root)
     }
 
-    #[allow(dead_code, reason = "the forms will use it")]
     /// The nodes of another file that the value at `at` names; `None` where it is missing or broken, which is reported.
     pub(crate) fn file(&mut self, path: &Path, at: Span, key: &str) -> Option<Node> {
         self.files.push(path.to_path_buf());

@@ -91,7 +91,8 @@ impl Live {
             return Err(PutError::Stale);
         }
         let text = loaded.document.restore(text, Around::files(&origin.variables)).map_err(refused)?;
-        let next = lockgate_config::load_text(&origin.file, &text, &origin.variables, &origin.names).map_err(refused)?;
+        let next = lockgate_config::load_text(&origin.file, &text, &origin.variables, &origin.names)
+            .map_err(refused)?;
         let ready = self
             .prepare(&next.config)
             .map_err(|error| PutError::Refused(vec![said::problem(origin, &error)]))?;
