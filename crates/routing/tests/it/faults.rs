@@ -297,7 +297,9 @@ fn active_checks_open_it_as_far_as_they_know() {
 
     let mut bench = Bench::new();
     let fault = Fault::new(UpstreamFailed, "");
-    (0..5).for_each(|_| bench.health.checked(Err(&fault), &bench.rules, bench.now, 0.5));
+    for _ in 0..5 {
+        bench.health.checked(Err(&fault), &bench.rules, bench.now, 0.5);
+    }
     assert_eq!(bench.state(), "open open 1.0", "checks that fail count");
     bench.pass(1.0);
     bench.health.checked(Err(&fault), &bench.rules, bench.now, 0.5);
