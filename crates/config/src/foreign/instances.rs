@@ -94,7 +94,7 @@ fn seconds(section: &mut Section<'_>, key: &str, reading: &mut Reading<'_>) -> O
     }
     Some(written(
         span,
-        if millis % 1000 == 0 { format!("{}s", millis / 1000) } else { format!("{millis}ms") },
+        if millis.is_multiple_of(1000) { format!("{}s", millis / 1000) } else { format!("{millis}ms") },
     ))
 }
 

@@ -202,6 +202,7 @@ fn the_files_that_people_have_run_unmodified() {
     };
     let files = [
         ("1-api-pool.yaml", "0.0.0.0:8080"),
+        ("2-simple.json5", "0.0.0.0:9999"),
         ("3-pools/configs/config.yaml", "0.0.0.0:3000"),
         ("4-ai-proxy.yaml", "0.0.0.0:8317"),
     ];
@@ -217,6 +218,7 @@ fn the_files_that_people_have_run_unmodified() {
 }
 
 /// Where the files of other gateways' users are, beside the recorded traffic; says so if they are not there.
+#[allow(clippy::print_stderr, reason = "what is left out is said")]
 fn shared() -> Option<PathBuf> {
     let folder = std::env::var_os("LOCKGATE_FIXTURES")
         .and_then(|fixtures| Some(Path::new(&fixtures).parent()?.join("foreign")))

@@ -91,11 +91,11 @@ impl Witness {
     }
 
     fn failed(&mut self, fault: &Fault, call: &Call) {
-        if let Some(ticket) = self.ticket.take() {
-            if ticket.failed(fault, &self.limits.rules, clock::now(), call.dice()) {
-                let (setup, deployment) = &self.told;
-                setup.left_alone(deployment, fault);
-            }
+        if let Some(ticket) = self.ticket.take()
+            && ticket.failed(fault, &self.limits.rules, clock::now(), call.dice())
+        {
+            let (setup, deployment) = &self.told;
+            setup.left_alone(deployment, fault);
         }
     }
 }

@@ -111,6 +111,12 @@ struct Account {
     credential: Table,
 }
 
+/// The accounts of a pool that are at one address.
+struct Place {
+    url: Option<(String, Span)>,
+    accounts: Vec<Account>,
+}
+
 impl<'o> Accounts<'o> {
     pub(super) fn new(order: &'o Order, is_checked: bool) -> Self {
         Self { order, is_checked, pools: Vec::new() }
@@ -236,17 +242,17 @@ impl Row {
 impl Pool {
     /// Puts it as one provider for each address that its accounts are at.
     fn put(self, priority: Option<usize>, providers: &mut Table) {
-        let mut places: Vec<(Option<(String, Span)>, Vec<Account>)> = Vec::new();
+        let mut places: Vec<Place> = Vec::new();
         for account in self.accounts {
             let url = account.url.as_ref().map(|(url, _)| url);
-            match places.iter_mut().find(|(known, _)| known.as_ref().map(|(url, _)| url) == url) {
-                Some((_, accounts)) => accounts.push(account),
-                None => places.push((account.url.clone(), vec![account])),
+            match places.iter_mut().find(|place| place.url.as_ref().map(|(url, _)| url) == url) {
+                Some(place) => place.accounts.push(account),
+                None => places.push(Place { url: account.url.clone(), accounts: vec![account] }),
             }
         }
         let (name, span) = (self.row.name, self.span);
         let is_split = places.len() > 1;
-        for (index, (url, accounts)) in places.into_iter().enumerate() {
+        for (index, Place { url, accounts }) in places.into_iter().enumerate() {
             let mut table = Table::at(span);
             let at = url.as_ref().map_or(USUAL_URL, |(url, _)| url);
             let kind = self.row.kind.unwrap_or_else(|| kind_at(at));
