@@ -58,9 +58,10 @@ pub use secret::Secret;
 pub use target::Target;
 pub use types::{
     Access, Address, Alerts, Auth, CheckMethod, ClientAuth, ClientKey, Cloak, CloakMode, CloakPlace,
-    CloakSystem, CloakUser, Commit, Config, Cors, Credential, FilterRule, Health, HealthOverride, Listen,
-    Listener, ListenerTls, Log, LogFormat, LogLevel, Match, Model, OnLoss, Price, Provider, Retry,
-    RetryOverride, Rules, Served, Server, ServerTls, SetRule, Strategy, Timeouts, Tls, Usd, WireApi,
+    CloakSystem, CloakUser, Commit, Config, Cors, Credential, DataDir, FilterRule, Health, HealthOverride,
+    Listen, Listener, ListenerTls, Log, LogFormat, LogLevel, Match, Model, OnLoss, Price, Provider, Retry,
+    RetryOverride, Rules, Served, Server, ServerTls, SetRule, Strategy, Timeouts, Tls, TrainingFiles,
+    TrainingForm, TrainingReasoning, Usd, WireApi,
 };
 
 use diff::Said;

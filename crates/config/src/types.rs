@@ -12,7 +12,9 @@ mod rules;
 mod served;
 mod server;
 mod tls;
+mod training;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -35,6 +37,7 @@ pub use rules::{FilterRule, Match, Rules, SetRule};
 pub use served::Served;
 pub use server::{ClientAuth, Cors, Server, ServerTls};
 pub use tls::Tls;
+pub use training::{TrainingFiles, TrainingForm, TrainingReasoning};
 
 /// The whole configuration of one gateway.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -67,8 +70,12 @@ pub struct Config {
     pub rules: Rules,
     /// How requests are made uniform before they leave, to every provider that says nothing else.
     pub cloak: Option<Cloak>,
-    /// What the gateway writes about itself.
+    /// What the gateway writes about itself, and of the calls it answers.
     pub log: Log,
+    /// The folder for what the gateway keeps; a relative path begins at the working directory. Nothing is written there
+    /// that nothing asks for.
+    #[schemars(extend("default" = "data"))]
+    pub data_dir: DataDir,
 }
 
 /// Who may call the gateway.
@@ -118,7 +125,17 @@ pub struct Log {
     /// How it is written.
     #[schemars(extend("default" = "text"))]
     pub format: LogFormat,
+    /// What is written of each call that was answered whole, behind its answer, to
+    /// `requests_responses/YYYYMMDD_HH.jsonl` (in UTC) in `data_dir`: requests and answers with all that is said in them.
+    /// Without it nothing is.
+    pub training_files: Option<TrainingFiles>,
 }
+
+/// The folder for what the gateway keeps.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(inline)]
+pub struct DataDir(pub PathBuf);
 
 /// How important a log line is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -158,4 +175,10 @@ impl Default for Alerts {
 
 fn any_model() -> Vec<String> {
     vec!["*".to_owned()]
+}
+
+impl Default for DataDir {
+    fn default() -> Self {
+        Self(PathBuf::from("data"))
+    }
 }

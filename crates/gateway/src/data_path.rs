@@ -89,6 +89,8 @@ async fn prepare(setup: &Arc<Setup>, call: &mut Call, request: Request<Arriving>
     // admit: may this key use this model.
     admit::admit(call, &asked)?;
 
+    call.is_taped(&asked);
+
     // chain: the conversation that the request continues, where it says so by the id of an answer.
     let chain = chain::find(setup, call, &mut asked)?;
 

@@ -39,6 +39,7 @@ mod setup;
 mod slow_head;
 mod slow_reader;
 mod tally;
+mod training;
 mod upstream;
 
 use std::{sync::Arc, time::Instant};
@@ -75,6 +76,8 @@ pub(crate) struct Gateway {
     pub(crate) connections: tally::Tally,
     /// What the operator was told of deployments that come and go.
     pub(crate) alerts: alerts::Alerts,
+    /// Writes calls down for training.
+    pub(crate) training: training::Writer,
 }
 
 /// Sets up all that `config` asks for short of listening.
@@ -127,6 +130,7 @@ fn begin(
         calls: tally::Tally::default(),
         connections: tally::Tally::default(),
         alerts: alerts::Alerts::default(),
+        training: training::Writer::new(),
     });
     let live = Live::new(Setup::new(config, &gateway, None)?);
     let listening = live.listeners.prepare(&config.server)?;

@@ -63,6 +63,9 @@ impl Serving {
         // Told to stop by the same word, and done before.
         let _ = self.checking.await;
         let _ = self.watching.await;
+        let gateway = Arc::clone(&self.live.gateway);
+        // Waits for files, which no task of the runtime's should.
+        let _ = tokio::task::spawn_blocking(move || gateway.training.finish()).await;
         has_finished
     }
 }

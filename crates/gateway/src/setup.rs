@@ -15,6 +15,7 @@ use crate::{
     fleet::{Deployment, Fleet},
     listen::{Listeners, Prepared},
     rules::Rules,
+    training,
 };
 
 /// What one config comes to. Nothing of it ever changes: another config is another setup.
@@ -35,6 +36,8 @@ pub(crate) struct Setup {
     pub(crate) write_stall: Duration,
     /// Who may steer it.
     pub(crate) door: Door,
+    /// Which calls are written down for training.
+    pub(crate) training: Option<Arc<training::Wish>>,
     /// How long the operator is not told again of a deployment that is left alone.
     alert_cooldown: Duration,
 }
@@ -62,6 +65,7 @@ impl Setup {
             keep_alive: config.server.keep_alive,
             write_stall: config.server.write_stall,
             door: Door::new(config),
+            training: training::Wish::of(config),
             alert_cooldown: config.alerts.cooldown,
         })
     }

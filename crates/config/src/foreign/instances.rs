@@ -67,7 +67,12 @@ fn convert(root: &Node, reading: &mut Reading<'_>) -> Option<Node> {
     let mut alerts = Table::at(root.span);
     alerts.put_some("cooldown", seconds(&mut top, "alert_cooldown", reading));
     out.put_some("alerts", alerts.some());
-    top.meaningless("data_dir", "answered requests are not written to training files yet", reading);
+    let data_dir = top.text("data_dir", reading);
+    out.put_some("data_dir", data_dir.map(|folder| literal(folder.span, folder.text)));
+    // Every answered request is written down, whatever the file says.
+    let mut log = Table::at(root.span);
+    log.put("training_files", literal(root.span, "messages"));
+    out.put("log", log.node());
     top.close(reading);
     Some(out.node())
 }

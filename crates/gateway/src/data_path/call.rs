@@ -6,9 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use http::Request;
 use lockgate_protocol::{
-    dialect::Dialect,
+    dialect::{Dialect, Operation},
     dialects::DEFAULT,
     ir::{Fault, Losses, Usage},
 };
@@ -19,10 +20,11 @@ use crate::{
     access::Caller,
     clock,
     connection::Peer,
-    data_path::sign::Sign,
+    data_path::{identify::Asked, sign::Sign},
     fleet::{Deployment, Wanted},
     gauge::Permit,
     tally::Counted,
+    training::{About, Tape},
 };
 
 /// Status in the record of a call whose client went away: nobody got it, so it is nginx's word for that.
@@ -48,6 +50,8 @@ pub(crate) struct Call {
     pub(crate) permit: Option<Permit>,
     /// How its client is told that it is still waited for.
     pub(crate) sign: Option<Sign>,
+    /// What of it is written down for training, if it is.
+    tape: Option<Tape>,
     peer: Peer,
     path: String,
     started: Instant,
@@ -75,6 +79,7 @@ impl Call {
             losses: Losses::default(),
             permit: None,
             sign: None,
+            tape: None,
             peer,
             path: request.uri().path().to_owned(),
             started: clock::now(),
@@ -90,6 +95,22 @@ impl Call {
     pub(crate) fn is_for(&mut self, dialect: &'static dyn Dialect) {
         self.dialect = dialect;
         self.has_record = true;
+    }
+
+    /// Has it written down for training, should it be answered whole and its setup want that.
+    pub(crate) fn is_taped(&mut self, asked: &Asked) {
+        let key = self.caller.as_deref().map(|caller| &*caller.name);
+        let wish = self.setup.training.as_ref().filter(|wish| wish.is_for(&asked.model, key));
+        self.tape = wish
+            .filter(|_| asked.operation == Operation::Generate)
+            .map(|wish| Tape::new(wish, asked.dialect, asked.operation, asked.envelope.body()));
+    }
+
+    /// Notes what leaves for the client.
+    pub(crate) fn leaves(&mut self, piece: &Bytes) {
+        if let Some(tape) = &mut self.tape {
+            tape.note(piece);
+        }
     }
 
     /// Takes over what one attempt has come to.
@@ -216,6 +237,16 @@ impl Call {
             usage: self.usage.map(|usage| tokens(usage, self.is_estimated)),
             losses: self.losses.iter().map(|loss| format!("{}: {}", loss.path, loss.reason)).collect(),
         };
+        if let Some(tape) = self.tape.take().filter(|_| ended == Ended::Answered && status < 300) {
+            let about = About {
+                path: record.path.clone(),
+                model: record.model.clone().unwrap_or_default(),
+                id: record.id.clone(),
+                started_ms: record.started_ms,
+                micros: record.micros,
+            };
+            self.setup.gateway.training.take(tape, about);
+        }
         tracing::debug!(
             call = record.id,
             peer = &*record.peer,

@@ -233,6 +233,7 @@ impl EventRelay {
     async fn next(mut self) -> Option<(Result<Bytes, Broken>, Self)> {
         loop {
             if let Some(piece) = self.ready.pop_front() {
+                self.call.leaves(&piece);
                 return Some((Ok(piece), self));
             }
             match std::mem::replace(&mut self.stage, Stage::Closed) {
@@ -322,6 +323,8 @@ impl EventRelay {
         if let Some(losses) = self.passage.losses() {
             self.call.losses.append(losses);
         }
+        // The last of it leaves when it is on record.
+        self.ready.iter().for_each(|piece| self.call.leaves(piece));
         self.call.settle(self.status.as_u16(), ended);
     }
 }

@@ -71,6 +71,7 @@ pub(crate) fn whole(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response<AnswerBody> {
+    call.leaves(&body);
     call.settle(status.as_u16(), Ended::Answered);
     let mut response = Response::new(AnswerBody::Whole(body));
     *response.status_mut() = status;
