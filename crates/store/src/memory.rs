@@ -39,26 +39,9 @@ impl Journal for Recent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Ended;
 
     fn record(id: &str) -> CallRecord {
-        CallRecord {
-            id: id.into(),
-            started_ms: 0,
-            micros: 1,
-            overhead_micros: 1,
-            key: None,
-            peer: "127.0.0.1:1".into(),
-            dialect: "openai-chat",
-            path: "/v1/chat/completions".into(),
-            model: None,
-            stream: false,
-            status: 200,
-            ended: Ended::Answered,
-            attempts: vec![],
-            usage: None,
-            losses: vec![],
-        }
+        CallRecord { id: id.into(), ..CallRecord::default() }
     }
 
     #[test]

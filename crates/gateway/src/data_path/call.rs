@@ -227,7 +227,7 @@ impl Call {
             overhead_micros: micros(self.overhead()),
             key: self.caller.as_ref().map(|caller| Arc::clone(&caller.name)),
             peer: self.peer.name(),
-            dialect: self.dialect.name(),
+            dialect: Cow::Borrowed(self.dialect.name()),
             path: std::mem::take(&mut self.path),
             model: self.model.take(),
             stream: self.stream,
@@ -236,6 +236,7 @@ impl Call {
             attempts: std::mem::take(&mut self.attempts),
             usage: self.usage.map(|usage| tokens(usage, self.is_estimated)),
             losses: self.losses.iter().map(|loss| format!("{}: {}", loss.path, loss.reason)).collect(),
+            ..CallRecord::default()
         };
         if let Some(tape) = self.tape.take().filter(|_| ended == Ended::Answered && status < 300) {
             let about = About {
@@ -302,8 +303,13 @@ fn tokens(usage: Usage, is_estimated: bool) -> Tokens {
         input: usage.input,
         cache_read: usage.cache_read,
         cache_write: usage.cache_write,
+        cache_write_1h: usage.cache_write_1h,
         output: usage.output,
         reasoning: usage.reasoning,
+        audio_input: usage.audio_input,
+        audio_output: usage.audio_output,
+        image_input: usage.image_input,
+        image_output: usage.image_output,
         is_estimated,
     }
 }

@@ -1,0 +1,235 @@
+//! The journal on disk: append-only segments, one line per call.
+
+use std::{
+    cell::RefCell,
+    collections::HashMap,
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, atomic::AtomicU64},
+    thread::JoinHandle,
+    time::Instant,
+};
+
+use super::{
+    OpenError, Position, Reader, Settings,
+    bell::Bell,
+    folder,
+    health::{Counters, Health},
+    keeper::{self, Keeper},
+    line,
+    medium::{Disk, Medium},
+    reader, repair,
+    writer::Writer,
+};
+use crate::{Begin, CallRecord, Journal, clock};
+
+/// A buffer that has grown beyond this by one record is not kept.
+const KEPT_BUFFER: usize = 1024 * 1024;
+
+thread_local! {
+    /// Lines are made outside of the lock, in a buffer that is there already.
+    static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A journal that this process alone writes. What it has taken with [`Journal::append`] survives the process, however it
+/// ends.
+pub struct Segments {
+    pub(crate) shared: Arc<Shared>,
+    keeper: Option<JoinHandle<()>>,
+}
+
+/// What the journal, its thread and its readers have in common.
+pub(crate) struct Shared {
+    pub(crate) folder: PathBuf,
+    pub(crate) identity: String,
+    pub(crate) settings: Settings,
+    pub(crate) writer: Mutex<Writer>,
+    /// Calls under way whose beginning is not written yet, with the time since when.
+    pub(crate) pending: Mutex<HashMap<String, (Begin, Instant)>>,
+    /// Rung when a line was written.
+    pub(crate) written: Bell,
+    pub(crate) keeper: Keeper,
+    /// Up to which segment each reader that matters has read.
+    pub(crate) holds: Mutex<Vec<Weak<AtomicU64>>>,
+    pub(crate) counters: Counters,
+    /// Held for as long as anyone writes or reads through this.
+    _lock: File,
+}
+
+impl Segments {
+    /// Opens the journal in `folder`, which is made where it is missing. A torn last line is cut off, calls that were
+    /// interrupted are put on record, and a new segment is begun.
+    ///
+    /// # Errors
+    /// When another process has the journal, or the folder cannot be read or written.
+    pub fn open(folder: &Path, settings: Settings) -> Result<Self, OpenError> {
+        Self::open_on(Arc::new(Disk), folder, settings)
+    }
+
+    pub(crate) fn open_on(
+        medium: Arc<dyn Medium>,
+        folder: &Path,
+        settings: Settings,
+    ) -> Result<Self, OpenError> {
+        let lock = folder::lock(folder)?;
+        let shared = prepare(medium, folder, settings, lock)
+            .map_err(|error| OpenError::Io { folder: folder.to_owned(), error })?;
+        let shared = Arc::new(shared);
+        let keeper =
+            keeper::start(&shared).map_err(|error| OpenError::Io { folder: folder.to_owned(), error })?;
+        Ok(Self { shared, keeper: Some(keeper) })
+    }
+
+    /// What tells this journal from any other.
+    pub fn identity(&self) -> &str {
+        &self.shared.identity
+    }
+
+    /// The place that the next record will have.
+    pub fn end(&self) -> Position {
+        self.shared.end()
+    }
+
+    /// Reads from `position` on, and goes on with what is written later. A position in a segment that is deleted is the
+    /// start of the next one.
+    pub fn records_from(&self, position: Position) -> Reader {
+        Reader::within(&self.shared, position)
+    }
+
+    /// The record at `position`; `None` if there is none, or it is deleted.
+    ///
+    /// # Errors
+    /// When the segment cannot be read.
+    pub fn record_at(&self, position: Position) -> io::Result<Option<CallRecord>> {
+        reader::record_at(&self.shared.folder, position)
+    }
+
+    /// How the journal is.
+    pub fn health(&self) -> Health {
+        Health::of(&self.shared)
+    }
+}
+
+fn prepare(medium: Arc<dyn Medium>, folder: &Path, settings: Settings, lock: File) -> io::Result<Shared> {
+    folder::sweep(folder)?;
+    let identity = folder::identity(folder)?;
+    let repaired = repair::repair(folder)?;
+    let mut interrupted = Vec::new();
+    for begin in repaired.interrupted {
+        let record = begin.interrupted(settings.node.clone());
+        let mut line = Vec::new();
+        if line::write_call(&record, &mut line) {
+            interrupted.push((record.id, line));
+        }
+    }
+    let finished = folder::segments(folder)?;
+    let writer = Writer::begin(
+        medium,
+        folder.to_owned(),
+        repaired.last,
+        &interrupted,
+        settings.max_waiting,
+        settings.max_waiting_bytes,
+    )?;
+    // What a start without a call has left. Only now, so that no number is used twice.
+    for empty in finished.iter().filter(|segment| segment.bytes == 0) {
+        std::fs::remove_file(folder::segment(folder, empty.number))?;
+    }
+    Ok(Shared {
+        folder: folder.to_owned(),
+        identity,
+        settings,
+        writer: Mutex::new(writer),
+        pending: Mutex::default(),
+        written: Bell::default(),
+        keeper: Keeper::default(),
+        holds: Mutex::default(),
+        counters: Counters::default(),
+        _lock: lock,
+    })
+}
+
+impl Shared {
+    pub(crate) fn writer(&self) -> MutexGuard<'_, Writer> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn pending(&self) -> MutexGuard<'_, HashMap<String, (Begin, Instant)>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn end(&self) -> Position {
+        self.writer().end()
+    }
+
+    /// The end, and how many lines have been written since the journal was opened.
+    pub(crate) fn mark(&self) -> (Position, u64) {
+        let writer = self.writer();
+        (writer.end(), writer.lines())
+    }
+
+    /// Wakes all who wait for records.
+    pub(crate) fn ring(&self) {
+        self.written.ring();
+    }
+
+    fn append(&self, record: &CallRecord, buffer: &mut Vec<u8>) {
+        buffer.clear();
+        if !line::write_call(record, buffer) {
+            self.counters.cut();
+            line::write_call(&cut(record), buffer);
+        }
+        self.pending().remove(&record.id);
+        if buffer.is_empty() {
+            self.counters.refuse();
+            return;
+        }
+        let is_written = self.writer().append(&record.id, buffer);
+        if is_written {
+            self.written.ring();
+        }
+        self.keeper.wake();
+    }
+}
+
+/// What is kept of a record that is longer than any line may be: all but what is as long as somebody else chose.
+fn cut(record: &CallRecord) -> CallRecord {
+    let is_short = |text: &str| text.len() <= KEPT_BUFFER;
+    CallRecord {
+        path: Some(record.path.clone()).filter(|path| is_short(path)).unwrap_or_default(),
+        model: record.model.clone().filter(|model| is_short(model)),
+        error: record.error.clone().filter(|error| is_short(error)),
+        attempts: record.attempts.iter().take(KEPT_BUFFER / 1024).cloned().collect(),
+        losses: vec!["record: longer than a record may be, its bodies are not kept".to_owned()],
+        bodies: record.bodies.as_ref().map(|_| crate::Bodies { truncated: true, ..Default::default() }),
+        ..record.clone()
+    }
+}
+
+impl Journal for Segments {
+    fn begin(&self, begin: Begin) {
+        self.shared.pending().insert(begin.id.clone(), (begin, clock::now()));
+        self.shared.keeper.wake();
+    }
+
+    fn append(&self, record: CallRecord) {
+        LINE.with(|line| {
+            let mut buffer = line.take();
+            self.shared.append(&record, &mut buffer);
+            if buffer.capacity() <= KEPT_BUFFER {
+                line.replace(buffer);
+            }
+        });
+    }
+}
+
+impl Drop for Segments {
+    fn drop(&mut self) {
+        self.shared.keeper.stop();
+        if let Some(keeper) = self.keeper.take() {
+            // A thread that panicked has nothing left to say.
+            drop(keeper.join());
+        }
+    }
+}

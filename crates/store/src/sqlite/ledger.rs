@@ -1,0 +1,258 @@
+//! The projection: every record becomes a row, words and sums, in one transaction with the position.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    path::Path,
+};
+
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+
+use super::{
+    ids,
+    names::{Names, Sorted, cut},
+    rollup::{self, MINUTES_KEPT, Rollup, figure},
+    schema::{self, DatabaseError},
+};
+use crate::{Batch, CallRecord, Entry, Position, Price, Projection, ProjectionError};
+
+/// Words of one call beyond this are not found.
+const LONGEST_WORDS: usize = 4 * 1024;
+/// Rows that are deleted in one transaction.
+const FORGOTTEN_AT_ONCE: i64 = 5_000;
+
+/// Usage is estimated.
+pub(super) const IS_ESTIMATED: i64 = 1;
+/// The price is unknown.
+pub(super) const IS_UNPRICED: i64 = 2;
+/// Bodies are kept in the journal.
+pub(super) const HAS_BODIES: i64 = 4;
+
+/// The list of calls and the sums of usage, written.
+pub struct Ledger {
+    connection: Connection,
+    names: Names,
+    /// Up to where records are in the tables.
+    position: Position,
+    /// Whether what is in memory may not be what is in the tables.
+    is_stale: bool,
+    newest_minute: i64,
+}
+
+impl Ledger {
+    /// Opens the database at `path`, which is made where it is missing.
+    ///
+    /// # Errors
+    /// When it cannot be opened or made, or a later version made it.
+    pub fn open(path: &Path) -> Result<Self, DatabaseError> {
+        let connection = schema::open(path)?;
+        Ok(Self {
+            connection,
+            names: Names::default(),
+            position: Position::default(),
+            is_stale: true,
+            newest_minute: 0,
+        })
+    }
+
+    fn refresh(&mut self) -> rusqlite::Result<()> {
+        if self.is_stale {
+            self.names = Names::load(&self.connection)?;
+            self.newest_minute =
+                self.connection
+                    .query_row("SELECT coalesce(max(minute), 0) FROM minute", [], |row| row.get(0))?;
+            self.is_stale = false;
+        }
+        Ok(())
+    }
+}
+
+impl Projection for Ledger {
+    fn name(&self) -> &'static str {
+        "ledger"
+    }
+
+    fn position(&mut self, journal: &str) -> Result<Position, ProjectionError> {
+        self.is_stale = true;
+        let known = self
+            .connection
+            .query_row("SELECT identity, position FROM journal", [], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
+            })
+            .optional()?;
+        self.position = match known {
+            Some((identity, position)) if identity == journal => Position::of_key(position),
+            _ => {
+                adopt(&mut self.connection, journal)?;
+                Position::default()
+            }
+        };
+        Ok(self.position)
+    }
+
+    fn apply(&mut self, batch: &Batch) -> Result<(), ProjectionError> {
+        self.refresh()?;
+        self.is_stale = true;
+        let transaction = self.connection.transaction()?;
+        let newest_minute = insert(&transaction, &mut self.names, batch, self.position, self.newest_minute)?;
+        transaction.execute("UPDATE journal SET position = ?", [batch.end.key()])?;
+        transaction.commit()?;
+        self.position = batch.end;
+        self.newest_minute = newest_minute;
+        self.is_stale = false;
+        Ok(())
+    }
+
+    fn forget(&mut self, oldest: Position) -> Result<(), ProjectionError> {
+        let before = oldest.key();
+        while forget_calls(&mut self.connection, before)? > 0 {}
+        self.refresh()?;
+        self.is_stale = true;
+        let gone = forget_kinds(&mut self.connection, before)?;
+        self.names.forget_kinds(&gone);
+        self.is_stale = false;
+        Ok(())
+    }
+}
+
+/// Begins with another journal: its positions say nothing of the old list, which goes; what was used stays.
+fn adopt(connection: &mut Connection, journal: &str) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    transaction.execute_batch(
+        "DELETE FROM call; DELETE FROM kind; DELETE FROM minute; DELETE FROM id_part;
+        INSERT INTO words (words) VALUES ('delete-all');",
+    )?;
+    transaction.execute("INSERT OR REPLACE INTO journal VALUES (1, ?, 0)", [journal])?;
+    transaction.commit()
+}
+
+/// Puts a batch into the tables, and returns the newest minute.
+fn insert(
+    transaction: &Transaction<'_>,
+    names: &mut Names,
+    batch: &Batch,
+    from: Position,
+    newest_minute: i64,
+) -> rusqlite::Result<i64> {
+    let mut rollup = Rollup::default();
+    let mut newest: BTreeMap<i64, i64> = BTreeMap::new();
+    let mut minutes: BTreeMap<i64, (i64, i64)> = BTreeMap::new();
+    let mut segments = BTreeSet::from([from.segment]);
+    for entry in &batch.entries {
+        let sorted = names.sort(transaction, &entry.record)?;
+        let position = entry.position.key();
+        insert_call(transaction, entry, &sorted)?;
+        rollup.add(&entry.record, &sorted.kind);
+        newest.insert(sorted.number, position);
+        let minute = minutes.entry(rollup::minute(&entry.record)).or_insert((position, position));
+        *minute = (minute.0.min(position), minute.1.max(position));
+        segments.insert(entry.position.segment);
+    }
+    rollup.store(transaction)?;
+    let mut kinds = transaction.prepare_cached("UPDATE kind SET newest = ? WHERE id = ?")?;
+    for (kind, position) in newest {
+        kinds.execute([position, kind])?;
+    }
+    let mut upsert = transaction.prepare_cached(
+        "INSERT INTO minute VALUES (?, ?, ?)
+        ON CONFLICT DO UPDATE SET first = min(first, excluded.first), last = max(last, excluded.last)",
+    )?;
+    for (minute, (first, last)) in &minutes {
+        upsert.execute([minute, first, last])?;
+    }
+    for finished in segments.into_iter().filter(|segment| *segment < batch.end.segment) {
+        ids::finish(transaction, finished)?;
+    }
+    let newest_now = minutes.keys().next_back().copied().unwrap_or(0).max(newest_minute);
+    if rollup::hour(newest_now) > rollup::hour(newest_minute) {
+        transaction.execute("DELETE FROM usage_minute WHERE minute < ?", [newest_now - MINUTES_KEPT])?;
+    }
+    Ok(newest_now)
+}
+
+fn insert_call(transaction: &Transaction<'_>, entry: &Entry, sorted: &Sorted) -> rusqlite::Result<()> {
+    let record = &entry.record;
+    let usage = record.usage;
+    let mut flags = 0;
+    for (flag, is_set) in [
+        (IS_ESTIMATED, usage.is_some_and(|usage| usage.is_estimated)),
+        (IS_UNPRICED, record.price == Price::Unknown),
+        (HAS_BODIES, record.bodies.is_some()),
+    ] {
+        flags |= if is_set { flag } else { 0 };
+    }
+    transaction
+        .prepare_cached("INSERT INTO call VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?
+        .execute(params![
+            entry.position.key(),
+            sorted.number,
+            record.id,
+            figure(record.started_ms),
+            figure(record.micros),
+            figure(record.overhead_micros),
+            record.first_token_micros.map(figure),
+            record.attempts.len(),
+            usage.map(|usage| figure(usage.input)),
+            usage.map(|usage| figure(usage.cache_read)),
+            usage.map(|usage| figure(usage.cache_write)),
+            usage.map(|usage| figure(usage.output)),
+            usage.map(|usage| figure(usage.reasoning)),
+            record.cost.map(figure),
+            flags
+        ])?;
+    if let Some(words) = words(record, sorted.is_named) {
+        transaction
+            .prepare_cached("INSERT INTO words (rowid, text) VALUES (?, ?)")?
+            .execute(params![entry.position.key(), words])?;
+    }
+    Ok(())
+}
+
+/// What is searched in a call beside the names of its kind; `None` if those say it all.
+fn words(record: &CallRecord, is_named: bool) -> Option<String> {
+    let mut words = String::new();
+    let mut add = |text: &str| {
+        if !text.is_empty() && words.len() + text.len() < LONGEST_WORDS {
+            words.push_str(text);
+            words.push('\n');
+        }
+    };
+    if !is_named {
+        add(cut(record.model.as_deref().unwrap_or_default()));
+        add(cut(&record.path));
+    }
+    add(record.error.as_deref().unwrap_or_default());
+    for attempt in record.attempts.iter().filter(|attempt| attempt.fault.is_some()) {
+        add(&attempt.deployment);
+        add(attempt.fault.as_deref().unwrap_or_default());
+    }
+    Some(words).filter(|words| !words.is_empty())
+}
+
+/// Deletes some calls that are before a position, and returns how many.
+fn forget_calls(connection: &mut Connection, before: i64) -> rusqlite::Result<usize> {
+    let transaction = connection.transaction()?;
+    let bound: Option<i64> = transaction
+        .prepare_cached(
+            "SELECT max(position) FROM (SELECT position FROM call WHERE position < ? ORDER BY position LIMIT ?)",
+        )?
+        .query_row([before, FORGOTTEN_AT_ONCE], |row| row.get(0))?;
+    let Some(bound) = bound else { return Ok(0) };
+    transaction.prepare_cached("DELETE FROM words WHERE rowid <= ?")?.execute([bound])?;
+    let gone = transaction.prepare_cached("DELETE FROM call WHERE position <= ?")?.execute([bound])?;
+    transaction.commit()?;
+    Ok(gone)
+}
+
+/// Deletes what only calls before a position were of, and returns which kinds are gone.
+fn forget_kinds(connection: &mut Connection, before: i64) -> rusqlite::Result<HashSet<i64>> {
+    let transaction = connection.transaction()?;
+    let gone = transaction
+        .prepare_cached("DELETE FROM kind WHERE newest < ? RETURNING id")?
+        .query_map([before], |row| row.get(0))?
+        .collect::<rusqlite::Result<HashSet<i64>>>()?;
+    transaction.execute("DELETE FROM minute WHERE last < ?", [before])?;
+    let segment = i64::try_from(Position::of_key(before).segment).unwrap_or(i64::MAX);
+    transaction.execute("DELETE FROM id_part WHERE segment < ?", [segment])?;
+    transaction.commit()?;
+    Ok(gone)
+}
