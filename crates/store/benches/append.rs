@@ -7,8 +7,8 @@ use divan::{
     counter::{BytesCount, ItemsCount},
 };
 use lockgate_store::{
-    AttemptRecord, Batch, Begin, Bodies, Body, CallRecord, Ended, Entry, Journal, Position, Projection,
-    Segments, Settings, Tokens, sqlite::Ledger,
+    AttemptRecord, Batch, Begin, Bodies, Body, CallRecord, Depth, Ended, Entry, Journal, Most, Position,
+    Projection, Segments, Settings, Tokens, sqlite::Ledger,
 };
 
 fn main() {
@@ -68,6 +68,21 @@ fn begin_and_append(bencher: Bencher<'_, '_>) {
     bencher.with_inputs(|| (begin.clone(), record.clone())).bench_values(|(begin, record)| {
         segments.begin(begin);
         segments.append(record);
+    });
+}
+
+/// What it costs to read a thousand records again, as the tables do: without their bodies.
+#[divan::bench(args = [0, 8 * 1024])]
+fn thousand_read_again(bencher: Bencher<'_, '_>, bodies: usize) {
+    let folder = tempfile::tempdir().unwrap();
+    let segments = Segments::open(folder.path(), Settings::default()).unwrap();
+    let start = segments.end();
+    for _ in 0..1_000 {
+        segments.append(record(bodies));
+    }
+    let most = Most { records: 1_000, bytes: u64::MAX };
+    bencher.counter(ItemsCount::new(1_000_usize)).bench_local(|| {
+        segments.records_from(start).with_depth(Depth::Metadata).batch(most).unwrap().entries.len()
     });
 }
 
