@@ -86,7 +86,7 @@ fn thousand_read_again(bencher: Bencher<'_, '_>, bodies: usize) {
     });
 }
 
-/// What a record costs in the tables, beside the calls: a thousand at once, as under load.
+/// What a record costs in the tables, beside the calls: a thousand at once, as under load, of 120 kinds.
 #[divan::bench(sample_count = 20, sample_size = 1)]
 fn thousand_into_the_tables(bencher: Bencher<'_, '_>) {
     let folder = tempfile::tempdir().unwrap();
@@ -94,9 +94,11 @@ fn thousand_into_the_tables(bencher: Bencher<'_, '_>) {
     ledger.position("j").unwrap();
     let mut offset = 0;
     bencher.counter(ItemsCount::new(1_000_usize)).bench_local(|| {
-        let entries = (0..1_000).map(|_| {
+        let entries = (0..1_000).map(|number| {
             offset += 400;
-            Entry { position: Position { segment: 1, offset }, record: record(0) }
+            let (key, model) = (format!("key-{}", number % 24).into(), format!("model-{}", number % 20));
+            let record = CallRecord { key: Some(key), model: Some(model), ..record(0) };
+            Entry { position: Position { segment: 1, offset }, record }
         });
         let entries = entries.collect();
         ledger

@@ -31,17 +31,7 @@ pub enum By {
 }
 
 impl By {
-    fn column(self) -> &'static str {
-        match self {
-            Self::Hour => "CAST(hour AS TEXT)",
-            Self::Day => "CAST(hour / 24 AS TEXT)",
-            Self::Key => "coalesce((SELECT text FROM name WHERE id = key), '')",
-            Self::Model => "coalesce((SELECT text FROM name WHERE id = model), '')",
-            Self::Deployment => "coalesce((SELECT text FROM name WHERE id = deployment), '')",
-            Self::Tags => "coalesce((SELECT text FROM name WHERE id = tags), '')",
-        }
-    }
-
+    /// What is grouped by.
     fn group(self) -> &'static str {
         match self {
             Self::Hour => "hour",
@@ -50,6 +40,14 @@ impl By {
             Self::Model => "model",
             Self::Deployment => "deployment",
             Self::Tags => "tags",
+        }
+    }
+
+    /// What a group is called; `place` is its column.
+    fn name(self, place: usize) -> String {
+        match self {
+            Self::Hour | Self::Day => format!("CAST(group_{place} AS TEXT)"),
+            _ => format!("coalesce((SELECT text FROM name WHERE id = group_{place}), '')"),
         }
     }
 }
@@ -114,15 +112,7 @@ impl Queries {
     /// # Errors
     /// When the database cannot be read.
     pub fn usage(&self, from_ms: u64, until_ms: u64, by: &[By]) -> Result<Vec<Group>, DatabaseError> {
-        let columns: Vec<&str> = by.iter().map(|by| by.column()).collect();
-        let groups: Vec<&str> = by.iter().map(|by| by.group()).collect();
-        let sql = format!(
-            "SELECT {SUMS}{}{} FROM usage_hour WHERE hour >= ? AND hour <= ? {} {}",
-            if by.is_empty() { "" } else { ", " },
-            columns.join(", "),
-            if by.is_empty() { "HAVING count(*) > 0" } else { "GROUP BY" },
-            groups.join(", "),
-        );
+        let sql = statement(by);
         let bounds = params![hour(from_ms), hour(until_ms)];
         let mut found: Vec<Group> = self.ask(|connection| {
             let mut sums = connection.prepare_cached(&sql)?;
@@ -145,8 +135,43 @@ impl Queries {
     }
 }
 
-const SUMS: &str = "sum(requests), sum(errors), sum(estimated), sum(unpriced), sum(input), sum(cache_read), \
-    sum(cache_write), sum(output), sum(reasoning), sum(cost), sum(micros), sum(first_tokens), sum(first_token_micros)";
+/// In the order of [`Used`].
+const SUMS: [&str; 13] = [
+    "requests",
+    "errors",
+    "estimated",
+    "unpriced",
+    "input",
+    "cache_read",
+    "cache_write",
+    "output",
+    "reasoning",
+    "cost",
+    "micros",
+    "first_tokens",
+    "first_token_micros",
+];
+
+/// Sums first, then names: a name is looked up for each group, and not for each hour of it.
+fn statement(by: &[By]) -> String {
+    let (mut inner, mut outer, mut groups) = (Vec::new(), Vec::new(), Vec::new());
+    for sum in SUMS {
+        inner.push(format!("sum({sum}) AS {sum}"));
+        outer.push(sum.to_owned());
+    }
+    for (place, by) in by.iter().enumerate() {
+        inner.push(format!("{} AS group_{place}", by.group()));
+        outer.push(by.name(place));
+        groups.push(format!("group_{place}"));
+    }
+    let (inner, outer) = (inner.join(", "), outer.join(", "));
+    let grouped = if by.is_empty() { String::new() } else { format!("GROUP BY {}", groups.join(", ")) };
+    format!(
+        "SELECT {outer} FROM (
+            SELECT {inner}, count(*) AS rows FROM usage_hour WHERE hour >= ? AND hour <= ? {grouped}
+        ) WHERE rows > 0"
+    )
+}
 
 fn group(row: &Row<'_>, names: usize) -> rusqlite::Result<Group> {
     let used = Used {
