@@ -66,6 +66,7 @@ struct State {
 /// The config that was refused last, if it was the last that came.
 #[derive(Debug, Clone)]
 pub(crate) struct Refused {
+    /// Since when no config was valid.
     pub(crate) at: SystemTime,
     pub(crate) problems: Vec<Problem>,
 }
@@ -206,7 +207,8 @@ impl Reloads {
     fn refuse(&self, problems: Vec<Problem>, prints: Prints) {
         said::refused(&problems);
         let mut state = self.state();
-        state.refused = Some(Refused { at: clock::wall(), problems });
+        let at = state.refused.as_ref().map_or_else(clock::wall, |before| before.at);
+        state.refused = Some(Refused { at, problems });
         state.prints = prints;
     }
 }

@@ -238,9 +238,9 @@ pub struct ConfigStatus {
 /// A config that was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConfigError {
-    /// When (RFC 3339, UTC).
+    /// Since when no config that came was valid (RFC 3339, UTC).
     pub at: String,
-    /// All that is wrong with it.
+    /// All that is wrong with the last one.
     pub problems: Vec<ProblemText>,
 }
 
