@@ -190,6 +190,52 @@ fn check_variables(variables: &[(&str, &str)], expected: Option<&str>) {
     assert!(shown.contains(expected.unwrap_or("a config from no variables")), "{shown}");
 }
 
+/// Reads `text` with these variables, and says where it listens, what it logs, and who may call.
+#[track_caller]
+fn check_overridden(text: &str, variables: &[(&str, &str)], expected: &str) {
+    let env = |name: &str| {
+        let found = variables.iter().find(|(variable, _)| *variable == name);
+        found.map(|(_, value)| (*value).to_owned())
+    };
+    let shown = match parse("config.yaml", text, &env) {
+        Ok(Config { server, log, access, .. }) => {
+            let who = access.keys.first().map_or("open", |key| key.key.expose());
+            format!("{} {:?} {who}", server.listen, log.level)
+        }
+        Err(errors) => errors.to_string(),
+    };
+    assert!(shown.contains(expected), "{shown}");
+}
+
+#[test]
+fn variables_of_other_gateways_count_before_their_files() {
+    let keys = "host: 127.0.0.1\nport: 9000\ndebug: true\nopenai-api-key: [{ api-key: k }]\n";
+    check_overridden(keys, &[], "127.0.0.1:9000 Debug open");
+    let ours = [
+        ("AI_PROXY_HOST", "0.0.0.0"),
+        ("AI_PROXY_PORT", "9001"),
+        ("AI_PROXY_LOG_LEVEL", "WARN"),
+        ("PORT", "1"),
+    ];
+    check_overridden(keys, &ours, "0.0.0.0:9001 Warn open");
+    check_overridden(keys, &[("AI_PROXY_HOST", ""), ("AI_PROXY_PORT", "")], "127.0.0.1:9000");
+    check_overridden(
+        keys,
+        &[("AI_PROXY_PORT", "many")],
+        "config.yaml:1:7: `AI_PROXY_PORT` must be a number from 0 to 65535",
+    );
+    check_overridden(keys, &[("AI_PROXY_LOG_LEVEL", "loud")], "`log.level` must be");
+
+    let rows = "model_list: [{ model_name: m, litellm_params: { model: openai/m, api_key: k } }]\n";
+    check_overridden(rows, &[], "0.0.0.0:4000 Info open");
+    let ours = [("HOST", "::1"), ("PORT", "4001"), ("LITELLM_MASTER_KEY", "sk-master")];
+    check_overridden(rows, &ours, "[::1]:4001 Info sk-master");
+    // Shells have the machine's name in one of them, and other programs anything in the other.
+    check_overridden(rows, &[("HOST", "my-machine"), ("PORT", "tcp://10.0.0.1:80")], "0.0.0.0:4000");
+    let own = format!("{rows}environment_variables: {{ LITELLM_MASTER_KEY: sk-of-the-file }}\n");
+    check_overridden(&own, &[("LITELLM_MASTER_KEY", "sk-master")], "0.0.0.0:4000 Info sk-of-the-file");
+}
+
 #[test]
 fn the_files_that_people_have_run_unmodified() {
     let Some(folder) = shared() else { return };
