@@ -143,3 +143,23 @@ async fn files_of_other_gateways_answer_on_the_ports_that_their_clients_know() {
     }
     assert!(mock.counts().requests >= count, "{:?}", mock.counts());
 }
+
+#[test]
+fn variables_of_another_gateway_are_enough_without_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = process::free_address().unwrap();
+    let port = address.port().to_string();
+    let variables = [
+        ("MODEL_PROVIDER", "openai-custom"),
+        ("OPENAI_API_KEY", "not-a-real-key"),
+        ("SERVER_HOST", "localhost"),
+        ("SERVER_PORT", port.as_str()),
+        ("API_KEY", "the-clients-key"),
+    ];
+    let mut command = lockgate(&["run"], &variables);
+    let mut gateway = process::Process::spawn(command.current_dir(folder.path())).unwrap();
+    gateway.wait_ready(address, "/health", LIMIT).unwrap();
+    assert_eq!(http::get(address, "/v1/models").unwrap().head.status, 401);
+    gateway.terminate().unwrap();
+    assert!(gateway.wait_exit(LIMIT).unwrap().success(), "{}", gateway.output());
+}
