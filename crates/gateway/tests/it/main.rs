@@ -50,5 +50,6 @@ mod reuse;
 mod routes;
 mod scenarios;
 mod tls;
+mod training;
 mod truth;
 mod ways_out;
