@@ -30,12 +30,17 @@ const RESERVED: &[&str] = &[
     "LOCKGATE_FIXTURES",
     "LOCKGATE_FUZZ_ROUNDS",
     "LOCKGATE_KEY",
+    "LOCKGATE_KILLS",
+    "LOCKGATE_KILL_FOLDER",
+    "LOCKGATE_KILL_ROUND",
     "LOCKGATE_OUTAGE",
     "LOCKGATE_RELOADS",
+    "LOCKGATE_ROWS",
     "LOCKGATE_RUN",
     "LOCKGATE_SCENARIOS",
     "LOCKGATE_STORM",
     "LOCKGATE_STORM_ALONE",
+    "LOCKGATE_TRAINING",
 ];
 
 /// Puts the values of all such variables into the tree, and returns the names of the variables.

@@ -37,6 +37,7 @@ pub use rules::{FilterRule, Match, Rules, SetRule};
 pub use served::Served;
 pub use server::{ClientAuth, Cors, Server, ServerTls};
 pub use tls::Tls;
+pub(crate) use training::TrainingDetails;
 pub use training::{TrainingFiles, TrainingForm, TrainingReasoning};
 
 /// The whole configuration of one gateway.

@@ -38,6 +38,10 @@ pub(crate) fn validate(config: &Config, root: &Node, findings: &mut Findings) {
     for (name, provider) in &config.providers {
         validator.provider(name, provider);
     }
+    if let Some(files) = &config.log.training_files {
+        let node = root.get("log").and_then(|log| log.get("training_files"));
+        validator.globs(&files.models, field(node, "models"), "log.training_files.models");
+    }
     rules::validate(&mut validator, &config.rules);
     validator.models(config);
 }

@@ -38,6 +38,7 @@ const TYPES: &[Row] = &[
     ("SetRule", of::<config::SetRule>),
     ("Timeouts", of::<config::Timeouts>),
     ("Tls", of::<config::Tls>),
+    ("TrainingFiles", of::<config::types::TrainingDetails>),
 ];
 
 /// The keys of a type, in reading order.
@@ -119,6 +120,6 @@ mod tests {
             let has_row = TYPES.iter().any(|(known, _)| known == name);
             assert!(has_row || fields <= required + 1, "`{name}` belongs into the table of types");
         }
-        assert_eq!(in_order("Log", &schema["$defs"]["Log"]), ["level", "format"]);
+        assert_eq!(in_order("Log", &schema["$defs"]["Log"]), ["level", "format", "training_files"]);
     }
 }

@@ -23,7 +23,7 @@ pub struct TrainingFiles {
 #[derive(Default, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schemars(rename = "TrainingFiles")]
-struct Detailed {
+pub(crate) struct TrainingDetails {
     /// The form of the lines.
     #[schemars(extend("default" = "messages"))]
     form: TrainingForm,
@@ -89,8 +89,8 @@ impl<'de> Visitor<'de> for FilesVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<TrainingFiles, A::Error> {
-        let Detailed { form, reasoning, models, keys } =
-            Detailed::deserialize(de::value::MapAccessDeserializer::new(map))?;
+        let TrainingDetails { form, reasoning, models, keys } =
+            TrainingDetails::deserialize(de::value::MapAccessDeserializer::new(map))?;
         Ok(TrainingFiles { form, reasoning, models, keys })
     }
 }
@@ -103,7 +103,7 @@ impl JsonSchema for TrainingFiles {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "description": "The form of training files, or a mapping with more about them.",
-            "anyOf": [generator.subschema_for::<TrainingForm>(), generator.subschema_for::<Detailed>()],
+            "anyOf": [generator.subschema_for::<TrainingForm>(), generator.subschema_for::<TrainingDetails>()],
         })
     }
 }
