@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use lockgate_mock::{Mock, Settings};
+use lockgate_mock::{Mock, Rule, Settings};
 use lockgate_testkit::{http, process};
 
 use crate::lockgate;
@@ -162,4 +162,48 @@ fn variables_of_another_gateway_are_enough_without_a_file() {
     assert_eq!(http::get(address, "/v1/models").unwrap().head.status, 401);
     gateway.terminate().unwrap();
     assert!(gateway.wait_exit(LIMIT).unwrap().success(), "{}", gateway.output());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_says_once_that_a_server_is_out_and_once_that_it_is_back() {
+    let settings = || Settings { strict: false, ..Settings::default() };
+    let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let own = lockgate_mock::start(loopback, settings()).await.unwrap();
+    let cloud = lockgate_mock::start(loopback, settings()).await.unwrap();
+    own.rules(vec![Rule::new("500".parse().unwrap())]);
+    let folder = tempfile::tempdir().unwrap();
+    let address = process::free_address().unwrap();
+    let text = format!(
+        "{{ host: '127.0.0.1', port: {}, error_threshold: 2, alert_cooldown: 300,\n  instances: [{{ url: '{}', api_key: 'k', model_name: 'm' }}],\n  fallback_instances: [{{ url: '{}', api_key: 'k', model_name: 'm' }}] }}\n",
+        address.port(),
+        own.base_url(),
+        cloud.base_url()
+    );
+    fs::write(folder.path().join("config.json5"), text).unwrap();
+    let mut command = lockgate(&["run", "config.json5"], &[]);
+    let mut gateway = process::Process::spawn(command.current_dir(folder.path())).unwrap();
+    gateway.wait_ready(address, "/health", LIMIT).unwrap();
+    let body = br#"{"model":"any","messages":[{"role":"user","content":"hello"}]}"#;
+    let ask = || {
+        let request = http::Request::post_json("/v1/chat/completions", body);
+        let answer = http::Client::new(address).patience(LIMIT).send(&request).unwrap();
+        assert_eq!(answer.head.status, 200, "{}\n{}", answer.text(), gateway.output());
+    };
+    let said = |output: &str, words: &str| output.matches(words).count();
+    (0..6).for_each(|_| ask());
+    own.rules(Vec::new());
+    // It rests for a second or so, and the next one to try it is answered.
+    for _ in 0..100 {
+        ask();
+        if said(&gateway.output(), "deployment back") > 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    (0..3).for_each(|_| ask());
+    gateway.terminate().unwrap();
+    assert!(gateway.wait_exit(LIMIT).unwrap().success());
+    let output = gateway.output();
+    let lines = ["deployment ejected", "deployment back"].map(|words| said(&output, words));
+    assert_eq!(lines, [1, 1], "{output}");
 }

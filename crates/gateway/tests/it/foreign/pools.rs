@@ -10,7 +10,7 @@ use http::Method;
 use lockgate_config::Config;
 use lockgate_mock::{Mock, Rule};
 
-use super::{answered, both, chat, exchanged, files, start};
+use super::{answered, both, chat, chats, exchanged, files, start};
 use crate::house::{House, eventually, lenient};
 
 const KEY: &str = "your-api-key";
@@ -175,4 +175,27 @@ async fn the_file_that_people_have_starts_and_lets_nobody_in_without_its_key() {
             answered(&house, "gemini-2.5-pro", KEY, 1).await;
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_at_several_addresses_are_one_pool_by_its_name() {
+    let (relay, one, other) = (lenient().await, lenient().await, lenient().await);
+    let folder = tempfile::tempdir().unwrap();
+    let pools = folder.path().join("pools.yaml");
+    let text = format!(
+        "fallback_chains: {{ claude-custom: [openai-custom] }}\npools:\n  claude-custom:\n    - {{ uuid: c, api_key: k, base_url: \"http://{}\" }}\n  openai-custom:\n    - {{ uuid: o-1, api_key: k, base_url: \"{}\" }}\n    - {{ uuid: o-2, api_key: k, base_url: \"{}\" }}\n",
+        relay.addr(),
+        one.base_url(),
+        other.base_url()
+    );
+    fs::write(&pools, text).unwrap();
+    let env = |name: &str| (name == "PROVIDER_POOLS_FILE").then(|| pools.display().to_string());
+    let configs = both("config.yaml", "default_provider: claude-custom\n", &env);
+    for (config, expected) in configs.into_iter().zip([2, 4]) {
+        let house = start(config, 3000).await;
+        answered(&house, "openai-custom/gpt-4o", "", 4).await;
+        assert_eq!(chats(&[&one, &other]), [expected, expected]);
+    }
+    let asked = relay.ledger().iter().filter(|entry| entry.method == Method::POST).count();
+    assert_eq!(asked, 0, "though it takes any name, and is asked before them");
 }
