@@ -49,7 +49,7 @@ async fn what_was_answered_is_written_whatever_the_dialect_and_streamed_or_not()
     }
     // Neither what is refused nor what is no conversation makes a line.
     assert_eq!(house.post("/v1/chat/completions", r#"{"model":"nobody"}"#).await.status, 404);
-    assert_eq!(house.post("/v1/embeddings", r#"{"model":"fast","input":"x"}"#).await.status, 200);
+    assert_eq!(house.post("/v1/messages/count_tokens", messages).await.status, 200);
     let lines = lines(folder.path(), 3).await;
     assert_eq!(lines.len(), 3);
     let ids: std::collections::HashSet<_> = lines.iter().map(|line| line["_id"].to_string()).collect();
