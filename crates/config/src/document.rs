@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::check::{self, join, shown_key};
 use crate::problem::Errors;
 use crate::reading::{Around, Reading};
-use crate::sources::SourceId;
+use crate::span::SourceId;
 use crate::span::{Place, Span};
 use crate::tree::{Kind, Node};
 use crate::{foreign, schema};

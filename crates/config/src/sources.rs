@@ -2,11 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::span::Span;
-
-/// Which text a place is in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct SourceId(u16);
+use crate::span::{SourceId, Span};
 
 /// One text.
 #[derive(Debug)]

@@ -1,6 +1,8 @@
 //! Places in the texts of a config.
 
-use crate::sources::SourceId;
+/// Which text a place is in, by its number among all that were read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct SourceId(pub(crate) u16);
 
 /// A place in a text: line and column in characters, both from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -8,7 +8,7 @@ mod toml;
 mod yaml;
 
 use crate::finding::Findings;
-use crate::sources::SourceId;
+use crate::span::SourceId;
 use crate::span::{Place, Span};
 
 /// The deepest that mappings and lists may be nested.

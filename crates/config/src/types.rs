@@ -11,6 +11,7 @@ mod retry;
 mod rules;
 mod served;
 mod server;
+mod server_tls;
 mod tls;
 mod training;
 
@@ -35,7 +36,8 @@ pub use provider::{Credential, Provider, Timeouts, WireApi};
 pub use retry::{Retry, RetryOverride};
 pub use rules::{FilterRule, Match, Rules, SetRule};
 pub use served::Served;
-pub use server::{ClientAuth, Cors, Server, ServerTls};
+pub use server::{Cors, Server};
+pub use server_tls::{ClientAuth, ServerTls};
 pub use tls::Tls;
 pub(crate) use training::TrainingDetails;
 pub use training::{TrainingFiles, TrainingForm, TrainingReasoning};

@@ -1,10 +1,9 @@
 //! The admin API: what is known of deployments, why a model is answered by whom, and what an operator may change about it.
 //!
-//! Not part of any client's dialect. Who may use it is [`Door`]'s to say; nothing of it shows a secret.
+//! Not part of any client's dialect. Who may use it is [`Door`](crate::door::Door)'s to say; nothing of it shows a secret.
 
 mod config;
 mod deployments;
-mod door;
 mod explain;
 mod overview;
 mod said;
@@ -19,8 +18,6 @@ use lockgate_protocol::ir::Fault;
 use percent_encoding::percent_decode_str;
 use serde::{Serialize, de::DeserializeOwned};
 
-pub use door::ADMIN_OFF;
-pub(crate) use door::Door;
 pub use explain::explain;
 pub use said::{
     AdminError, CallLimits, Candidate, Condition, ConfigChanged, ConfigError, ConfigStatus, ConfigText,
@@ -28,8 +25,18 @@ pub use said::{
     ProblemText, Reloaded, Retries, Serves, Tested,
 };
 
-use crate::{Setup, arriving::Arriving, body::AnswerBody, data_path::mark_id, route::decoded, setup::Live};
+use crate::{
+    Setup,
+    arriving::Arriving,
+    body::AnswerBody,
+    data_path::mark_id,
+    door::{CARRIER, Shut},
+    route::decoded,
+    setup::Live,
+};
 
+/// The code of the answer where there is no admin API.
+pub const ADMIN_OFF: &str = "admin_off";
 /// Where the API is.
 const ROOT: &str = "/admin";
 /// The one path of it that is elsewhere.
@@ -121,6 +128,25 @@ impl Refusal {
     }
 }
 
+impl From<Shut> for Refusal {
+    fn from(shut: Shut) -> Self {
+        match shut {
+            Shut::NoKey => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "unauthorized",
+                format!(
+                    "the admin API needs the admin key: send it as `Authorization: Bearer KEY` or `{CARRIER}: KEY`"
+                ),
+            ),
+            Shut::Off => Self::new(
+                StatusCode::NOT_FOUND,
+                ADMIN_OFF,
+                "the admin API is off: set `access.admin_key`".to_owned(),
+            ),
+        }
+    }
+}
+
 impl From<Fault> for Refusal {
     fn from(fault: Fault) -> Self {
         let status = StatusCode::from_u16(fault.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -142,7 +168,7 @@ pub(crate) async fn answer(
     let (head, body) = request.into_parts();
     let answered = match setup.door.admit(&head.headers) {
         Ok(()) => answered(live, setup, &head, body).await,
-        Err(refusal) => Err(refusal),
+        Err(shut) => Err(shut.into()),
     };
     let (status, Said { body, tag }, allow) = match answered {
         Ok(said) => (StatusCode::OK, said, None),

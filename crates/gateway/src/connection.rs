@@ -3,22 +3,30 @@
 mod http2;
 mod wire;
 
-use std::{convert::Infallible, fmt, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    io,
+    net::SocketAddr,
+    pin::pin,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, header};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
-    admin,
+    Setup, admin,
     arriving::Arriving,
     body::AnswerBody,
     closing::Told,
-    cors,
-    listen::{Accepted, HTTP2, Terms, read_proxy_header},
+    data_path,
+    listen::{Accepted, HTTP2, Serve, Terms, read_proxy_header},
+    peer::Peer,
     setup::Live,
     slow_head::{Lasting, Requests, Timed},
     slow_reader::{self, Taken},
@@ -38,10 +46,6 @@ const MAX_HEAD: usize = 64 * 1024;
 /// How HTTP/2 begins (RFC 9113, section 3.4), as far as no method of HTTP/1 does.
 const PREFACE: &[u8; 3] = b"PRI";
 
-/// Who is at the other end: an address, or `unix`.
-#[derive(Clone)]
-pub(crate) struct Peer(Arc<str>);
-
 /// Which HTTP is spoken.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Version {
@@ -49,13 +53,23 @@ enum Version {
     Http2,
 }
 
+/// Serves connections for `live` as long as it is there.
+pub(crate) fn serving(live: &Weak<Live>) -> Serve {
+    let live = Weak::clone(live);
+    Arc::new(move |accepted, terms, told| {
+        if let Some(live) = live.upgrade() {
+            begin(accepted, terms, &live, told);
+        }
+    })
+}
+
 /// Serves a connection to its end, in a task of its own.
-pub(crate) fn begin(accepted: Accepted, terms: Terms, live: &Arc<Live>, mut told: Told) {
+fn begin(accepted: Accepted, terms: Terms, live: &Arc<Live>, mut told: Told) {
     let counted = live.gateway.connections.enter();
     let live = Arc::clone(live);
     let tasks = live.gateway.tasks.clone();
     tasks.spawn(async move {
-        let mut peer = Peer::of(&accepted);
+        let mut peer = peer_of(&accepted);
         let greeted = tokio::select! {
             greeted = greet(accepted, &terms, live.setup().write_stall, &mut peer) => greeted,
             // Nothing was asked yet.
@@ -87,7 +101,7 @@ async fn greet(
         Accepted::Tcp(stream, _) => stream,
         Accepted::Unix(mut stream) => {
             if terms.proxy_protocol {
-                peer.take(in_time(read_proxy_header(&mut stream)).await?);
+                note_balanced(peer, in_time(read_proxy_header(&mut stream)).await?);
             }
             return Ok((Wire::Unix(Taken::new(stream, write_stall)), Version::Http1));
         }
@@ -99,7 +113,7 @@ async fn greet(
         tracing::debug!(%peer, %error, "cannot set TCP_NOTSENT_LOWAT");
     }
     if terms.proxy_protocol {
-        peer.take(in_time(read_proxy_header(&mut stream)).await?);
+        note_balanced(peer, in_time(read_proxy_header(&mut stream)).await?);
     }
     let Some(tls) = &terms.tls else {
         let version = version(&stream).await?;
@@ -177,42 +191,39 @@ fn answer(
         let request = Request::from_parts(head, body);
         let answer = match steering {
             Some(live) => admin::answer(&live, &setup, request).await,
-            None => cors::answer(&setup, peer, request).await,
+            None => answer_to_page(&setup, peer, request).await,
         };
         Ok(answer.map(|body| Lasting::new(body, answering)))
     }
 }
 
-// === impl Peer ===
-
-impl Peer {
-    /// Nobody but the gateway itself.
-    pub(crate) fn none() -> Self {
-        Self("".into())
+/// Answers a request: a browser's question whether a page may ask, or the request itself. Not for the admin API, which is for
+/// no page.
+async fn answer_to_page(setup: &Arc<Setup>, peer: Peer, request: Request<Arriving>) -> Response<AnswerBody> {
+    let Some(cors) = &setup.cors else {
+        return data_path::answer(setup, peer, request).await;
+    };
+    let origin = request.headers().get(header::ORIGIN).filter(|origin| cors.lists(origin)).cloned();
+    if let Some(origin) = &origin
+        && let Some(preflight) = cors.preflight(origin, &request)
+    {
+        return preflight;
     }
+    let mut answer = data_path::answer(setup, peer, request).await;
+    cors.mark(origin.as_ref(), answer.headers_mut());
+    answer
+}
 
-    fn of(accepted: &Accepted) -> Self {
-        match accepted {
-            Accepted::Tcp(_, address) => Self(address.to_string().into()),
-            Accepted::Unix(_) => Self("unix".into()),
-        }
-    }
-
-    /// What a balancer says of it, if it says something.
-    fn take(&mut self, said: Option<SocketAddr>) {
-        if let Some(address) = said {
-            self.0 = address.to_string().into();
-        }
-    }
-
-    /// How records name it.
-    pub(crate) fn name(&self) -> Arc<str> {
-        Arc::clone(&self.0)
+fn peer_of(accepted: &Accepted) -> Peer {
+    match accepted {
+        Accepted::Tcp(_, address) => Peer::from(*address),
+        Accepted::Unix(_) => Peer::unix(),
     }
 }
 
-impl fmt::Display for Peer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+/// Notes who a balancer says it is, if it says something.
+fn note_balanced(peer: &mut Peer, said: Option<SocketAddr>) {
+    if let Some(address) = said {
+        *peer = Peer::from(address);
     }
 }

@@ -1,12 +1,12 @@
 //! Lets web pages of listed origins call the gateway from a browser (CORS, <https://fetch.spec.whatwg.org/#http-cors-protocol>).
 
-use std::{fmt::Write as _, sync::Arc};
+use std::fmt::Write as _;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use lockgate_config as config;
 
-use crate::{Setup, arriving::Arriving, body::AnswerBody, connection::Peer, data_path};
+use crate::body::AnswerBody;
 
 /// Every page there is.
 const ANY: &str = "*";
@@ -29,27 +29,6 @@ pub(crate) struct Cors {
     max_age: HeaderValue,
 }
 
-/// Answers a request: a browser's question whether a page may ask, or the request itself. Not for the admin API, which is for
-/// no page.
-pub(crate) async fn answer(
-    setup: &Arc<Setup>,
-    peer: Peer,
-    request: Request<Arriving>,
-) -> Response<AnswerBody> {
-    let Some(cors) = &setup.cors else {
-        return data_path::answer(setup, peer, request).await;
-    };
-    let origin = request.headers().get(header::ORIGIN).filter(|origin| cors.lists(origin)).cloned();
-    if let Some(origin) = &origin
-        && let Some(preflight) = cors.preflight(origin, &request)
-    {
-        return preflight;
-    }
-    let mut answer = data_path::answer(setup, peer, request).await;
-    cors.mark(origin.as_ref(), answer.headers_mut());
-    answer
-}
-
 impl Cors {
     pub(crate) fn new(written: &config::Cors) -> Self {
         let origin = |origin: &String| HeaderValue::from_str(origin).ok();
@@ -69,7 +48,11 @@ impl Cors {
     }
 
     /// The answer to a browser that asks whether a page may ask.
-    fn preflight<B>(&self, origin: &HeaderValue, request: &Request<B>) -> Option<Response<AnswerBody>> {
+    pub(crate) fn preflight<B>(
+        &self,
+        origin: &HeaderValue,
+        request: &Request<B>,
+    ) -> Option<Response<AnswerBody>> {
         if request.method() != Method::OPTIONS
             || !request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
         {
@@ -90,7 +73,7 @@ impl Cors {
     }
 
     /// Marks an answer as one that a page of `origin` may read; one to another page, or to none, as one that depends on it.
-    fn mark(&self, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
+    pub(crate) fn mark(&self, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
         if let Some(origin) = origin {
             self.allow(origin, headers);
             if let Ok(exposed) = HeaderValue::from_str(&exposed(headers)) {

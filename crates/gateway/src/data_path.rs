@@ -35,9 +35,9 @@ use crate::{
     Setup,
     arriving::Arriving,
     body::AnswerBody,
-    connection::Peer,
     data_path::{call::Call, work::Work},
     local,
+    peer::Peer,
     route::Route,
 };
 

@@ -15,6 +15,7 @@ mod connection;
 mod cors;
 mod data_path;
 mod discovery;
+mod door;
 mod files;
 mod fleet;
 mod gauge;
@@ -27,6 +28,7 @@ mod listen;
 mod local;
 mod login;
 mod passes;
+mod peer;
 mod pem;
 mod proofs;
 mod query;
@@ -132,7 +134,8 @@ fn begin(
         alerts: alerts::Alerts::default(),
         training: training::Writer::new(),
     });
-    let live = Live::new(Setup::new(config, &gateway, None)?);
+    let setup = Setup::new(config, &gateway, None)?;
+    let live = Arc::new_cyclic(|live| Live::new(setup, connection::serving(live)));
     let listening = live.listeners.prepare(&config.server)?;
     Ok(server::serve(listening, live))
 }

@@ -13,7 +13,10 @@ use std::{
 use lockgate_config::{Address, Listener, Server};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{StartError, closing::Closing, connection, setup::Live};
+use crate::{
+    StartError,
+    closing::{Closing, Told},
+};
 use socket::Socket;
 
 pub(crate) use proxy_protocol::read as read_proxy_header;
@@ -31,6 +34,9 @@ pub(crate) struct Listeners {
     accepting: TaskTracker,
     closing: Closing,
 }
+
+/// Takes over a connection, which is told when it is to come to its end.
+pub(crate) type Serve = Arc<dyn Fn(Accepted, Terms, Told) + Send + Sync>;
 
 /// What a listener does with its connections.
 #[derive(Clone, Default)]
@@ -160,9 +166,9 @@ fn terms_of(server: &Server, listener: &Listener, before: Option<Terms>) -> Resu
 // === impl Prepared ===
 
 impl Prepared {
-    /// Makes them the gateway's: new ones accept, those that are gone do not any more and their connections live on, and
+    /// Makes them the gateway's, whose connections are `serve`'s: new ones accept, those that are gone do not any more and their connections live on, and
     /// those that stay take new connections on their new terms.
-    pub(crate) fn commit(self, live: &Arc<Live>) {
+    pub(crate) fn commit(self, serve: &Serve) {
         let Self { listeners, rows } = self;
         let stays = |open: &Arc<Open>| rows.iter().any(|row| Arc::ptr_eq(&row.open, open));
         let mut open = lock(&listeners.open);
@@ -180,7 +186,7 @@ impl Prepared {
                 if !is_start {
                     tracing::info!(address = %open.written, "listens here from now on");
                 }
-                listeners.accepting.spawn(accept(open, Arc::clone(&listeners), Arc::clone(live)));
+                listeners.accepting.spawn(accept(open, Arc::clone(&listeners), Arc::clone(serve)));
             } else if let Err(error) = open.socket.set_mode(mode) {
                 tracing::warn!(address = %open.written, %error, "cannot set the mode of the socket");
             }
@@ -188,10 +194,10 @@ impl Prepared {
     }
 }
 
-async fn accept(open: Arc<Open>, listeners: Arc<Listeners>, live: Arc<Live>) {
+async fn accept(open: Arc<Open>, listeners: Arc<Listeners>, serve: Serve) {
     let begin = |accepted| {
         let terms = lock(&open.terms).clone();
-        connection::begin(accepted, terms, &live, listeners.closing.watch());
+        serve(accepted, terms, listeners.closing.watch());
     };
     loop {
         let accepted = tokio::select! {

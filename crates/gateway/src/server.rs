@@ -70,13 +70,12 @@ impl Serving {
     }
 }
 
-pub(crate) fn serve(listening: Prepared, live: Live) -> Serving {
+pub(crate) fn serve(listening: Prepared, live: Arc<Live>) -> Serving {
     let stop = CancellationToken::new();
     live.setup().fleet.discover();
-    let live = Arc::new(live);
     let checking = live.gateway.tasks.spawn(health::watch(Arc::clone(&live), stop.clone()));
     let watching = live.gateway.tasks.spawn(reload::watch(Arc::clone(&live), stop.clone()));
-    listening.commit(&live);
+    live.listen(listening);
     let first = live.listeners.places().into_iter().find_map(|place| match place.address {
         Address::Ip(address) => Some(address),
         Address::Unix(_) => None,

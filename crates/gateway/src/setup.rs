@@ -9,11 +9,11 @@ use lockgate_protocol::ir::Fault;
 use crate::{
     Gateway, StartError,
     access::Access,
-    admin::Door,
     bytes, clock,
     cors::Cors,
+    door::Door,
     fleet::{Deployment, Fleet},
-    listen::{Listeners, Prepared},
+    listen::{Listeners, Prepared, Serve},
     rules::Rules,
     training,
 };
@@ -96,17 +96,19 @@ pub(crate) struct Live {
     pub(crate) gateway: Arc<Gateway>,
     setup: ArcSwap<Setup>,
     pub(crate) listeners: Arc<Listeners>,
+    /// What becomes of connections.
+    serve: Serve,
     /// Told each time that another setup counts.
     pub(crate) swapped: tokio::sync::Notify,
 }
 
 impl Live {
-    /// Runs on `setup` from the start.
-    pub(crate) fn new(setup: Setup) -> Self {
+    /// Runs on `setup` from the start, and has connections served by `serve`.
+    pub(crate) fn new(setup: Setup, serve: Serve) -> Self {
         let gateway = Arc::clone(&setup.gateway);
         gateway.room.resize(setup.body_budget);
         let (setup, swapped) = (ArcSwap::from_pointee(setup), tokio::sync::Notify::new());
-        Self { gateway, setup, listeners: Listeners::new(), swapped }
+        Self { gateway, setup, listeners: Listeners::new(), serve, swapped }
     }
 
     /// The setup that counts now: who begins something under it keeps it to the end.
@@ -124,19 +126,24 @@ impl Live {
     }
 
     /// Puts it in the place of the one that counts. Between the two nobody else may do so.
-    pub(crate) fn commit(self: &Arc<Self>, Ready { setup, listening }: Ready) {
+    pub(crate) fn commit(&self, Ready { setup, listening }: Ready) {
         self.gateway.room.resize(setup.body_budget);
         setup.fleet.discover();
         self.setup.store(Arc::new(setup));
         self.swapped.notify_one();
-        listening.commit(self);
+        self.listen(listening);
+    }
+
+    /// Has the listeners be those.
+    pub(crate) fn listen(&self, listening: Prepared) {
+        listening.commit(&self.serve);
     }
 
     /// Goes on with `config` at once.
     ///
     /// # Errors
     /// A provider that cannot be set up, or a listener that cannot be had; then nothing has changed.
-    pub(crate) fn apply(self: &Arc<Self>, config: &Config) -> Result<(), StartError> {
+    pub(crate) fn apply(&self, config: &Config) -> Result<(), StartError> {
         self.prepare(config).map(|ready| self.commit(ready))
     }
 }

@@ -9,7 +9,7 @@ use super::{
     Entry, Fatal, Kind, MAX_DEPTH, MAX_NODES, Node, Scalar, Tree, duplicate, fatal, not_finite, too_deep,
 };
 use crate::finding::Findings;
-use crate::sources::SourceId;
+use crate::span::SourceId;
 use crate::span::{Place, Span};
 
 mod number;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::sources::SourceId;
+use crate::span::SourceId;
 use crate::span::{Place, Span};
 
 /// So many bytes are counted at most to find a column.

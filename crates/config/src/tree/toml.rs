@@ -10,7 +10,7 @@ use toml_parser::{Expected, ParseError, Source};
 use super::offsets::Offsets;
 use super::{Fatal, Kind, MAX_DEPTH, MAX_NODES, Node, Scalar, Tree, duplicate, fatal, not_finite, too_deep};
 use crate::finding::Findings;
-use crate::sources::SourceId;
+use crate::span::SourceId;
 use crate::span::Span;
 
 mod table;

@@ -7,7 +7,7 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
 use super::{Entry, Fatal, Kind, MAX_DEPTH, MAX_NODES, Node, Scalar, Tree, duplicate, fatal, too_deep};
 use crate::finding::Findings;
 use crate::shield::{shield, unshield};
-use crate::sources::SourceId;
+use crate::span::SourceId;
 use crate::span::{Place, Span};
 
 /// The nodes of a YAML text.

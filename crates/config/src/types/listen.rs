@@ -10,7 +10,7 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use super::server::ServerTls;
+use super::server_tls::ServerTls;
 use crate::units;
 
 /// How an address begins that is a socket in the file system.

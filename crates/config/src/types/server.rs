@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::listen::{Listen, Listener, ListenerTls};
+use super::server_tls::ServerTls;
 use crate::units;
 
 /// Where the gateway listens and what it accepts.
@@ -52,35 +53,6 @@ pub struct Server {
     #[serde(deserialize_with = "units::duration_or_off")]
     #[schemars(with = "units::TimeOrOff", extend("default" = "300s"))]
     pub write_stall: Duration,
-}
-
-/// The certificate that the gateway shows, and whose certificates it wants to see.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ServerTls {
-    /// The PEM file with the certificate, followed by the chain up to its authority. Relative paths begin at the folder of
-    /// the config file.
-    pub cert: PathBuf,
-    /// The PEM file with the private key for it.
-    pub key: PathBuf,
-    /// A PEM file with the authorities whose certificates clients show.
-    #[serde(default)]
-    pub client_ca: Option<PathBuf>,
-    /// Whether a client without a certificate is turned away, where `client_ca` is written.
-    #[serde(default)]
-    #[schemars(extend("default" = "required"))]
-    pub client_auth: ClientAuth,
-}
-
-/// Whether a client must show a certificate.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum ClientAuth {
-    /// Who shows none is turned away.
-    #[default]
-    Required,
-    /// Only who shows one that `client_ca` did not sign is.
-    Optional,
 }
 
 /// Which web pages may call the gateway from a browser (CORS). The admin API is never among what they may call.

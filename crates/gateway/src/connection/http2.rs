@@ -13,10 +13,11 @@ use hyper_util::{
 use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 
-use super::{IDLE, MAX_HEAD, Peer, answer, wire::Wire};
+use super::{IDLE, MAX_HEAD, answer, wire::Wire};
 use crate::{
     body::AnswerBody,
     closing::Told,
+    peer::Peer,
     setup::Live,
     slow_head::{Lasting, Requests},
 };

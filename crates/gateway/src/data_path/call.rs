@@ -19,10 +19,10 @@ use crate::{
     Setup,
     access::Caller,
     clock,
-    connection::Peer,
     data_path::{identify::Asked, sign::Sign},
     fleet::{Deployment, Wanted},
     gauge::Permit,
+    peer::Peer,
     tally::Counted,
     training::{About, Tape},
 };

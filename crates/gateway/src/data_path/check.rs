@@ -13,13 +13,13 @@ use lockgate_protocol::{
 
 use crate::{
     Setup, clock,
-    connection::Peer,
     data_path::{
         attempt::Attempt,
         call::{Call, Notes},
         identify::Asked,
     },
     fleet::{Deployment, Limits},
+    peer::Peer,
 };
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");

@@ -2,7 +2,6 @@
 
 use super::cloak;
 use super::models::{Prefix, Unlisted, listed};
-use super::providers::headers;
 use super::words::{self, Program, Row};
 use crate::foreign::section::{Section, Text, text};
 use crate::foreign::table::{Table, list, literal, written};
@@ -186,4 +185,15 @@ fn proxy(section: &mut Section<'_>, setting: &Setting<'_>, reading: &mut Reading
         ("", Program::AiProxy) => Some(literal(written.span, "direct")),
         (url, _) => Some(super::route(written.span, url)),
     }
+}
+
+/// Headers by their names.
+pub(super) fn headers(mut section: Section<'_>, reading: &mut Reading<'_>) -> Option<Node> {
+    let mut own = Table::at(section.span);
+    for (path, entry) in section.named() {
+        if let Some(value) = text(&entry.value, &path, reading) {
+            own.put(&entry.key, literal(value.span, value.text));
+        }
+    }
+    own.some()
 }

@@ -96,7 +96,7 @@ fn whens(rule: &mut Section<'_>, reading: &mut Reading<'_>) -> Vec<Node> {
         own.put("models", list(span, vec![glob]));
         own.put_some("from", from);
         own.put_some("to", to);
-        own.put_some("headers", headers.and_then(|own| super::providers::headers(own, reading)));
+        own.put_some("headers", headers.and_then(|own| super::entry::headers(own, reading)));
         whens.push(own.node());
     }
     if let Some(models) = some_list(rule.span, plain) {

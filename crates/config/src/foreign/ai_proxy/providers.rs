@@ -1,9 +1,9 @@
 //! The lists of keys as providers: keys for the same address are credentials of one.
 
-use super::entry::{Entry, Setting};
+use super::entry::{Entry, Setting, headers};
 use super::words::{NO_CLI, Program, SECTIONS};
 use crate::foreign::common::{Names, kind_at};
-use crate::foreign::section::{Section, text};
+use crate::foreign::section::Section;
 use crate::foreign::table::{Table, list, literal, written};
 use crate::reading::Reading;
 use crate::span::Span;
@@ -129,15 +129,4 @@ fn cloak_headers(program: Program, top: &mut Section<'_>, reading: &mut Reading<
         return None;
     }
     top.section(KEY, reading).and_then(|section| headers(section, reading))
-}
-
-/// Headers by their names.
-pub(super) fn headers(mut section: Section<'_>, reading: &mut Reading<'_>) -> Option<Node> {
-    let mut own = Table::at(section.span);
-    for (path, entry) in section.named() {
-        if let Some(value) = text(&entry.value, &path, reading) {
-            own.put(&entry.key, literal(value.span, value.text));
-        }
-    }
-    own.some()
 }

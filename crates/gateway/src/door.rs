@@ -2,16 +2,12 @@
 
 use std::fmt;
 
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, header};
 use lockgate_config::{Config, Secret};
 use sha2::{Digest, Sha256};
 
-use super::Refusal;
-
 /// The header for the admin key beside `Authorization`.
-const CARRIER: &str = "x-admin-key";
-/// The code of the answer where there is no admin API.
-pub const ADMIN_OFF: &str = "admin_off";
+pub(crate) const CARRIER: &str = "x-admin-key";
 
 /// The guard of the admin API. It holds the key's SHA-256, never the key.
 pub(crate) struct Door {
@@ -32,26 +28,25 @@ impl Door {
     }
 
     /// Whether a request with these headers may come in. Told nothing that depends on what was wrong with a key.
-    pub(super) fn admit(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+    pub(crate) fn admit(&self, headers: &HeaderMap) -> Result<(), Shut> {
         match &self.key {
             Some(key) if shown(headers).is_some_and(|shown| is_same(&Sha256::digest(shown).into(), key)) => {
                 Ok(())
             }
-            Some(_) => Err(Refusal::new(
-                StatusCode::UNAUTHORIZED,
-                "unauthorized",
-                format!(
-                    "the admin API needs the admin key: send it as `Authorization: Bearer KEY` or `{CARRIER}: KEY`"
-                ),
-            )),
+            Some(_) => Err(Shut::NoKey),
             // Not open to whoever finds it: web pages in a browser on the same machine do.
-            None => Err(Refusal::new(
-                StatusCode::NOT_FOUND,
-                ADMIN_OFF,
-                "the admin API is off: set `access.admin_key`".to_owned(),
-            )),
+            None => Err(Shut::Off),
         }
     }
+}
+
+/// Why somebody may not come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shut {
+    /// There is no key, and nothing to come in to.
+    Off,
+    /// The key was not shown.
+    NoKey,
 }
 
 /// The key that a request shows.
@@ -83,12 +78,11 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(door: &Door, pairs: &[(&'static str, &str)], expect: u16) {
+    fn check(door: &Door, pairs: &[(&'static str, &str)], expect: Result<(), Shut>) {
         let headers = pairs.iter().map(|(name, value)| {
             (http::HeaderName::from_static(name), value.parse::<HeaderValue>().unwrap())
         });
-        let got = door.admit(&headers.collect()).map_or_else(|refusal| refusal.status.as_u16(), |()| 200);
-        assert_eq!(got, expect, "{door:?} {pairs:?}");
+        assert_eq!(door.admit(&headers.collect()), expect, "{door:?} {pairs:?}");
     }
 
     #[test]
@@ -99,20 +93,24 @@ mod tests {
             ("{}", format!("{{ admin_key: {KEY}, keys: [{{ name: a, key: client-key-0123456789 }}] }}")),
         ] {
             let door = door(server, &access);
-            check(&door, &[("authorization", &format!("Bearer {KEY}"))], 200);
-            check(&door, &[("authorization", &format!("bearer  {KEY} "))], 200);
+            check(&door, &[("authorization", &format!("Bearer {KEY}"))], Ok(()));
+            check(&door, &[("authorization", &format!("bearer  {KEY} "))], Ok(()));
             check(
                 &door,
                 &[("x-admin-key", KEY), ("host", "gate.example"), ("origin", "https://else.test")],
-                200,
+                Ok(()),
             );
-            check(&door, &[("host", "localhost")], 401);
-            check(&door, &[("authorization", KEY)], 401);
-            check(&door, &[("authorization", &format!("Basic {KEY}"))], 401);
-            check(&door, &[("x-api-key", KEY)], 401);
-            check(&door, &[("x-admin-key", "admin-key-012345678")], 401);
-            check(&door, &[("x-admin-key", ""), ("host", "localhost")], 401);
-            check(&door, &[("authorization", "Bearer client-key-0123456789"), ("host", "localhost")], 401);
+            check(&door, &[("host", "localhost")], Err(Shut::NoKey));
+            check(&door, &[("authorization", KEY)], Err(Shut::NoKey));
+            check(&door, &[("authorization", &format!("Basic {KEY}"))], Err(Shut::NoKey));
+            check(&door, &[("x-api-key", KEY)], Err(Shut::NoKey));
+            check(&door, &[("x-admin-key", "admin-key-012345678")], Err(Shut::NoKey));
+            check(&door, &[("x-admin-key", ""), ("host", "localhost")], Err(Shut::NoKey));
+            check(
+                &door,
+                &[("authorization", "Bearer client-key-0123456789"), ("host", "localhost")],
+                Err(Shut::NoKey),
+            );
         }
     }
 
@@ -125,9 +123,13 @@ mod tests {
             ("{ listen: \"0.0.0.0:1\" }", "{ open: true }"),
         ] {
             let door = door(server, access);
-            check(&door, &[("host", "localhost:8317")], 404);
-            check(&door, &[("host", "127.0.0.1:8317"), ("x-admin-key", "")], 404);
-            check(&door, &[("host", "localhost"), ("authorization", "Bearer client-key-0123456789")], 404);
+            check(&door, &[("host", "localhost:8317")], Err(Shut::Off));
+            check(&door, &[("host", "127.0.0.1:8317"), ("x-admin-key", "")], Err(Shut::Off));
+            check(
+                &door,
+                &[("host", "localhost"), ("authorization", "Bearer client-key-0123456789")],
+                Err(Shut::Off),
+            );
         }
     }
 }
