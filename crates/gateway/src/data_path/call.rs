@@ -19,7 +19,7 @@ use crate::{
     Setup,
     access::Caller,
     clock,
-    data_path::{identify::Asked, sign::Sign},
+    data_path::sign::Sign,
     fleet::{Deployment, Wanted},
     gauge::Permit,
     peer::Peer,
@@ -98,12 +98,12 @@ impl Call {
     }
 
     /// Has it written down for training, should it be answered whole and its setup want that.
-    pub(crate) fn is_taped(&mut self, asked: &Asked) {
+    pub(crate) fn is_taped(&mut self, operation: Operation, model: &str, request: &Bytes) {
         let key = self.caller.as_deref().map(|caller| &*caller.name);
-        let wish = self.setup.training.as_ref().filter(|wish| wish.is_for(&asked.model, key));
+        let wish = self.setup.training.as_ref().filter(|wish| wish.is_for(model, key));
         self.tape = wish
-            .filter(|_| asked.operation == Operation::Generate)
-            .map(|wish| Tape::new(wish, asked.dialect, asked.operation, asked.envelope.body()));
+            .filter(|_| operation == Operation::Generate)
+            .map(|wish| Tape::new(wish, self.dialect, operation, request));
     }
 
     /// Notes what leaves for the client.
