@@ -164,7 +164,8 @@ impl Servers {
 
 /// A config with one model, one provider, one client key, and a log of only what is wrong; returns its file.
 pub(crate) fn write_config(listen: SocketAddr, upstream: SocketAddr) -> io::Result<PathBuf> {
-    let file = folder()?.join("lockgate.yaml");
+    // A file of its own for each: a gateway goes on with whatever its file says later.
+    let file = folder()?.join(format!("lockgate-{}.yaml", listen.port()));
     let config = format!(
         "server: {{ listen: \"{listen}\" }}\n\
          access:\n  keys:\n    - {{ name: bench, key: {CLIENT_KEY} }}\n\
