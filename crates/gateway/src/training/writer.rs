@@ -13,6 +13,8 @@ use std::{
     time::{Duration, Instant, UNIX_EPOCH},
 };
 
+use bytes::Bytes;
+
 use super::{
     Wish,
     tape::{About, Tape},
@@ -86,24 +88,25 @@ impl Writer {
 }
 
 fn write(items: &Receiver<Item>, waiting: &AtomicUsize, lost: &AtomicU64) {
-    let mut files = Files { open: None, told: None };
+    let mut files = Files { open: None, told: None, error: None };
     while let Ok(Item { tape, about }) = items.recv() {
-        if let Some(line) = line(&tape, &about)
-            && let Err(error) = files.append(&tape.wish, &about, &line)
-        {
+        let written = match tape.answer() {
+            Some(answer) => {
+                line(&tape, &about, &answer).map_or(Ok(()), |line| files.append(&tape.wish, &about, &line))
+            }
+            None => Err(io::Error::other("an answer was too long")),
+        };
+        if let Err(error) = &written {
             lost.fetch_add(1, Ordering::Relaxed);
-            files.tell(&tape.wish.folder, &error);
+            files.error = Some(error.to_string());
         }
         waiting.fetch_sub(tape.size(), Ordering::Relaxed);
-        let lost = lost.swap(0, Ordering::Relaxed);
-        if lost > 0 {
-            tracing::warn!(lost, "calls are missing in the training files");
-        }
+        files.tell(&tape.wish.folder, lost);
     }
 }
 
 /// The call as a line with its end, if it makes one.
-fn line(tape: &Tape, about: &About) -> Option<String> {
+fn line(tape: &Tape, about: &About, answer: &Bytes) -> Option<String> {
     let call = lockgate_training::Call {
         dialect: tape.dialect,
         operation: tape.operation,
@@ -113,7 +116,7 @@ fn line(tape: &Tape, about: &About) -> Option<String> {
         started_ms: about.started_ms,
         micros: about.micros,
     };
-    let whole = lockgate_training::assemble(&call, &tape.request, &tape.answer()?);
+    let whole = lockgate_training::assemble(&call, &tape.request, answer);
     let made = match &whole {
         Some(whole) => lockgate_training::line(&call, &tape.request, whole, &tape.wish.settings),
         None => Err(lockgate_training::NotUsable::Answer),
@@ -131,6 +134,8 @@ fn line(tape: &Tape, about: &About) -> Option<String> {
 struct Files {
     open: Option<(std::path::PathBuf, File)>,
     told: Option<Instant>,
+    /// What last went wrong.
+    error: Option<String>,
 }
 
 impl Files {
@@ -152,12 +157,16 @@ impl Files {
         })
     }
 
-    fn tell(&mut self, folder: &Path, error: &io::Error) {
+    /// Tells the operator how many calls are missing, but not for each of them.
+    fn tell(&mut self, folder: &Path, lost: &AtomicU64) {
         let now = clock::now();
-        if self.told.is_none_or(|told| now - told >= TOLD_EVERY) {
-            self.told = Some(now);
-            tracing::error!(folder = %folder.display(), %error, "training files cannot be written");
+        if lost.load(Ordering::Relaxed) == 0 || self.told.is_some_and(|told| now - told < TOLD_EVERY) {
+            return;
         }
+        self.told = Some(now);
+        let lost = lost.swap(0, Ordering::Relaxed);
+        let error = self.error.take().unwrap_or_else(|| "too many calls waited".to_owned());
+        tracing::error!(folder = %folder.display(), lost, error, "calls are missing in the training files");
     }
 }
 
