@@ -14,7 +14,7 @@ use std::{
 use http::{Method, Request, StatusCode};
 use http_body_util::Full;
 use lockgate_config::Config;
-use lockgate_mock::Mock;
+use lockgate_mock::{Entry, Mock};
 
 use crate::house::{Answer, CHAT_PATH, House, UPSTREAM_KEY, loopback, read};
 
@@ -88,6 +88,12 @@ async fn answered(house: &House, model: &str, key: &str, times: usize) {
         let answer = chat(house, model, key).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
     }
+}
+
+/// The requests for answers that a mock has got. Lists of models, which the gateway reads in the background, come in between
+/// whenever they like.
+fn asked(mock: &Mock) -> Vec<Entry> {
+    mock.ledger().into_iter().filter(|entry| entry.method == Method::POST).collect()
 }
 
 /// How many calls for answers each mock has got, checks aside.

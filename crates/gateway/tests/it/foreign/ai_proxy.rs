@@ -6,7 +6,7 @@ use http::Method;
 use lockgate_config::Config;
 use lockgate_mock::{Mock, Rule};
 
-use super::{answered, both, chat, exchanged, files, start};
+use super::{answered, asked, both, chat, exchanged, files, start};
 use crate::house::lenient;
 
 /// The files with everything at one mock, and for each its client key.
@@ -48,15 +48,15 @@ async fn configs(also: &[(&str, &str)]) -> Vec<(Config, &'static str, Mock)> {
 
 /// The path and the model of the last request that a mock got.
 fn last(mock: &Mock) -> (String, String) {
-    let ledger = mock.ledger();
-    let entry = ledger.last().unwrap();
+    let asked = asked(mock);
+    let entry = asked.last().unwrap();
     (entry.path.clone(), entry.model.clone().unwrap_or_default())
 }
 
 /// How many requests for an answer came with each key.
 fn by_key(mock: &Mock) -> BTreeMap<String, usize> {
     let mut keys = BTreeMap::new();
-    for entry in mock.ledger().into_iter().filter(|entry| entry.method == Method::POST) {
+    for entry in asked(mock) {
         *keys.entry(entry.key.unwrap_or_default()).or_default() += 1;
     }
     keys
@@ -137,11 +137,11 @@ async fn several_models_of_one_alias_are_a_pool() {
     for mut config in both("config.yaml", &text, &|_| None) {
         config.server.listen = crate::house::loopback().into();
         let house = crate::house::House::of(&config).await;
-        let before = mock.ledger().len();
+        let before = asked(&mock).len();
         answered(&house, "best", "", 4).await;
         answered(&house, "team/best", "", 4).await;
         let mut asked = BTreeMap::new();
-        for entry in &mock.ledger()[before..] {
+        for entry in &asked(&mock)[before..] {
             *asked.entry((entry.model.clone(), entry.key.clone())).or_insert(0) += 1;
         }
         assert_eq!(asked.len(), 4, "{asked:?}");

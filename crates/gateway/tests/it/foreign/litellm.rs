@@ -2,7 +2,7 @@
 
 use lockgate_mock::{Mock, Rule};
 
-use super::{answered, both, chat, example, exchanged, start};
+use super::{answered, asked, both, chat, example, exchanged, start};
 use crate::house::{House, UPSTREAM_KEY, lenient};
 
 /// Who is asked: OpenAI, Azure, Anthropic, and two boxes.
@@ -52,12 +52,12 @@ async fn houses() -> Vec<(House, Services)> {
 
 /// How many requests came to each.
 fn counts(mocks: &[&Mock]) -> Vec<usize> {
-    mocks.iter().map(|mock| mock.ledger().len()).collect()
+    mocks.iter().map(|mock| asked(mock).len()).collect()
 }
 
 /// The model of the last request, by the name of its version.
 fn last(mock: &Mock) -> String {
-    mock.ledger().last().and_then(|entry| entry.model.clone()).unwrap_or_default()
+    asked(mock).last().and_then(|entry| entry.model.clone()).unwrap_or_default()
 }
 
 #[tokio::test(flavor = "multi_thread")]
