@@ -27,6 +27,7 @@ const FOR_READERS: &[&str] = &["$schema", "default", "description", "pattern", "
 const FORMATS: &[&str] = &[
     "any-json",
     "byte-size",
+    "date-or-time",
     "file-mode",
     "human-duration",
     "human-duration-or-off",
@@ -34,6 +35,7 @@ const FORMATS: &[&str] = &[
     "listen-address",
     "target",
     "uint32",
+    "uint64",
     "us-dollars",
 ];
 

@@ -1,6 +1,8 @@
 //! The config file as types: each field's doc comment is its description in the schema and in the errors.
 
+mod access;
 mod auth;
+mod budget;
 mod cloak;
 mod health;
 mod listen;
@@ -25,7 +27,9 @@ use serde::Deserialize;
 use crate::Secret;
 use crate::units;
 
+pub use access::{Access, CallerLimits, ClientKey, Use};
 pub use auth::Auth;
+pub use budget::{Budget, Budgets, Per};
 pub use cloak::{Cloak, CloakMode, CloakPlace, CloakSystem, CloakUser};
 pub use health::{CheckMethod, Health, HealthOverride};
 pub(crate) use listen::Detailed;
@@ -79,33 +83,6 @@ pub struct Config {
     /// that nothing asks for.
     #[schemars(extend("default" = "data"))]
     pub data_dir: DataDir,
-}
-
-/// Who may call the gateway.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Access {
-    /// The key for the admin API, at least 16 characters. Without one there is no admin API.
-    pub admin_key: Option<Secret>,
-    /// Whether callers without a key are welcome on an address that others can reach.
-    #[schemars(extend("default" = false))]
-    pub open: bool,
-    /// The keys that clients call with.
-    pub keys: Vec<ClientKey>,
-}
-
-/// One key that a client calls with.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ClientKey {
-    /// Who the key belongs to, as logs and bills name it.
-    pub name: String,
-    /// The key itself, as the client sends it.
-    pub key: Secret,
-    /// The models this key may use; `*` and `?` stand for any characters and any one character.
-    #[serde(default = "any_model")]
-    #[schemars(extend("default" = ["*"]))]
-    pub models: Vec<String>,
 }
 
 /// When the operator is told, by a line in the log, that a deployment is left alone because it fails, and that it is back.
@@ -174,10 +151,6 @@ impl Default for Alerts {
     fn default() -> Self {
         Self { cooldown: Duration::from_secs(300) }
     }
-}
-
-fn any_model() -> Vec<String> {
-    vec!["*".to_owned()]
 }
 
 impl Default for DataDir {

@@ -1,7 +1,7 @@
 //! Texts with a form of their own: durations, sizes, addresses, targets.
 
 use std::borrow::Cow;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytesize::ByteSize;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -44,6 +44,11 @@ pub(crate) const FORMATS: &[Format] = &[
         name: "human-duration-or-off",
         expected: "a duration with a unit, such as `15s`, or `off`",
         judge: |text| if text == OFF { Verdict::Good } else { time(text) },
+    },
+    Format {
+        name: "date-or-time",
+        expected: "a day or a time in UTC, such as `2027-01-01` or `2027-01-01T08:00:00Z`",
+        judge: |text| if time_of_day(text).is_some() { Verdict::Good } else { Verdict::Bad },
     },
     Format { name: "us-dollars", expected: "an amount of dollars, such as `0.15`", judge: dollars },
     Format { name: "byte-size", expected: "a size with a unit, such as `64MiB`", judge: bytes },
@@ -166,6 +171,8 @@ text_schema! {
     /// The schema of a duration that may be off.
     TimeOrOff: "human-duration-or-off",
         r"^\s*(off|[0-9]+(\.[0-9]+)?\s*[a-zµ]+(\s*[0-9]+(\.[0-9]+)?\s*[a-zµ]+)*)\s*$";
+    /// The schema of a day or a time.
+    TimeOfDay: "date-or-time", r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?Z?)?$";
     /// The schema of an amount of money.
     Dollars: "us-dollars", r"^[0-9]+(\.[0-9]{1,6})?$";
     /// The schema of a size.
@@ -213,6 +220,19 @@ pub(crate) fn optional_duration_or_off<'de, D: Deserializer<'de>>(
         text => humantime::parse_duration(text).map_err(D::Error::custom),
     };
     Option::<String>::deserialize(deserializer)?.map(read).transpose()
+}
+
+/// Reads a day, which is its beginning, or a time, or nothing.
+pub(crate) fn optional_time_of_day<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<SystemTime>, D::Error> {
+    let read = |text: String| time_of_day(&text).ok_or_else(|| D::Error::custom("no time"));
+    Option::<String>::deserialize(deserializer)?.map(read).transpose()
+}
+
+fn time_of_day(text: &str) -> Option<SystemTime> {
+    let whole = if text.len() == "2027-01-01".len() { format!("{text}T00:00:00Z") } else { text.to_owned() };
+    humantime::parse_rfc3339_weak(&whole).ok()
 }
 
 /// The millionths of an amount such as `0.15`; `None` if it is none.

@@ -15,6 +15,8 @@ type Row = (&'static str, fn() -> &'static [&'static str]);
 const TYPES: &[Row] = &[
     ("Access", of::<config::Access>),
     ("Auth", of::<config::Auth>),
+    ("Budget", of::<config::Budget>),
+    ("CallerLimits", of::<config::CallerLimits>),
     ("ClientKey", of::<config::ClientKey>),
     ("Cloak", of::<config::Cloak>),
     ("CloakSystem", of::<config::CloakSystem>),

@@ -59,6 +59,7 @@ impl Validator<'_> {
                 self.report(field(node, "key"), &format!("{path}.key"), &message, None);
             }
             self.globs(&key.models, field(node, "models"), &format!("{path}.models"));
+            self.globs(&key.providers, field(node, "providers"), &format!("{path}.providers"));
         }
     }
 }
