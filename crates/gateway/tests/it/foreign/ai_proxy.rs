@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use http::Method;
 use lockgate_config::Config;
 use lockgate_mock::{Mock, Rule};
 
@@ -140,12 +139,12 @@ async fn several_models_of_one_alias_are_a_pool() {
         let before = asked(&mock).len();
         answered(&house, "best", "", 4).await;
         answered(&house, "team/best", "", 4).await;
-        let mut asked = BTreeMap::new();
+        let mut pairs = BTreeMap::new();
         for entry in &asked(&mock)[before..] {
-            *asked.entry((entry.model.clone(), entry.key.clone())).or_insert(0) += 1;
+            *pairs.entry((entry.model.clone(), entry.key.clone())).or_insert(0) += 1;
         }
-        assert_eq!(asked.len(), 4, "{asked:?}");
-        assert!(asked.values().all(|count| *count == 2), "{asked:?}");
+        assert_eq!(pairs.len(), 4, "{pairs:?}");
+        assert!(pairs.values().all(|count| *count == 2), "{pairs:?}");
         assert_eq!(chat(&house, "glm-5", "").await.status, 404, "only its alias was ever known");
     }
 }
