@@ -1,5 +1,6 @@
 //! `cargo xtask test`: the table of suites, run in order, each with the set-up it needs.
 
+mod again;
 mod leaks;
 mod setup;
 
@@ -90,7 +91,9 @@ const LEAVING: &[&str] = &["rust", "sdk", "matrix", "proxies"];
 fn rust() -> Result<(), Failure> {
     let run = leaks::run_of("rust");
     run.clear()?;
-    workspace::run(workspace::cargo(&["test", "--workspace", "--locked"]).env(canary::FOLDER, run.folder()))
+    again::run(&mut workspace::cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]), |tests| {
+        tests.env(canary::FOLDER, run.folder());
+    })
 }
 
 fn sdk() -> Result<(), Failure> {
