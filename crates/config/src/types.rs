@@ -1,6 +1,7 @@
 //! The config file as types: each field's doc comment is its description in the schema and in the errors.
 
 mod access;
+mod alerts;
 mod auth;
 mod budget;
 mod cloak;
@@ -18,16 +19,15 @@ mod tls;
 mod training;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::Secret;
-use crate::units;
 
 pub use access::{Access, CallerLimits, ClientKey, Use};
+pub use alerts::Alerts;
 pub use auth::Auth;
 pub use budget::{Budget, Budgets, Per};
 pub use cloak::{Cloak, CloakMode, CloakPlace, CloakSystem, CloakUser};
@@ -65,7 +65,7 @@ pub struct Config {
     pub retry: Retry,
     /// When a deployment is left alone, and for how long; a model can override each value.
     pub health: Health,
-    /// When the operator is told that a deployment is left alone.
+    /// When the operator is told that something is the matter, and how.
     pub alerts: Alerts,
     /// What models cost, by `provider/upstream-model`; `*` and `?` work, and the first that fits counts.
     pub prices: IndexMap<String, Price>,
@@ -83,16 +83,6 @@ pub struct Config {
     /// that nothing asks for.
     #[schemars(extend("default" = "data"))]
     pub data_dir: DataDir,
-}
-
-/// When the operator is told, by a line in the log, that a deployment is left alone because it fails, and that it is back.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Alerts {
-    /// How long a deployment that was told of is not told of again.
-    #[serde(deserialize_with = "units::duration")]
-    #[schemars(with = "units::Time", extend("default" = "300s"))]
-    pub cooldown: Duration,
 }
 
 /// What the gateway writes about itself.
@@ -143,14 +133,6 @@ pub enum LogFormat {
     Text,
     /// One JSON object per line, for machines.
     Json,
-}
-
-// === impl Alerts ===
-
-impl Default for Alerts {
-    fn default() -> Self {
-        Self { cooldown: Duration::from_secs(300) }
-    }
 }
 
 impl Default for DataDir {

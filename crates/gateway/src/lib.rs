@@ -76,7 +76,7 @@ pub(crate) struct Gateway {
     pub(crate) calls: tally::Tally,
     /// Connections of clients.
     pub(crate) connections: tally::Tally,
-    /// What the operator was told of deployments that come and go.
+    /// Tells the operator.
     pub(crate) alerts: alerts::Alerts,
     /// Writes calls down for training.
     pub(crate) training: training::Writer,

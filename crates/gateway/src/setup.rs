@@ -9,6 +9,7 @@ use lockgate_protocol::ir::Fault;
 use crate::{
     Gateway, StartError,
     access::Access,
+    alerts::{Alert, Kind},
     bytes, clock,
     cors::Cors,
     door::Door,
@@ -38,8 +39,8 @@ pub(crate) struct Setup {
     pub(crate) door: Door,
     /// Which calls are written down for training.
     pub(crate) training: Option<Arc<training::Wish>>,
-    /// How long the operator is not told again of a deployment that is left alone.
-    alert_cooldown: Duration,
+    /// What the operator is told, and how.
+    alerts: lockgate_config::Alerts,
 }
 
 impl Setup {
@@ -66,21 +67,22 @@ impl Setup {
             write_stall: config.server.write_stall,
             door: Door::new(config),
             training: training::Wish::of(config),
-            alert_cooldown: config.alerts.cooldown,
+            alerts: config.alerts.clone(),
         })
     }
 
     /// Tells the operator that a deployment is left alone from now on.
     pub(crate) fn left_alone(&self, deployment: &Deployment, fault: &Fault) {
-        self.gateway.alerts.left_alone(&deployment.name, fault, self.alert_cooldown, clock::now());
+        let text = format!("it fails and is left alone for now: {fault}");
+        self.gateway.alerts.raise(Alert::new(Kind::Deployment, &*deployment.name, text));
     }
 
     /// Tells the operator that a deployment has answered, if it was told that it is left alone. One that had been asked
     /// before, and answers while it is left alone, is not back.
     pub(crate) fn answers(&self, deployment: &Deployment) {
         let alerts = &self.gateway.alerts;
-        if alerts.is_any_out() && deployment.health.blocked(clock::now()).is_none() {
-            alerts.answers(&deployment.name);
+        if alerts.is_open(Kind::Deployment) && deployment.health.blocked(clock::now()).is_none() {
+            alerts.resolve(Alert::new(Kind::Deployment, &*deployment.name, "it answers again"));
         }
     }
 }
@@ -107,6 +109,7 @@ impl Live {
     pub(crate) fn new(setup: Setup, serve: Serve) -> Self {
         let gateway = Arc::clone(&setup.gateway);
         gateway.room.resize(setup.body_budget);
+        gateway.alerts.set(&setup.alerts);
         let (setup, swapped) = (ArcSwap::from_pointee(setup), tokio::sync::Notify::new());
         Self { gateway, setup, listeners: Listeners::new(), serve, swapped }
     }
@@ -128,6 +131,7 @@ impl Live {
     /// Puts it in the place of the one that counts. Between the two nobody else may do so.
     pub(crate) fn commit(&self, Ready { setup, listening }: Ready) {
         self.gateway.room.resize(setup.body_budget);
+        self.gateway.alerts.set(&setup.alerts);
         setup.fleet.discover();
         self.setup.store(Arc::new(setup));
         self.swapped.notify_one();
