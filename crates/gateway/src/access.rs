@@ -1,37 +1,20 @@
 //! Who may call: client keys by their hash, and the guards of a gateway without keys.
 
-use std::{collections::HashMap, fmt, sync::Arc};
+mod caller;
+
+use std::{collections::HashMap, sync::Arc};
 
 use http::{HeaderMap, header};
 use lockgate_config as config;
 use lockgate_protocol::ir::{Fault, FaultKind};
 use sha2::{Digest, Sha256};
-use wildmatch::WildMatch;
 
-use crate::cors::Cors;
+use crate::{clock, cors::Cors};
+
+pub(crate) use caller::Caller;
 
 /// The headers in which clients of the various dialects carry their key.
 const CARRIERS: &[&str] = &["authorization", "x-api-key", "api-key", "x-goog-api-key"];
-
-/// One client key's rights.
-pub(crate) struct Caller {
-    /// The key's name in records.
-    pub(crate) name: Arc<str>,
-    models: Vec<WildMatch>,
-}
-
-impl fmt::Debug for Caller {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Caller").field(&self.name).finish()
-    }
-}
-
-impl Caller {
-    /// True if the key may use `model`.
-    pub(crate) fn may_use(&self, model: &str) -> bool {
-        self.models.iter().any(|glob| glob.matches(model))
-    }
-}
 
 /// All keys. A key is found by its SHA-256: no comparison of secrets, no table of secrets.
 pub(crate) struct Access {
@@ -43,13 +26,8 @@ pub(crate) struct Access {
 impl Access {
     /// `cors` says which web pages may call.
     pub(crate) fn new(access: &config::Access, cors: Option<Arc<Cors>>) -> Self {
-        let row = |key: &config::ClientKey| {
-            let models = key.models.iter().map(|glob| WildMatch::new(glob)).collect();
-            (
-                Sha256::digest(key.key.expose()).into(),
-                Arc::new(Caller { name: key.name.as_str().into(), models }),
-            )
-        };
+        let row =
+            |key: &config::ClientKey| (Sha256::digest(key.key.expose()).into(), Arc::new(Caller::new(key)));
         Self { keys: access.keys.iter().map(row).collect(), open: access.open, cors }
     }
 
@@ -76,10 +54,10 @@ impl Access {
             Fault::new(FaultKind::Unauthorized, format!("no API key was sent: {how}"))
         })?;
         let digest: [u8; 32] = Sha256::digest(shown).into();
-        let caller = self.keys.get(&digest).cloned();
-        caller
-            .map(Some)
-            .ok_or_else(|| Fault::new(FaultKind::Unauthorized, "the API key is not known to this gateway"))
+        let unknown = || Fault::new(FaultKind::Unauthorized, "the API key is not known to this gateway");
+        let caller = self.keys.get(&digest).ok_or_else(unknown)?;
+        caller.in_time(clock::wall())?;
+        Ok(Some(Arc::clone(caller)))
     }
 }
 
@@ -194,12 +172,5 @@ mod tests {
             Err(FaultKind::Forbidden),
         );
         check(&access, &[("host", "localhost"), ("origin", "null")], Err(FaultKind::Forbidden));
-    }
-
-    #[test]
-    fn models_are_matched_by_glob() {
-        let access = access("{ keys: [{ name: a, key: sk-a-0123456789ab, models: [fast, 'claude-*'] }] }");
-        let caller = access.identify(&headers(&[("x-api-key", "sk-a-0123456789ab")]), None).unwrap().unwrap();
-        assert!(caller.may_use("fast") && caller.may_use("claude-x") && !caller.may_use("faster"));
     }
 }

@@ -86,7 +86,7 @@ async fn prepare(setup: &Arc<Setup>, call: &mut Call, request: Request<Arriving>
 
     call.about_tokens = asked.about_tokens();
 
-    // admit: may this key use this model.
+    // admit: may this key use this model for this.
     admit::admit(call, &asked)?;
 
     call.is_taped(asked.operation, &asked.model, asked.envelope.body());
@@ -103,6 +103,7 @@ async fn prepare(setup: &Arc<Setup>, call: &mut Call, request: Request<Arriving>
         Some(chain) => chain.narrow(&asked, &head.headers, plan)?,
         None => plan,
     };
+    let plan = admit::narrow(call, &asked, plan)?;
 
     let fallback = count::Fallback::of(&asked, &plan);
     if let Some(fallback) = fallback.as_ref().filter(|fallback| fallback.is_at_once()) {

@@ -357,11 +357,16 @@ impl Fleet {
     }
 
     /// The names a client may ask for: the configured models, what credentials are said to serve, and where nothing is
-    /// configured what the providers list.
-    pub(crate) async fn names(&self) -> Vec<String> {
-        let mut names: IndexSet<String> = self.names.iter().cloned().collect();
+    /// configured what the providers list; only what a provider answers that `allows` names.
+    pub(crate) async fn names(&self, allows: &(dyn Fn(&str) -> bool + Sync)) -> Vec<String> {
+        let is_allowed = |name: &&String| {
+            let model = self.models.get(*name);
+            // A model that nobody answers is shown to everybody, who then reads why.
+            model.is_none_or(|model| model.deployments.is_empty() || model.is_answered_by(allows))
+        };
+        let mut names: IndexSet<String> = self.names.iter().filter(is_allowed).cloned().collect();
         if self.discovers {
-            for provider in &self.providers {
+            for provider in self.providers.iter().filter(|provider| allows(&provider.name)) {
                 let listed = provider.listed().await;
                 for credential in &provider.credentials {
                     let shown = listed.iter().filter(|name| !credential.offer.excludes(name));

@@ -50,7 +50,8 @@ pub(crate) async fn answer(
         Local::Of(dialect, said) => {
             let body = match said {
                 Said::Models => {
-                    let names = setup.fleet.names().await;
+                    let may_reach = |provider: &str| caller.is_none_or(|caller| caller.may_reach(provider));
+                    let names = setup.fleet.names(&may_reach).await;
                     let may_use = |name: &&str| caller.is_none_or(|caller| caller.may_use(name));
                     dialect.model_list(&names.iter().map(String::as_str).filter(may_use).collect::<Vec<_>>())
                 }
@@ -85,10 +86,15 @@ pub(crate) async fn model(
     name: &str,
     caller: Option<&Caller>,
 ) -> Result<Response<AnswerBody>, Fault> {
+    let hidden = || Fault::new(FaultKind::UnknownModel, format!("the model `{name}` does not exist here"));
     if !caller.is_none_or(|caller| caller.may_use(name)) {
-        return Err(Fault::new(FaultKind::UnknownModel, format!("the model `{name}` does not exist here")));
+        return Err(hidden());
     }
-    setup.fleet.model(name).await?;
+    let known = setup.fleet.model(name).await?;
+    let may_reach = |provider: &str| caller.is_none_or(|caller| caller.may_reach(provider));
+    if !known.is_answered_by(&may_reach) {
+        return Err(hidden());
+    }
     dialect.model(name).map(|body| json_answer(StatusCode::OK, body)).ok_or_else(nothing_to_say)
 }
 

@@ -226,6 +226,7 @@ impl Call {
             micros: micros(self.elapsed()),
             overhead_micros: micros(self.overhead()),
             key: self.caller.as_ref().map(|caller| Arc::clone(&caller.name)),
+            tags: self.caller.as_ref().map(|caller| caller.tags.clone()).unwrap_or_default(),
             peer: self.peer.name(),
             dialect: Cow::Borrowed(self.dialect.name()),
             path: std::mem::take(&mut self.path),

@@ -14,7 +14,7 @@ use crate::{
     Setup,
     answers::{Kept, views},
     body::AnswerBody,
-    data_path::{Prepared, call::Call, identify::Asked, work::Work},
+    data_path::{Prepared, admit, call::Call, identify::Asked, work::Work},
     fleet::Deployment,
     route::{Called, decoded},
 };
@@ -55,7 +55,7 @@ pub(crate) fn answer(
             call.is_for(called.dialect);
             let asked = asked(head, called, &deployment)?;
             call.model = Some(asked.model.clone());
-            let plan = setup.fleet.only(deployment, call.wanted(None));
+            let plan = admit::narrow(call, &asked, setup.fleet.only(deployment, call.wanted(None)))?;
             let work = Work::new(setup, head.clone(), asked, None, plan, None);
             let work = if forgets { work.forgetting(answers, id) } else { work };
             Ok(Prepared::Work(Box::new(work)))

@@ -61,6 +61,11 @@ impl Model {
         Self::new(&lockgate_routing::STRATEGIES[0], tiers, limits, None)
     }
 
+    /// Whether a provider that `allows` names is among those that answer it.
+    pub(crate) fn is_answered_by(&self, allows: &dyn Fn(&str) -> bool) -> bool {
+        self.deployments.iter().any(|deployment| allows(&deployment.provider.name))
+    }
+
     /// Whether it matters which conversation a call belongs to.
     pub(crate) fn wants_affinity(&self) -> bool {
         self.strategy.wants_affinity && self.deployments.len() > 1
