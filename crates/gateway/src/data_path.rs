@@ -15,6 +15,7 @@ mod idle;
 mod kept;
 mod outgoing;
 mod passage;
+mod phases;
 mod relay;
 mod reply;
 mod resume;
@@ -35,7 +36,7 @@ use crate::{
     Setup,
     arriving::Arriving,
     body::AnswerBody,
-    data_path::{call::Call, work::Work},
+    data_path::{call::Call, phases::Phase, work::Work},
     local,
     peer::Peer,
     route::Route,
@@ -85,6 +86,7 @@ async fn prepare(setup: &Arc<Setup>, call: &mut Call, request: Request<Arriving>
     }
 
     call.about_tokens = asked.about_tokens();
+    call.enter(Phase::Plan);
 
     // admit: may this key use this model for this.
     admit::admit(call, &asked)?;
@@ -95,7 +97,7 @@ async fn prepare(setup: &Arc<Setup>, call: &mut Call, request: Request<Arriving>
     let chain = chain::find(setup, call, &mut asked)?;
 
     // plan: the deployments of the model, in the order of asking.
-    let model = setup.fleet.model(&asked.model).await?;
+    let model = call.wait(Phase::Upstream, setup.fleet.model(&asked.model)).await?;
     let plan =
         model.plan(call.wanted(model.wants_affinity().then(|| asked.affinity(&head.headers)).flatten()));
     asked.resumes = asked.operation == Operation::Generate && call.stream && model.limits.resumes;

@@ -20,6 +20,7 @@ use crate::{
         attempt::Attempt,
         call::{Call, Notes},
         identify::Asked,
+        phases::Phase,
         reply::Begun,
     },
     fleet::{Deployment, Limits, Plan},
@@ -83,7 +84,7 @@ impl<'a> Asking<'a> {
             match next {
                 Next::Ask { deployment, after } => {
                     if !after.is_zero() {
-                        call.wait(tokio::time::sleep(after)).await;
+                        call.wait(Phase::Upstream, tokio::time::sleep(after)).await;
                     }
                     place = deployment;
                 }
@@ -125,6 +126,8 @@ impl<'a> Asking<'a> {
         call: &mut Call,
         course: &mut Course,
     ) -> Result<Committed, (Fault, Instant)> {
+        // Should the client go away in its midst, what the attempt knows of the time is lost: nearly all of it is waiting.
+        call.enter(Phase::Upstream);
         let may_be_asked_twice = self.asked.operation == Operation::Generate;
         let tried = match self.plan.limits().hedge_after.filter(|_| may_be_asked_twice) {
             Some(after) => self.hedged(part, after, call, course).await,
@@ -133,6 +136,7 @@ impl<'a> Asking<'a> {
         let Tried { place, since, notes, mut ticket, result } = tried;
         let deployment = self.plan.at(place);
         call.take(notes);
+        call.enter(if result.is_ok() { Phase::Relay } else { Phase::Plan });
         match result {
             Ok((answer, pass)) => {
                 call.attempted(deployment, since, None);
@@ -153,6 +157,7 @@ impl<'a> Asking<'a> {
         'a: 'c,
     {
         let Self { setup, head, asked, plan } = self;
+        let since = clock::now();
         Attempt {
             setup,
             call,
@@ -160,10 +165,10 @@ impl<'a> Asking<'a> {
             asked,
             deployment: plan.at(part.place),
             limits: plan.limits(),
-            since: clock::now(),
+            since,
             has_other,
             is_probe: part.ticket.is_probe(),
-            notes: Notes::with(part.permit.take()),
+            notes: Notes::begin(since, part.permit.take()),
         }
     }
 

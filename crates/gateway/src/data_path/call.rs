@@ -7,6 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures_util::future::poll_immediate;
 use http::Request;
 use lockgate_protocol::{
     dialect::{Dialect, Operation},
@@ -19,7 +20,10 @@ use crate::{
     Setup,
     access::Caller,
     clock,
-    data_path::sign::Sign,
+    data_path::{
+        phases::{Phase, Phases},
+        sign::Sign,
+    },
     fleet::{Deployment, Wanted},
     gauge::Permit,
     peer::Peer,
@@ -54,10 +58,11 @@ pub(crate) struct Call {
     tape: Option<Tape>,
     peer: Peer,
     path: String,
-    started: Instant,
     started_ms: u64,
-    /// Time spent waiting for others: the client's body, the provider, a pause before a retry.
-    waited: Duration,
+    /// Where its time goes.
+    phases: Phases,
+    /// What the work on a piece of its stream is.
+    pub(crate) piecework: Phase,
     attempts: Vec<AttemptRecord>,
     /// What is neither a call of a model nor an attempt at one leaves no record.
     has_record: bool,
@@ -82,9 +87,9 @@ impl Call {
             tape: None,
             peer,
             path: request.uri().path().to_owned(),
-            started: clock::now(),
             started_ms: clock::wall_ms(),
-            waited: Duration::ZERO,
+            phases: Phases::begin(Phase::Receive, clock::now()),
+            piecework: Phase::Relay,
             attempts: Vec::new(),
             has_record: false,
             _under_way: setup.gateway.calls.enter(),
@@ -115,7 +120,8 @@ impl Call {
 
     /// Takes over what one attempt has come to.
     pub(crate) fn take(&mut self, notes: Notes) {
-        self.waited += notes.waited;
+        self.phases.take(&notes.phases);
+        self.piecework = notes.piecework;
         self.usage = notes.usage;
         self.losses = notes.losses;
         self.permit = notes.permit;
@@ -123,21 +129,38 @@ impl Call {
 
     /// The same of one that was to go on with an answer: what the answer cost and lost so far is known elsewhere.
     pub(crate) fn take_over(&mut self, notes: Notes) {
-        self.waited += notes.waited;
+        self.phases.take(&notes.phases);
         self.permit = notes.permit;
     }
 
-    /// Runs `work`, whose time is somebody else's.
-    pub(crate) async fn wait<T>(&mut self, work: impl Future<Output = T>) -> T {
-        let start = clock::now();
-        let done = work.await;
-        self.waited_since(start);
-        done
+    /// Its time is spent on `phase` from now on.
+    pub(crate) fn enter(&mut self, phase: Phase) {
+        self.phases.enter(phase, clock::now());
     }
 
-    /// Notes that the time since `start` was somebody else's.
-    pub(crate) fn waited_since(&mut self, start: Instant) {
-        self.waited += clock::now() - start;
+    /// The same at a time that is known.
+    pub(crate) fn enter_at(&mut self, phase: Phase, at: Instant) {
+        self.phases.enter(phase, at);
+    }
+
+    /// What is there goes to the client, whose time it is until the next piece is asked for.
+    pub(crate) fn hands_over(&mut self) {
+        if self.phases.now() != Phase::Client {
+            self.enter(Phase::Client);
+        }
+    }
+
+    /// Runs `work`. Should it have to wait, that is time of `phase`.
+    pub(crate) async fn wait<T>(&mut self, phase: Phase, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        if let Some(done) = poll_immediate(work.as_mut()).await {
+            return done;
+        }
+        let before = self.phases.now();
+        self.enter(phase);
+        let done = work.await;
+        self.enter(before);
+        done
     }
 
     /// What it brings to be planned; `affinity` is the same for all calls of one conversation.
@@ -191,12 +214,12 @@ impl Call {
 
     /// Time since the request's head was read.
     pub(crate) fn elapsed(&self) -> Duration {
-        clock::now() - self.started
+        clock::now() - self.phases.began()
     }
 
     /// The gateway's own part of that time so far.
     pub(crate) fn overhead(&self) -> Duration {
-        self.elapsed().saturating_sub(self.waited)
+        self.phases.own(clock::now())
     }
 
     /// Whether it is on record already.
@@ -220,11 +243,13 @@ impl Call {
         if !std::mem::take(&mut self.has_record) {
             return;
         }
+        let ended_at = clock::now();
+        self.phases.enter(Phase::Relay, ended_at);
         let record = CallRecord {
             id: self.id.clone(),
             started_ms: self.started_ms,
-            micros: micros(self.elapsed()),
-            overhead_micros: micros(self.overhead()),
+            micros: micros(ended_at - self.phases.began()),
+            overhead_micros: micros(self.phases.own(ended_at)),
             key: self.caller.as_ref().map(|caller| Arc::clone(&caller.name)),
             tags: self.caller.as_ref().map(|caller| caller.tags.clone()).unwrap_or_default(),
             peer: self.peer.name(),
@@ -266,25 +291,27 @@ impl Call {
 }
 
 /// What one attempt notes for its call: attempts may run beside each other.
-#[derive(Default)]
 pub(crate) struct Notes {
     pub(crate) usage: Option<Usage>,
     pub(crate) losses: Losses,
     pub(crate) permit: Option<Permit>,
-    waited: Duration,
+    /// What the work on a piece of its stream is.
+    pub(crate) piecework: Phase,
+    phases: Phases,
 }
 
 impl Notes {
-    /// Of an attempt that has that place among what its credential is asked for.
-    pub(crate) fn with(permit: Option<Permit>) -> Self {
-        Self { permit, ..Self::default() }
+    /// Of an attempt that begins at `since` and has that place among what its credential is asked for.
+    pub(crate) fn begin(since: Instant, permit: Option<Permit>) -> Self {
+        let phases = Phases::begin(Phase::Translate, since);
+        Self { usage: None, losses: Losses::default(), permit, piecework: Phase::Relay, phases }
     }
 
-    /// Runs `work`, whose time is somebody else's.
+    /// Waits for the provider.
     pub(crate) async fn wait<T>(&mut self, work: impl Future<Output = T>) -> T {
-        let start = clock::now();
+        self.phases.enter(Phase::Upstream, clock::now());
         let done = work.await;
-        self.waited += clock::now() - start;
+        self.phases.enter(Phase::Translate, clock::now());
         done
     }
 }

@@ -37,6 +37,7 @@ pub(crate) async fn ask(setup: &Arc<Setup>, deployment: &Deployment, limits: &Li
     request.headers_mut().insert(header::CONTENT_TYPE, JSON);
     let call = Call::begin(setup, Peer::none(), &request);
     let (head, ()) = request.into_parts();
+    let since = clock::now();
     let mut attempt = Attempt {
         setup,
         call: &call,
@@ -44,10 +45,10 @@ pub(crate) async fn ask(setup: &Arc<Setup>, deployment: &Deployment, limits: &Li
         asked: &asked,
         deployment,
         limits: &limits,
-        since: clock::now(),
+        since,
         has_other: false,
         is_probe: false,
-        notes: Notes::default(),
+        notes: Notes::begin(since, None),
     };
     attempt.run().await.map(drop)
 }

@@ -16,7 +16,7 @@ use lockgate_protocol::{
 use crate::{
     Setup,
     arriving::Arriving,
-    data_path::call::Call,
+    data_path::{call::Call, phases::Phase},
     local, query,
     room::Space,
     route::{self, Called, Local, Route, decoded, model_in_tail},
@@ -96,7 +96,7 @@ pub(crate) async fn read(
     called: Called<'_>,
     body: Arriving,
 ) -> Result<Asked, Fault> {
-    let bytes = call.wait(collect(body, setup.max_body, setup.gateway.room.space())).await?;
+    let bytes = call.wait(Phase::Client, collect(body, setup.max_body, setup.gateway.room.space())).await?;
     let content_type = head.headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
     let envelope = Envelope::read(content_type, bytes)?;
     let in_path = match (called.operation, called.model) {

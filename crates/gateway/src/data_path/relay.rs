@@ -23,6 +23,7 @@ use crate::{
         asking::Committed,
         call::Call,
         passage::{Passage, Progress},
+        phases::Phase,
         reply::{Begun, Content, Events, classified, next, silent},
         resume::{Resumed, Resumer},
         settle,
@@ -131,6 +132,7 @@ impl Patience {
     /// The next piece of `body`, or the fault that it did not come.
     async fn next(&mut self, call: &mut Call, body: &mut Incoming) -> Result<Waited, Fault> {
         let waiting = clock::now();
+        call.enter_at(Phase::Upstream, waiting);
         let since = *self.since.get_or_insert(waiting);
         let mut frame = std::pin::pin!(next(body));
         let piece = loop {
@@ -151,14 +153,14 @@ impl Patience {
                     self.timer.as_mut().reset((now + left).into());
                     if is_due {
                         self.told = now;
-                        call.waited_since(waiting);
+                        call.enter_at(call.piecework, now);
                         return Ok(Waited::InVain);
                     }
                 }
             }
         };
         self.since = None;
-        call.waited_since(waiting);
+        call.enter(call.piecework);
         piece
     }
 }
@@ -234,6 +236,7 @@ impl EventRelay {
         loop {
             if let Some(piece) = self.ready.pop_front() {
                 self.call.leaves(&piece);
+                self.call.hands_over();
                 return Some((Ok(piece), self));
             }
             match std::mem::replace(&mut self.stage, Stage::Closed) {
@@ -369,6 +372,7 @@ impl ByteRelay {
                     self.witness.answered();
                     self.call.settle(self.status.as_u16(), Ended::Answered);
                 }
+                self.call.hands_over();
                 Some((Ok(piece), self))
             }
             Ok(None) => {

@@ -20,6 +20,7 @@ use crate::{
         attempt::Attempt,
         outgoing::Said,
         passage::{Dressed, Passage, Progress},
+        phases::Phase,
         way::Way,
     },
     fleet::Provider,
@@ -104,6 +105,9 @@ pub(crate) async fn judge(
         }
         Kind::Events => {
             let passage = way.passage().ok_or_else(unexpected)?;
+            if way.is_across() {
+                attempt.notes.piecework = Phase::Translate;
+            }
             let passage = dressed(form, passage, attempt.asked.resumes);
             events(attempt, passage, &head.headers, body).await?
         }

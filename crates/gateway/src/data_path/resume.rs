@@ -9,7 +9,7 @@ use lockgate_routing::{Next, Ticket};
 
 use crate::{
     Setup, clock,
-    data_path::{ask::GoneOn, asking::Asking, call::Call, identify::Asked, passage::Passage},
+    data_path::{ask::GoneOn, asking::Asking, call::Call, identify::Asked, passage::Passage, phases::Phase},
     fleet::{Deployment, Plan},
     upstream::Incoming,
 };
@@ -73,10 +73,12 @@ impl Resumer {
             let next = match asking.begin(place, course.is_last()) {
                 Ok(mut part) => {
                     let since = clock::now();
+                    call.enter_at(Phase::Upstream, since);
                     let mut attempt = asking.attempt_at(&mut part, course.has_other(), call);
                     let result: Result<GoneOn, Fault> = attempt.go_on(said).await;
                     let notes = attempt.notes;
                     call.take_over(notes);
+                    call.enter(Phase::Relay);
                     match result {
                         Ok(GoneOn { continuation, undress, rest, pass }) => {
                             let deployment = Arc::clone(plan.at(place));
@@ -95,7 +97,7 @@ impl Resumer {
             };
             let Next::Ask { deployment, after } = next else { return None };
             if !after.is_zero() {
-                call.wait(tokio::time::sleep(after)).await;
+                call.wait(Phase::Upstream, tokio::time::sleep(after)).await;
             }
             place = deployment;
         }

@@ -41,6 +41,7 @@ mod login;
 mod matrix;
 mod memory;
 mod outage;
+mod overhead;
 mod passthrough;
 mod quirks;
 mod raw;
