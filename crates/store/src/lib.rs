@@ -5,6 +5,7 @@ mod calendar;
 mod clock;
 mod hourly;
 mod journal;
+pub mod keys;
 mod memory;
 mod projection;
 mod record;
