@@ -26,7 +26,7 @@ use serde::Deserialize;
 
 use crate::Secret;
 
-pub use access::{Access, CallerLimits, ClientKey, Use};
+pub use access::{Access, AdminFor, CallerLimits, ClientKey, Use};
 pub use alerts::Alerts;
 pub use auth::Auth;
 pub use budget::{Budget, Budgets, Per};

@@ -92,7 +92,8 @@ fn guard_local(headers: &HeaderMap, cors: Option<&Cors>) -> Result<(), Fault> {
     Err(Fault::new(FaultKind::Forbidden, why))
 }
 
-fn is_loopback(host: &str) -> bool {
+/// Whether a host, as `Host` names it, is this machine and no other.
+pub(crate) fn is_loopback(host: &str) -> bool {
     let name = match host.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or(rest),
         None => host.rsplit_once(':').map_or(host, |(name, _)| name),

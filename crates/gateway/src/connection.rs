@@ -6,7 +6,6 @@ mod wire;
 use std::{
     convert::Infallible,
     io,
-    net::SocketAddr,
     pin::pin,
     sync::{Arc, Weak},
     time::Duration,
@@ -101,7 +100,7 @@ async fn greet(
         Accepted::Tcp(stream, _) => stream,
         Accepted::Unix(mut stream) => {
             if terms.proxy_protocol {
-                note_balanced(peer, in_time(read_proxy_header(&mut stream)).await?);
+                *peer = peer.clone().behind(in_time(read_proxy_header(&mut stream)).await?);
             }
             return Ok((Wire::Unix(Taken::new(stream, write_stall)), Version::Http1));
         }
@@ -113,7 +112,7 @@ async fn greet(
         tracing::debug!(%peer, %error, "cannot set TCP_NOTSENT_LOWAT");
     }
     if terms.proxy_protocol {
-        note_balanced(peer, in_time(read_proxy_header(&mut stream)).await?);
+        *peer = peer.clone().behind(in_time(read_proxy_header(&mut stream)).await?);
     }
     let Some(tls) = &terms.tls else {
         let version = version(&stream).await?;
@@ -190,7 +189,7 @@ fn answer(
         let body = Arriving::new(body, &head.headers, most, tasks, answering.clone());
         let request = Request::from_parts(head, body);
         let answer = match steering {
-            Some(live) => admin::answer(&live, &setup, request).await,
+            Some(live) => admin::answer(live, setup, peer, request).await,
             None => answer_to_page(&setup, peer, request).await,
         };
         Ok(answer.map(|body| Lasting::new(body, answering)))
@@ -218,12 +217,5 @@ fn peer_of(accepted: &Accepted) -> Peer {
     match accepted {
         Accepted::Tcp(_, address) => Peer::from(*address),
         Accepted::Unix(_) => Peer::unix(),
-    }
-}
-
-/// Notes who a balancer says it is, if it says something.
-fn note_balanced(peer: &mut Peer, said: Option<SocketAddr>) {
-    if let Some(address) = said {
-        *peer = Peer::from(address);
     }
 }

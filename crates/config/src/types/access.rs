@@ -14,8 +14,11 @@ use crate::units;
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Access {
-    /// The key for the admin API, at least 16 characters. Without one there is no admin API.
+    /// The key for the admin API, at least 16 characters. Without one there is no admin API, unless `admin` says otherwise.
     pub admin_key: Option<Secret>,
+    /// Who may use the admin API.
+    #[schemars(extend("default" = "key"))]
+    pub admin: AdminFor,
     /// Whether callers without a key are welcome on an address that others can reach.
     #[schemars(extend("default" = false))]
     pub open: bool,
@@ -23,6 +26,18 @@ pub struct Access {
     pub keys: Vec<ClientKey>,
     /// What all callers together may ask for, with or without a key.
     pub limits: CallerLimits,
+}
+
+/// Who may use the admin API.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AdminFor {
+    /// Whoever shows `admin_key`; without one there is no admin API.
+    #[default]
+    Key,
+    /// And programs on this machine, which need no key: those that call a loopback address by a loopback name, or a socket in
+    /// the file system, and neither for a web page of another origin nor for somebody else, as a proxy does.
+    Loopback,
 }
 
 /// How much may be asked for. What is not written is not limited.

@@ -2,13 +2,12 @@
 
 use std::{path::Path, sync::Arc};
 
-use http::{HeaderMap, HeaderValue, StatusCode, header};
-use http_body_util::{BodyExt, Limited};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use lockgate_config::{MAX_FILE_BYTES, Problem};
 
 use super::{
-    BODY_PATIENCE, ConfigChanged, ConfigError, ConfigStatus, ConfigText, NoteText, ProblemText, Refusal,
-    Reloaded, Said, json,
+    ConfigChanged, ConfigError, ConfigStatus, ConfigText, NoteText, ProblemText, Refusal, Reloaded,
+    table::{Answering, Ask, Row, Said, read},
 };
 use crate::{
     arriving::Arriving,
@@ -16,32 +15,52 @@ use crate::{
     setup::Live,
 };
 
+pub(super) const ROWS: &[Row] = &[
+    Row::new::<ConfigText>(
+        Method::GET,
+        "/admin/v1/config",
+        "The text of the config that counts, without its secrets.",
+        |ask| Box::pin(async move { show(&ask.live) }),
+    ),
+    Row::new::<ConfigChanged>(Method::PUT, "/admin/v1/config", "Puts another config in its place.", replace)
+        .takes_config(),
+    Row::new::<ConfigChanged>(Method::POST, "/api/config", "The same as `PUT /admin/v1/config`.", replace)
+        .takes_config(),
+    Row::new::<Reloaded>(
+        Method::POST,
+        "/admin/v1/config/reload",
+        "Reads the config's file anew and goes on with it.",
+        |ask| Box::pin(async move { Ok(Said::json(&reload(&ask.live).await?)) }),
+    ),
+];
+
+fn replace(ask: Ask) -> Answering {
+    Box::pin(async move { put(&ask.live, &ask.head.headers, ask.body).await })
+}
+
 /// What a file in the gateway's own form is called.
 const OWN_FORM: &str = "lockgate";
 
 /// The text of the config that counts.
-pub(super) fn show(live: &Live) -> Result<Said, Refusal> {
+fn show(live: &Live) -> Result<Said, Refusal> {
     let document = live.gateway.reloads.standing().loaded.ok_or_else(no_file)?.document.clone();
     let text = ConfigText {
         path: document.path().display().to_string(),
         format: format(document.path()).to_owned(),
         text: document.redacted(),
     };
-    Ok(Said { tag: HeaderValue::try_from(reload::tag(document.expose().as_bytes())).ok(), body: json(&text) })
+    let tag = HeaderValue::try_from(reload::tag(document.expose().as_bytes())).ok();
+    Ok(Said { tag, ..Said::json(&text) })
 }
 
 /// Puts the body in the place of the config's file and goes on with it.
-pub(super) async fn put(live: &Arc<Live>, headers: &HeaderMap, body: Arriving) -> Result<Said, Refusal> {
+async fn put(live: &Arc<Live>, headers: &HeaderMap, body: Arriving) -> Result<Said, Refusal> {
     let condition = match headers.get(header::IF_MATCH).map(HeaderValue::to_str).transpose() {
         Ok(condition) => condition.map(str::to_owned),
         Err(_) => return Err(Refusal::bad("`if-match` is no entity tag")),
     };
     let most = usize::try_from(MAX_FILE_BYTES).unwrap_or(usize::MAX);
-    let read = tokio::time::timeout(BODY_PATIENCE, Limited::new(body, most).collect()).await;
-    let body = read
-        .map_err(|_| Refusal::bad("the body did not arrive in time"))?
-        .map_err(|_| Refusal::bad(format!("the body broke off or is larger than {most} bytes")))?
-        .to_bytes();
+    let body = read(body, most).await?;
     let text = String::from_utf8(body.to_vec())
         .map_err(|_| Refusal::bad("the body is not UTF-8 text: send the config file as it is"))?;
     let written = live.put(text, condition).await.map_err(|error| match error {
@@ -62,11 +81,11 @@ pub(super) async fn put(live: &Arc<Live>, headers: &HeaderMap, body: Arriving) -
         changes: written.changes,
         backup: written.backup.map(|backup| backup.display().to_string()),
     };
-    Ok(Said { tag: HeaderValue::try_from(written.tag).ok(), body: json(&changed) })
+    Ok(Said { tag: HeaderValue::try_from(written.tag).ok(), ..Said::json(&changed) })
 }
 
 /// Reads the config's file anew.
-pub(super) async fn reload(live: &Arc<Live>) -> Result<Reloaded, Refusal> {
+async fn reload(live: &Arc<Live>) -> Result<Reloaded, Refusal> {
     live.reload().await.map(|changes| Reloaded { changes }).map_err(|error| match error {
         ReloadError::NoFile => no_file(),
         ReloadError::Refused(problems) => invalid(&problems),

@@ -2,18 +2,39 @@
 
 use std::{cmp::Reverse, sync::Arc, time::Instant};
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use lockgate_config::Config;
 use lockgate_routing::{Explained, List};
 use tokio_util::task::TaskTracker;
 
-use super::{AdminError, CallLimits, Candidate, Explanation, KeyRights, Refusal, Retries, millis, words};
+use super::{
+    AdminError, CallLimits, Candidate, Explanation, KeyRights, Refusal, Retries, millis,
+    query::{Kind, may, must},
+    table::{Row, Said},
+    words,
+};
 use crate::{
     Setup,
     access::Access,
     clock,
     fleet::{Fleet, Limits, Model},
 };
+
+pub(super) const ROWS: &[Row] = &[Row::new::<Explanation>(
+    Method::GET,
+    "/admin/v1/explain",
+    "Which deployments would answer a model now, in which order, and why not the others.",
+    |ask| {
+        Box::pin(async move {
+            let model = ask.query.get("model").unwrap_or_default();
+            Ok(Said::json(&now(&ask.setup, model, ask.query.get("key")).await?))
+        })
+    },
+)
+.asked(&[
+    must("model", Kind::Text, "the name that clients ask for"),
+    may("key", Kind::Text, "the name of a client key, whose rights are told too"),
+])];
 
 /// What the config alone says of `model`, for the client key of that name: nothing is asked of anybody.
 ///
@@ -32,7 +53,7 @@ pub fn explain(config: &Config, model: &str, key: Option<&str>) -> Result<Explan
 }
 
 /// The same of a running gateway, as it would be now.
-pub(super) async fn now(setup: &Arc<Setup>, model: &str, key: Option<&str>) -> Result<Explanation, Refusal> {
+async fn now(setup: &Arc<Setup>, model: &str, key: Option<&str>) -> Result<Explanation, Refusal> {
     let found = setup.fleet.model(model).await?;
     let key = rights(&setup.access, key, model)?;
     Ok(explanation(model, &found, key, true))

@@ -2,10 +2,22 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use super::{GatewayStatus, config, deployments, explain, millis};
+use http::Method;
+
+use super::{
+    GatewayStatus, config, deployments, explain, millis,
+    table::{Row, Said},
+};
 use crate::{Setup, clock, setup::Live};
 
-pub(super) fn now(live: &Live, setup: &Arc<Setup>) -> GatewayStatus {
+pub(super) const ROWS: &[Row] = &[Row::new::<GatewayStatus>(
+    Method::GET,
+    "/admin/v1/gateway",
+    "The counters that show leaks, and how the config stands.",
+    |ask| Box::pin(async move { Ok(Said::json(&now(&ask.live, &ask.setup))) }),
+)];
+
+fn now(live: &Live, setup: &Arc<Setup>) -> GatewayStatus {
     let now = clock::now();
     let retries = setup.fleet.all().into_iter();
     GatewayStatus {

@@ -2,17 +2,18 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `GET /admin/v1/deployments`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Deployments {
     /// Every deployment once, those of the config first and in its order.
     pub deployments: Vec<DeploymentStatus>,
 }
 
 /// One deployment.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DeploymentStatus {
     /// `provider/model#credential`.
     pub name: String,
@@ -30,7 +31,7 @@ pub struct DeploymentStatus {
 }
 
 /// A place of a deployment in a model's lists.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Serves {
     /// The name that clients ask for.
     pub model: String,
@@ -41,7 +42,7 @@ pub struct Serves {
 }
 
 /// How a deployment is at one moment.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Condition {
     /// `closed` takes requests; `open`, `cooling` and `drained` take none; in `half_open` one request tries it.
     pub state: String,
@@ -72,7 +73,7 @@ pub struct Condition {
 }
 
 /// `POST /admin/v1/deployments/{name}/test`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Tested {
     /// The deployment.
     pub name: String,
@@ -92,7 +93,7 @@ pub struct Tested {
 }
 
 /// A fault in words.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FaultText {
     /// Its kind, e.g. `upstream_key_refused`.
     pub kind: String,
@@ -101,7 +102,7 @@ pub struct FaultText {
 }
 
 /// `GET /admin/v1/explain`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Explanation {
     /// The name that was asked about.
     pub model: String,
@@ -120,7 +121,7 @@ pub struct Explanation {
 }
 
 /// What a client key may do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KeyRights {
     /// Its name.
     pub name: String,
@@ -129,7 +130,7 @@ pub struct KeyRights {
 }
 
 /// Limits of a model's calls; times in milliseconds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CallLimits {
     /// Most attempts that reach a provider.
     pub attempts: u32,
@@ -160,7 +161,7 @@ pub struct CallLimits {
 }
 
 /// What a model's calls may try again, counted over the last ten seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Retries {
     /// Requests of clients.
     pub requests: u64,
@@ -173,7 +174,7 @@ pub struct Retries {
 }
 
 /// One place in a model's lists.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Candidate {
     /// The place in the order of asking within its list, from one, as far as the strategy can tell beforehand; none if it
     /// is not asked now.
@@ -194,7 +195,7 @@ pub struct Candidate {
 }
 
 /// `GET /admin/v1/gateway`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GatewayStatus {
     /// Its version.
     pub version: String,
@@ -219,7 +220,7 @@ pub struct GatewayStatus {
 }
 
 /// How the config stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ConfigStatus {
     /// The file that it comes from; none if the gateway was started without one.
     pub source: Option<String>,
@@ -236,7 +237,7 @@ pub struct ConfigStatus {
 }
 
 /// A config that was refused.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ConfigError {
     /// Since when no config that came was valid (RFC 3339, UTC).
     pub at: String,
@@ -245,7 +246,7 @@ pub struct ConfigError {
 }
 
 /// One thing that is wrong with a config.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ProblemText {
     /// The file.
     pub file: String,
@@ -262,7 +263,7 @@ pub struct ProblemText {
 }
 
 /// Something to know about a config that is valid.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NoteText {
     /// The file.
     pub file: String,
@@ -275,7 +276,7 @@ pub struct NoteText {
 }
 
 /// `GET /admin/v1/config`; its `etag` stands for the file as it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ConfigText {
     /// The file.
     pub path: String,
@@ -286,7 +287,7 @@ pub struct ConfigText {
 }
 
 /// `PUT /admin/v1/config`; its `etag` stands for the new file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ConfigChanged {
     /// What is different now, in words.
     pub changes: Vec<String>,
@@ -295,14 +296,14 @@ pub struct ConfigChanged {
 }
 
 /// `POST /admin/v1/config/reload`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reloaded {
     /// What is different now, in words.
     pub changes: Vec<String>,
 }
 
 /// Why the admin API does not do what was asked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AdminError {
     /// What kind of refusal it is, e.g. `unknown_deployment`.
     pub code: String,
@@ -317,7 +318,7 @@ pub struct AdminError {
 }
 
 /// The body of such an answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorBody {
     /// The error.
     pub error: AdminError,

@@ -6,6 +6,7 @@ use http::{Method, Request};
 use http_body_util::Full;
 use lockgate_mock::{Behaviour, Fault, Settings};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::house::{
     Answer, CHAT, CHAT_PATH, House, STREAM, UPSTREAM_KEY, config, eventually, loopback, mock, read, secret,
@@ -268,8 +269,8 @@ access: { admin_key: admin-key-0123456789, keys: [{ name: alice, key: client-key
     for (query, status, code, words) in [
         ("model=spraed", 404, "model_not_found", "did you mean `spread`"),
         ("model=fast&key=bob", 404, "unknown_key", "`bob`"),
-        ("", 400, "bad_request", "model=NAME"),
-        ("key=alice", 400, "bad_request", "model=NAME"),
+        ("", 400, "bad_request", "`model` is missing"),
+        ("key=alice", 400, "bad_request", "`model` is missing"),
     ] {
         let (got, said) = explain(query).await;
         assert_eq!((got, said["error"]["code"].as_str().unwrap()), (status, code), "{said}");
@@ -403,5 +404,47 @@ async fn paths_and_methods_that_are_not_there_are_told_apart() {
     assert_eq!((status, &said["error"]["code"]), (404, &json!("unknown_deployment")));
     let (status, said) =
         admin(&house, Method::POST, &format!("deployments/{A}/drain"), &"x".repeat(2 << 20)).await;
-    assert_eq!((status, &said["error"]["code"]), (400, &json!("bad_request")));
+    assert_eq!((status, &said["error"]["code"]), (413, &json!("body_too_large")));
+    for (query, words) in [
+        ("modle=fast", "no parameter `modle`: did you mean `model`?"),
+        ("model=fast&model=fast", "`model` is there twice"),
+        ("model=%ff", "is not text"),
+    ] {
+        let (status, said) = admin(&house, Method::GET, &format!("explain?{query}"), "").await;
+        assert_eq!((status, &said["error"]["code"]), (400, &json!("bad_request")));
+        assert!(said["error"]["message"].as_str().unwrap().contains(words), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn programs_on_this_machine_need_no_key_where_the_config_says_so() {
+    let mock = mock().await;
+    let listen = "[127.0.0.1:0, { address: \"127.0.0.1:0\", proxy_protocol: true }]";
+    let text = config(&[&mock.base_url()], "access: { admin: loopback }\n");
+    let house = House::new(&text.replace("\"127.0.0.1:0\"", listen)).await;
+    let path = "/admin/v1/gateway";
+    for (headers, expect) in [
+        (vec![], 200),
+        (vec![("host", "evil.test")], 403),
+        (vec![("origin", "https://evil.test")], 403),
+        (vec![("x-forwarded-for", "9.9.9.9")], 403),
+        (vec![("sec-fetch-site", "cross-site")], 403),
+    ] {
+        let answer = ask_with(&house, Method::GET, path, &headers).await;
+        assert_eq!(answer.status, expect, "{headers:?}: {}", answer.text);
+    }
+    // A balancer on this machine says who asks.
+    let balanced = house.serving.places()[1].address.ip().unwrap();
+    for (line, expect) in [
+        ("PROXY TCP4 127.0.0.1 127.0.0.1 1 2", "200"),
+        ("PROXY TCP4 9.9.9.9 127.0.0.1 1 2", "404"),
+        ("PROXY UNKNOWN", "404"),
+    ] {
+        let mut stream = tokio::net::TcpStream::connect(balanced).await.unwrap();
+        let request = format!("{line}\r\nGET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {expect} ")), "{line}: {answer}");
+    }
 }

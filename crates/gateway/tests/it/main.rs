@@ -40,6 +40,7 @@ mod local;
 mod login;
 mod matrix;
 mod memory;
+mod openapi;
 mod outage;
 mod overhead;
 mod passthrough;
