@@ -441,7 +441,8 @@ async fn programs_on_this_machine_need_no_key_where_the_config_says_so() {
         ("PROXY UNKNOWN", "404"),
     ] {
         let mut stream = tokio::net::TcpStream::connect(balanced).await.unwrap();
-        let request = format!("{line}\r\nGET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        let request =
+            format!("{line}\r\nGET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();

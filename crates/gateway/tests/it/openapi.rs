@@ -18,7 +18,8 @@ async fn check(house: &House, document: &Value, method: Method, path: &str, temp
     };
     assert!(schema.is_object(), "{method} {template} says nothing of its answers");
     schema["components"] = document["components"].clone();
-    let validator = jsonschema::draft202012::new(&schema).unwrap_or_else(|error| panic!("{template}: {error}"));
+    let validator =
+        jsonschema::draft202012::new(&schema).unwrap_or_else(|error| panic!("{template}: {error}"));
     let said = answer.json();
     let wrong: Vec<_> = validator.iter_errors(&said).map(|error| error.to_string()).collect();
     assert!(wrong.is_empty(), "{method} {path}: {wrong:?}\n{said}");
