@@ -229,8 +229,8 @@ mod tests {
         check("from=yesterday", "`from` is a moment");
         check("step=hours", "one of `minute`, `hour`: did you mean `hour`?");
         check("model=%ff", "not text");
-        let must = &[must("model", Kind::Text, "the model's name")];
-        let said = Query::read("", must, "/x", NOW).unwrap_err().error.message;
+        const MUST: &[Parameter] = &[must("model", Kind::Text, "the model's name")];
+        let said = Query::read("", MUST, "/x", NOW).unwrap_err().error.message;
         assert_eq!(said, "`model` is missing: `/x?model=...` (the model's name)");
     }
 }
