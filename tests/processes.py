@@ -90,7 +90,9 @@ def gateway(config, name, environment):
     """The gateway with this config, which is given an address to listen on; yields the address to ask it at, where a copy
     of each answer is kept."""
     address = free_address()
-    config = {**config, "server": {**config.get("server", {}), "listen": address}, "log": {"level": "trace"}}
+    # What it keeps is hunted through too.
+    beside = {"log": {"level": "trace"}, "data_dir": str(SCAN / f"{name}-data")}
+    config = {**config, "server": {**config.get("server", {}), "listen": address}, **beside}
     file = RUN / f"{name}.yaml"
     file.write_text(json.dumps(config, indent=2))  # JSON is YAML
     with running(["run", str(file)], f"http://{address}/health/ready", SCAN / f"{name}.log", environment):

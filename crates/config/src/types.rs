@@ -7,6 +7,7 @@ mod budget;
 mod cloak;
 mod health;
 mod listen;
+mod log;
 mod model;
 mod price;
 mod provider;
@@ -34,6 +35,7 @@ pub use cloak::{Cloak, CloakMode, CloakPlace, CloakSystem, CloakUser};
 pub use health::{CheckMethod, Health, HealthOverride};
 pub(crate) use listen::Detailed;
 pub use listen::{Address, Listen, Listener, ListenerTls};
+pub use log::{Keep, Log, LogFormat, LogLevel};
 pub use model::{Commit, Model, OnLoss, Strategy};
 pub use price::{Price, Usd};
 pub use provider::{Credential, Provider, Timeouts, WireApi};
@@ -79,26 +81,10 @@ pub struct Config {
     pub cloak: Option<Cloak>,
     /// What the gateway writes about itself, and of the calls it answers.
     pub log: Log,
-    /// The folder for what the gateway keeps; a relative path begins at the working directory. Nothing is written there
-    /// that nothing asks for.
+    /// The folder for what the gateway keeps: the journal of all calls, what is made of it, training files. A relative path
+    /// begins at the working directory; it is made where it is missing.
     #[schemars(extend("default" = "data"))]
     pub data_dir: DataDir,
-}
-
-/// What the gateway writes about itself.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Log {
-    /// The least important thing that is still written.
-    #[schemars(extend("default" = "info"))]
-    pub level: LogLevel,
-    /// How it is written.
-    #[schemars(extend("default" = "text"))]
-    pub format: LogFormat,
-    /// What is written of each call that was answered whole, behind its answer, to
-    /// `requests_responses/YYYYMMDD_HH.jsonl` (in UTC) in `data_dir`: requests and answers with all that is said in them.
-    /// Without it nothing is.
-    pub training_files: Option<TrainingFiles>,
 }
 
 /// The folder for what the gateway keeps.
@@ -106,34 +92,6 @@ pub struct Log {
 #[serde(transparent)]
 #[schemars(inline)]
 pub struct DataDir(pub PathBuf);
-
-/// How important a log line is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum LogLevel {
-    /// Only what went wrong.
-    Error,
-    /// And what may go wrong.
-    Warn,
-    /// And what happened.
-    #[default]
-    Info,
-    /// And why.
-    Debug,
-    /// And every step.
-    Trace,
-}
-
-/// How log lines are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// For people.
-    #[default]
-    Text,
-    /// One JSON object per line, for machines.
-    Json,
-}
 
 impl Default for DataDir {
     fn default() -> Self {

@@ -40,6 +40,7 @@ mod server;
 mod setup;
 mod slow_head;
 mod slow_reader;
+mod store;
 mod tally;
 mod training;
 mod upstream;
@@ -56,12 +57,15 @@ pub use login::{LoginError, SignIn, login, logins};
 pub use reload::{Origin, ReloadError};
 pub use server::Serving;
 use setup::{Live, Setup};
+pub use store::{Store, StoreError};
 
 /// What all requests share, whatever becomes of the config.
 pub(crate) struct Gateway {
     /// Runs what outlives a request.
     pub(crate) tasks: TaskTracker,
     pub(crate) journal: Arc<dyn Journal>,
+    /// Where calls are remembered.
+    pub(crate) store: Store,
     pub(crate) ids: ids::Ids,
     pub(crate) proofs: Arc<proofs::Proofs>,
     pub(crate) answers: Arc<answers::Answers>,
@@ -96,8 +100,8 @@ pub fn check(config: &Config) -> Result<(), StartError> {
 /// # Errors
 /// What the config asks for and cannot be had: a provider that cannot be set up, an address that cannot be bound, a
 /// certificate that cannot be shown.
-pub async fn start(config: &Config, journal: Arc<dyn Journal>) -> Result<Serving, StartError> {
-    begin(config, journal, None)
+pub async fn start(config: &Config, store: impl Into<Store>) -> Result<Serving, StartError> {
+    begin(config, store.into(), None)
 }
 
 /// Starts a gateway with the config that `origin` has given, which it reads anew whenever that changes or somebody asks
@@ -108,20 +112,17 @@ pub async fn start(config: &Config, journal: Arc<dyn Journal>) -> Result<Serving
 pub async fn start_from(
     origin: Origin,
     loaded: Loaded,
-    journal: Arc<dyn Journal>,
+    store: impl Into<Store>,
 ) -> Result<Serving, StartError> {
     let config = loaded.config.clone();
-    begin(&config, journal, Some((origin, loaded)))
+    begin(&config, store.into(), Some((origin, loaded)))
 }
 
-fn begin(
-    config: &Config,
-    journal: Arc<dyn Journal>,
-    origin: Option<(Origin, Loaded)>,
-) -> Result<Serving, StartError> {
+fn begin(config: &Config, store: Store, origin: Option<(Origin, Loaded)>) -> Result<Serving, StartError> {
     let gateway = Arc::new(Gateway {
         tasks: TaskTracker::new(),
-        journal,
+        journal: store.journal(),
+        store,
         ids: ids::Ids::new(),
         proofs: Arc::new(proofs::Proofs::new()),
         answers: Arc::new(answers::Answers::new()),

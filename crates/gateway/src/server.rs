@@ -65,7 +65,11 @@ impl Serving {
         let _ = self.watching.await;
         let gateway = Arc::clone(&self.live.gateway);
         // Waits for files, which no task of the runtime's should.
-        let _ = tokio::task::spawn_blocking(move || gateway.training.finish()).await;
+        let _ = tokio::task::spawn_blocking(move || {
+            gateway.training.finish();
+            gateway.store.close();
+        })
+        .await;
         has_finished
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     fleet::{Deployment, Fleet},
     listen::{Listeners, Prepared, Serve},
     rules::Rules,
-    training,
+    store, training,
 };
 
 /// What one config comes to. Nothing of it ever changes: another config is another setup.
@@ -41,6 +41,8 @@ pub(crate) struct Setup {
     pub(crate) training: Option<Arc<training::Wish>>,
     /// What the operator is told, and how.
     alerts: lockgate_config::Alerts,
+    /// How much of the journal is kept.
+    keep: lockgate_store::Keep,
 }
 
 impl Setup {
@@ -68,6 +70,7 @@ impl Setup {
             door: Door::new(config),
             training: training::Wish::of(config),
             alerts: config.alerts.clone(),
+            keep: store::keep(config),
         })
     }
 
@@ -110,6 +113,7 @@ impl Live {
         let gateway = Arc::clone(&setup.gateway);
         gateway.room.resize(setup.body_budget);
         gateway.alerts.set(&setup.alerts);
+        gateway.store.keep(setup.keep);
         let (setup, swapped) = (ArcSwap::from_pointee(setup), tokio::sync::Notify::new());
         Self { gateway, setup, listeners: Listeners::new(), serve, swapped }
     }
@@ -132,6 +136,7 @@ impl Live {
     pub(crate) fn commit(&self, Ready { setup, listening }: Ready) {
         self.gateway.room.resize(setup.body_budget);
         self.gateway.alerts.set(&setup.alerts);
+        self.gateway.store.keep(setup.keep);
         setup.fleet.discover();
         self.setup.store(Arc::new(setup));
         self.swapped.notify_one();

@@ -25,4 +25,4 @@ pub use reader::{Batch, Depth, Entry, Most, Reader, Skipped, record_at};
 pub(crate) use reader::{count_lines, oldest};
 pub use segments::Segments;
 pub(crate) use segments::Shared;
-pub use settings::{Event, Settings, Watcher};
+pub use settings::{Event, Keep, Settings, Watcher};

@@ -18,8 +18,8 @@ mod tests;
 pub use body::{Bodies, Body};
 pub use hourly::{Hourly, MakeLine};
 pub use journal::{
-    Batch, Depth, Entry, Event, Health, Line, Most, OpenError, Position, Reader, Segments, Settings, Skipped,
-    VERSION, Watcher, read_line, record_at,
+    Batch, Depth, Entry, Event, Health, Keep, Line, Most, OpenError, Position, Reader, Segments, Settings,
+    Skipped, VERSION, Watcher, read_line, record_at,
 };
 pub use memory::Recent;
 pub use projection::{Driver, Progress, Projection, ProjectionError};

@@ -171,7 +171,8 @@ pub(crate) fn write_config(listen: SocketAddr, upstream: SocketAddr) -> io::Resu
          access:\n  keys:\n    - {{ name: bench, key: {CLIENT_KEY} }}\n\
          providers:\n  up: {{ kind: openai-compatible, base_url: \"http://{upstream}/v1\", api_key: upstream-key }}\n\
          models:\n  {MODEL}: {{ targets: [up/{UPSTREAM_MODEL}] }}\n\
-         log: {{ level: warn }}\n"
+         log: {{ level: warn }}\ndata_dir: \"{}\"\n",
+        file.with_extension("data").display()
     );
     fs::write(&file, config)?;
     Ok(file)

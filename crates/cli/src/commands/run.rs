@@ -1,9 +1,8 @@
 //! `lockgate run [FILE]`: the gateway itself.
 
-use std::{future::Future, io, path::Path, pin::pin, process::ExitCode, sync::Arc};
+use std::{future::Future, io, path::Path, pin::pin, process::ExitCode};
 
-use lockgate_gateway::{Origin, ReloadError, Serving};
-use lockgate_store::Recent;
+use lockgate_gateway::{Origin, ReloadError, Serving, Store};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
@@ -12,9 +11,6 @@ use super::{
     env, failed, names, runtime, told_to_stop,
 };
 use crate::logging;
-
-/// Calls that are remembered.
-const RECENT: usize = 1000;
 
 pub(crate) fn run(file: Option<&Path>) -> ExitCode {
     let found = match config::find(file) {
@@ -40,12 +36,15 @@ async fn serve(found: Found) -> ExitCode {
     for note in found.notes() {
         tracing::warn!("config: {note}");
     }
-    let journal = Arc::new(Recent::new(RECENT));
+    let store = match Store::open(&config) {
+        Ok(store) => store,
+        Err(error) => return failed(error),
+    };
     let started = match found {
         Found::File(file, loaded) => {
-            lockgate_gateway::start_from(Origin::new(file, env, names), *loaded, journal).await
+            lockgate_gateway::start_from(Origin::new(file, env, names), *loaded, store).await
         }
-        Found::OtherVariables(_) | Found::Variables(_) => lockgate_gateway::start(&config, journal).await,
+        Found::OtherVariables(_) | Found::Variables(_) => lockgate_gateway::start(&config, store).await,
     };
     let serving = match started {
         Ok(serving) => serving,

@@ -9,6 +9,7 @@
 
 mod foreign;
 mod import;
+mod journal;
 
 use std::process::Command;
 

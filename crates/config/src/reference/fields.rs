@@ -26,6 +26,7 @@ const TYPES: &[Row] = &[
     ("FilterRule", of::<config::FilterRule>),
     ("Health", of::<config::Health>),
     ("HealthOverride", of::<config::HealthOverride>),
+    ("Keep", of::<config::Keep>),
     ("Listener", of::<config::types::Detailed>),
     ("Log", of::<config::Log>),
     ("Match", of::<config::Match>),
@@ -122,6 +123,9 @@ mod tests {
             let has_row = TYPES.iter().any(|(known, _)| known == name);
             assert!(has_row || fields <= required + 1, "`{name}` belongs into the table of types");
         }
-        assert_eq!(in_order("Log", &schema["$defs"]["Log"]), ["level", "format", "training_files"]);
+        assert_eq!(
+            in_order("Log", &schema["$defs"]["Log"]),
+            ["level", "format", "journal", "keep", "training_files"]
+        );
     }
 }

@@ -144,7 +144,7 @@ impl Rounds {
 
     /// True if there is a new segment.
     fn rotate(&mut self, shared: &Shared) -> bool {
-        if shared.end().offset < shared.settings.segment_bytes() {
+        if shared.end().offset < shared.settings.segment_bytes(shared.keep()) {
             return false;
         }
         let (old, has_rotated) = {

@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::{
-    OpenError, Position, Reader, Settings,
+    Keep, OpenError, Position, Reader, Settings,
     bell::Bell,
     folder,
     health::{Counters, Health},
@@ -36,7 +36,7 @@ thread_local! {
 /// ends.
 pub struct Segments {
     pub(crate) shared: Arc<Shared>,
-    keeper: Option<JoinHandle<()>>,
+    keeper: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// What the journal, its thread and its readers have in common.
@@ -44,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) folder: PathBuf,
     pub(crate) identity: String,
     pub(crate) settings: Settings,
+    /// How much is kept, which may change while it runs.
+    keep: Mutex<Keep>,
     pub(crate) writer: Mutex<Writer>,
     /// Calls under way whose beginning is not written yet, with the time since when.
     pub(crate) pending: Mutex<HashMap<String, (Begin, Instant)>>,
@@ -78,7 +80,7 @@ impl Segments {
         let shared = Arc::new(shared);
         let keeper =
             keeper::start(&shared).map_err(|error| OpenError::Io { folder: folder.to_owned(), error })?;
-        Ok(Self { shared, keeper: Some(keeper) })
+        Ok(Self { shared, keeper: Mutex::new(Some(keeper)) })
     }
 
     /// What tells this journal from any other.
@@ -103,6 +105,22 @@ impl Segments {
     /// When the segment cannot be read.
     pub fn record_at(&self, position: Position) -> io::Result<Option<CallRecord>> {
         reader::record_at(&self.shared.folder, position)
+    }
+
+    /// Keeps that much from now on.
+    pub fn keep(&self, keep: Keep) {
+        *self.shared.keep.lock().unwrap_or_else(PoisonError::into_inner) = keep;
+    }
+
+    /// Has the disk keep what was written, and ends the journal's thread. What is appended later is written, but nobody
+    /// looks after it any more.
+    pub fn close(&self) {
+        self.shared.keeper.stop();
+        let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(keeper) = keeper {
+            // A thread that panicked has nothing left to say.
+            drop(keeper.join());
+        }
     }
 
     /// How the journal is.
@@ -139,6 +157,7 @@ fn prepare(medium: Arc<dyn Medium>, folder: &Path, settings: Settings, lock: Fil
     Ok(Shared {
         folder: folder.to_owned(),
         identity,
+        keep: Mutex::new(settings.keep),
         settings,
         writer: Mutex::new(writer),
         pending: Mutex::default(),
@@ -161,6 +180,11 @@ impl Shared {
 
     pub(crate) fn end(&self) -> Position {
         self.writer().end()
+    }
+
+    /// How much is kept.
+    pub(crate) fn keep(&self) -> Keep {
+        *self.keep.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The end, and how many lines have been written since the journal was opened.
@@ -226,10 +250,6 @@ impl Journal for Segments {
 
 impl Drop for Segments {
     fn drop(&mut self) {
-        self.shared.keeper.stop();
-        if let Some(keeper) = self.keeper.take() {
-            // A thread that panicked has nothing left to say.
-            drop(keeper.join());
-        }
+        self.close();
     }
 }

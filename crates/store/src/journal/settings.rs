@@ -7,15 +7,22 @@ const SEGMENTS_KEPT: u64 = 32;
 /// No segment is longer: offsets in it fit into 32 bits.
 const LONGEST_SEGMENT: u64 = 2 * 1024 * 1024 * 1024;
 
+/// How much of the journal is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keep {
+    /// Segments whose last record is older than this are deleted; `None`: age does not matter.
+    pub time: Option<Duration>,
+    /// The oldest segments are deleted while there are more bytes than this.
+    pub bytes: u64,
+}
+
 /// How the journal is kept.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// A segment that has reached this many bytes is followed by the next one.
     pub max_segment_bytes: u64,
-    /// Segments whose last record is older than this are deleted; `None`: age does not matter.
-    pub keep: Option<Duration>,
-    /// The oldest segments are deleted while there are more bytes than this.
-    pub keep_bytes: u64,
+    /// How much is kept.
+    pub keep: Keep,
     /// Records that wait in memory while the disk takes none; more are lost, and counted.
     pub max_waiting: usize,
     /// The same in bytes.
@@ -30,8 +37,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             max_segment_bytes: 64 * 1024 * 1024,
-            keep: Some(Duration::from_secs(30 * 24 * 60 * 60)),
-            keep_bytes: 20 * 1024 * 1024 * 1024,
+            keep: Keep::default(),
             max_waiting: 100_000,
             max_waiting_bytes: 64 * 1024 * 1024,
             node: None,
@@ -40,10 +46,16 @@ impl Default for Settings {
     }
 }
 
+impl Default for Keep {
+    fn default() -> Self {
+        Self { time: Some(Duration::from_secs(30 * 24 * 60 * 60)), bytes: 20 * 1024 * 1024 * 1024 }
+    }
+}
+
 impl Settings {
-    /// The length at which a segment is followed by the next one.
-    pub(crate) fn segment_bytes(&self) -> u64 {
-        self.max_segment_bytes.min(self.keep_bytes / SEGMENTS_KEPT).clamp(1, LONGEST_SEGMENT)
+    /// The length at which a segment is followed by the next one, where that much is kept.
+    pub(crate) fn segment_bytes(&self, keep: Keep) -> u64 {
+        self.max_segment_bytes.min(keep.bytes / SEGMENTS_KEPT).clamp(1, LONGEST_SEGMENT)
     }
 }
 

@@ -1,0 +1,215 @@
+//! Where calls are remembered: the journal on disk with what is made of it, or the last calls in memory.
+
+use std::{
+    fs::DirBuilder,
+    io,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use lockgate_config::Config;
+use lockgate_store::{
+    Driver, Event, Health, Journal, Keep, OpenError, Progress, Recent, Segments, Settings, Watcher,
+    sqlite::{DatabaseError, Ledger, Queries},
+};
+
+/// The journal's folder in the data folder.
+const JOURNAL: &str = "journal";
+/// The database's file in the data folder.
+const DATABASE: &str = "calls.db";
+/// Calls that are remembered without a journal.
+const RECENT: usize = 1000;
+/// How long the end of the process waits for what is made of the journal; the rest is made at the next start.
+const CATCH_UP: Duration = Duration::from_secs(2);
+
+/// Where calls are remembered.
+pub struct Store {
+    journal: Arc<dyn Journal>,
+    recent: Option<Arc<Recent>>,
+    disk: Option<Disk>,
+}
+
+/// What there is where calls are remembered on disk.
+struct Disk {
+    segments: Arc<Segments>,
+    drivers: Mutex<Vec<Driver>>,
+    queries: Arc<Queries>,
+}
+
+/// Why calls cannot be remembered as the config says.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The data folder cannot be made.
+    #[error(
+        "cannot make the folder `{}`: {error}: let this user write there, name another one in `data_dir`, or set \
+         `log.journal` to false",
+        folder.display()
+    )]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The journal cannot be opened.
+    #[error("{0}{remedy}", remedy = remedy_of_journal(.0))]
+    Journal(#[from] OpenError),
+    /// The database cannot be opened.
+    #[error("{0}{remedy}", remedy = remedy_of_database(.0))]
+    Database(#[from] DatabaseError),
+    /// No thread can be started.
+    #[error("cannot start a thread for what is made of the journal: {0}")]
+    Thread(io::Error),
+}
+
+fn remedy_of_journal(error: &OpenError) -> &'static str {
+    match error {
+        OpenError::InUse(_) => "",
+        OpenError::Io { .. } => {
+            ": let this user write there, name another folder in `data_dir`, or set `log.journal` to false"
+        }
+    }
+}
+
+fn remedy_of_database(error: &DatabaseError) -> &'static str {
+    match error {
+        DatabaseError::Later { .. } => "",
+        DatabaseError::Sqlite { .. } => {
+            ": if it is broken, move it away, and it is made again from the journal"
+        }
+    }
+}
+
+/// How the journal stands, and what is made of it.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// How the journal is.
+    pub journal: Health,
+    /// How far each is that is made of it.
+    pub projections: Vec<Progress>,
+}
+
+impl Store {
+    /// Opens what `config` asks for: the journal in its data folder, which is made where it is missing, and what is made
+    /// of it; the last calls in memory where there shall be no journal.
+    ///
+    /// # Errors
+    /// When the folder cannot be written, or is another process's.
+    pub fn open(config: &Config) -> Result<Self, StoreError> {
+        if !config.log.journal {
+            return Ok(Self::from(Arc::new(Recent::new(RECENT))));
+        }
+        let folder = &config.data_dir.0;
+        make(folder).map_err(|error| StoreError::Folder { folder: folder.clone(), error })?;
+        let settings = Settings { keep: keep(config), watcher: Watcher::new(told), ..Settings::default() };
+        let segments = Segments::open(&folder.join(JOURNAL), settings)?;
+        let database = folder.join(DATABASE);
+        let ledger = Ledger::open(&database)?;
+        let drivers = vec![Driver::start(&segments, Box::new(ledger)).map_err(StoreError::Thread)?];
+        let segments = Arc::new(segments);
+        Ok(Self {
+            journal: Arc::clone(&segments) as Arc<dyn Journal>,
+            recent: None,
+            disk: Some(Disk {
+                segments,
+                drivers: Mutex::new(drivers),
+                queries: Arc::new(Queries::new(&database)),
+            }),
+        })
+    }
+
+    /// What takes the records.
+    pub(crate) fn journal(&self) -> Arc<dyn Journal> {
+        Arc::clone(&self.journal)
+    }
+
+    /// The list of calls and what was used; `None` where there is no journal.
+    pub fn queries(&self) -> Option<&Arc<Queries>> {
+        self.disk.as_ref().map(|disk| &disk.queries)
+    }
+
+    /// The journal, for the records behind the list of calls; `None` where there is none.
+    pub fn segments(&self) -> Option<&Arc<Segments>> {
+        self.disk.as_ref().map(|disk| &disk.segments)
+    }
+
+    /// The last calls, where they are only in memory.
+    pub fn recent(&self) -> Option<&Arc<Recent>> {
+        self.recent.as_ref()
+    }
+
+    /// How the journal is; `None` where there is none.
+    pub fn standing(&self) -> Option<Standing> {
+        let disk = self.disk.as_ref()?;
+        Some(Standing {
+            journal: disk.segments.health(),
+            projections: disk.drivers().iter().map(Driver::progress).collect(),
+        })
+    }
+
+    /// Waits until the database knows every call that is on record by now, at most `longest`; true if it does, or if
+    /// there is none. It waits without a task of the runtime's.
+    pub(crate) fn catch_up(&self, longest: Duration) -> bool {
+        self.disk.as_ref().is_none_or(|disk| disk.drivers().iter().all(|driver| driver.catch_up(longest)))
+    }
+
+    /// Keeps that much from now on.
+    pub(crate) fn keep(&self, keep: Keep) {
+        if let Some(disk) = &self.disk {
+            disk.segments.keep(keep);
+        }
+    }
+
+    /// Ends what reads the journal, then the journal's own thread. It waits for the disk.
+    pub(crate) fn close(&self) {
+        let Some(disk) = &self.disk else { return };
+        self.catch_up(CATCH_UP);
+        disk.drivers().clear();
+        disk.segments.close();
+    }
+}
+
+impl Disk {
+    fn drivers(&self) -> std::sync::MutexGuard<'_, Vec<Driver>> {
+        self.drivers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl From<Arc<Recent>> for Store {
+    fn from(recent: Arc<Recent>) -> Self {
+        Self { journal: Arc::clone(&recent) as Arc<dyn Journal>, recent: Some(recent), disk: None }
+    }
+}
+
+/// How much of the journal `config` wants kept.
+pub(crate) fn keep(config: &Config) -> Keep {
+    let keep = &config.log.keep;
+    Keep { time: Some(keep.time()), bytes: keep.bytes.as_u64() }
+}
+
+/// Makes a folder that only its owner may look into; one that is there stays as it is.
+fn make(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+/// Tells the operator what the journal has to say.
+fn told(event: &Event) {
+    match event {
+        Event::Stuck { error } => tracing::error!(
+            error,
+            "the disk takes no records: calls go on, and what they leave waits in memory"
+        ),
+        Event::Recovered { lost: 0 } => {
+            tracing::info!("the disk takes records again, all that waited are written")
+        }
+        Event::Recovered { lost } => {
+            tracing::error!(lost, "the disk takes records again, some did not fit into memory")
+        }
+        Event::DeletedUnread { segments } => tracing::error!(
+            segments,
+            "segments of the journal were deleted before all was made of them: `log.keep.bytes` is too little"
+        ),
+    }
+}
