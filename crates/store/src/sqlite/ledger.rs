@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use super::{
     ids,
     names::{Names, Sorted, cut},
-    rollup::{self, MINUTES_KEPT, Rollup, figure},
+    rollup::{self, MINUTES_KEPT, RECENT_KEPT, Rollup, figure},
     schema::{self, DatabaseError},
 };
 use crate::{Batch, CallRecord, Entry, Position, Price, Projection, ProjectionError};
@@ -165,6 +165,7 @@ fn insert(
     let newest_now = minutes.keys().next_back().copied().unwrap_or(0).max(newest_minute);
     if rollup::hour(newest_now) > rollup::hour(newest_minute) {
         transaction.execute("DELETE FROM usage_minute WHERE minute < ?", [newest_now - MINUTES_KEPT])?;
+        transaction.execute("DELETE FROM usage_recent WHERE minute < ?", [newest_now - RECENT_KEPT])?;
     }
     Ok(newest_now)
 }

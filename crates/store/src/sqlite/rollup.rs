@@ -11,6 +11,8 @@ const MINUTE_MS: u64 = 60_000;
 const MINUTES_OF_AN_HOUR: u64 = 60;
 /// Minutes are kept for the longest period that a budget counts by them, a month, and some; hours are kept for good.
 pub(super) const MINUTES_KEPT: i64 = 40 * 24 * 60;
+/// What all is told apart by is kept by the minute for two days.
+pub(super) const RECENT_KEPT: i64 = 2 * 24 * 60;
 /// No figure of one call counts for more: sums of nonsense must still fit into 63 bits.
 const MOST: u64 = 1 << 42;
 
@@ -29,8 +31,9 @@ pub(super) fn hour(minute: i64) -> i64 {
     minute / i64::try_from(MINUTES_OF_AN_HOUR).unwrap_or(60)
 }
 
+/// Sums of calls that are of one key, model, deployment and tags, in an hour or a minute.
 #[derive(Default)]
-struct Hour {
+struct Sums {
     requests: i64,
     errors: i64,
     estimated: i64,
@@ -57,7 +60,8 @@ struct Minute {
 /// What the calls of one batch used.
 #[derive(Default)]
 pub(super) struct Rollup {
-    hours: BTreeMap<[i64; 5], Hour>,
+    hours: BTreeMap<[i64; 5], Sums>,
+    recent: BTreeMap<[i64; 5], Sums>,
     minutes: BTreeMap<[i64; 2], Minute>,
 }
 
@@ -65,25 +69,11 @@ impl Rollup {
     /// Counts a call.
     pub(super) fn add(&mut self, record: &CallRecord, kind: &Kind) {
         let minute = minute(record);
+        let of = |time| [time, kind.key, kind.model, kind.deployment, kind.tags];
+        self.hours.entry(of(hour(minute))).or_default().add(record);
+        self.recent.entry(of(minute)).or_default().add(record);
         let usage = record.usage.unwrap_or_default();
         let (cost, unpriced) = (figure(record.cost.unwrap_or(0)), i64::from(record.price == Price::Unknown));
-        let of_hour = [hour(minute), kind.key, kind.model, kind.deployment, kind.tags];
-        let sums = self.hours.entry(of_hour).or_default();
-        sums.requests += 1;
-        sums.errors += i64::from(record.ended != Ended::Answered);
-        sums.estimated += i64::from(usage.is_estimated);
-        sums.unpriced += unpriced;
-        sums.input += figure(usage.input);
-        sums.cache_read += figure(usage.cache_read);
-        sums.cache_write += figure(usage.cache_write);
-        sums.output += figure(usage.output);
-        sums.reasoning += figure(usage.reasoning);
-        sums.cost += cost;
-        sums.micros += figure(record.micros);
-        if let Some(micros) = record.first_token_micros {
-            sums.first_tokens += 1;
-            sums.first_token_micros += figure(micros);
-        }
         let sums = self.minutes.entry([kind.key, minute]).or_default();
         sums.requests += 1;
         sums.unpriced += unpriced;
@@ -94,38 +84,8 @@ impl Rollup {
 
     /// Adds it to what the database has.
     pub(super) fn store(&self, connection: &Connection) -> rusqlite::Result<()> {
-        let mut hours = connection.prepare_cached(
-            "INSERT INTO usage_hour VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            ON CONFLICT DO UPDATE SET requests = requests + excluded.requests, errors = errors + excluded.errors,
-            estimated = estimated + excluded.estimated, unpriced = unpriced + excluded.unpriced,
-            input = input + excluded.input, cache_read = cache_read + excluded.cache_read,
-            cache_write = cache_write + excluded.cache_write, output = output + excluded.output,
-            reasoning = reasoning + excluded.reasoning, cost = cost + excluded.cost,
-            micros = micros + excluded.micros, first_tokens = first_tokens + excluded.first_tokens,
-            first_token_micros = first_token_micros + excluded.first_token_micros",
-        )?;
-        for ([hour, key, model, deployment, tags], sums) in &self.hours {
-            hours.execute(params![
-                hour,
-                key,
-                model,
-                deployment,
-                tags,
-                sums.requests,
-                sums.errors,
-                sums.estimated,
-                sums.unpriced,
-                sums.input,
-                sums.cache_read,
-                sums.cache_write,
-                sums.output,
-                sums.reasoning,
-                sums.cost,
-                sums.micros,
-                sums.first_tokens,
-                sums.first_token_micros
-            ])?;
-        }
+        store(connection, "usage_hour", &self.hours)?;
+        store(connection, "usage_recent", &self.recent)?;
         let mut minutes = connection.prepare_cached(
             "INSERT INTO usage_minute VALUES (?, ?, ?, ?, ?, ?)
             ON CONFLICT DO UPDATE SET requests = requests + excluded.requests,
@@ -136,4 +96,62 @@ impl Rollup {
         }
         Ok(())
     }
+}
+
+impl Sums {
+    fn add(&mut self, record: &CallRecord) {
+        let usage = record.usage.unwrap_or_default();
+        self.requests += 1;
+        self.errors += i64::from(record.ended != Ended::Answered);
+        self.estimated += i64::from(usage.is_estimated);
+        self.unpriced += i64::from(record.price == Price::Unknown);
+        self.input += figure(usage.input);
+        self.cache_read += figure(usage.cache_read);
+        self.cache_write += figure(usage.cache_write);
+        self.output += figure(usage.output);
+        self.reasoning += figure(usage.reasoning);
+        self.cost += figure(record.cost.unwrap_or(0));
+        self.micros += figure(record.micros);
+        if let Some(micros) = record.first_token_micros {
+            self.first_tokens += 1;
+            self.first_token_micros += figure(micros);
+        }
+    }
+}
+
+/// Adds sums to what a table has.
+fn store(connection: &Connection, table: &str, all: &BTreeMap<[i64; 5], Sums>) -> rusqlite::Result<()> {
+    let mut upsert = connection.prepare_cached(&format!(
+        "INSERT INTO {table} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT DO UPDATE SET requests = requests + excluded.requests, errors = errors + excluded.errors,
+        estimated = estimated + excluded.estimated, unpriced = unpriced + excluded.unpriced,
+        input = input + excluded.input, cache_read = cache_read + excluded.cache_read,
+        cache_write = cache_write + excluded.cache_write, output = output + excluded.output,
+        reasoning = reasoning + excluded.reasoning, cost = cost + excluded.cost,
+        micros = micros + excluded.micros, first_tokens = first_tokens + excluded.first_tokens,
+        first_token_micros = first_token_micros + excluded.first_token_micros"
+    ))?;
+    for ([time, key, model, deployment, tags], sums) in all {
+        upsert.execute(params![
+            time,
+            key,
+            model,
+            deployment,
+            tags,
+            sums.requests,
+            sums.errors,
+            sums.estimated,
+            sums.unpriced,
+            sums.input,
+            sums.cache_read,
+            sums.cache_write,
+            sums.output,
+            sums.reasoning,
+            sums.cost,
+            sums.micros,
+            sums.first_tokens,
+            sums.first_token_micros
+        ])?;
+    }
+    Ok(())
 }

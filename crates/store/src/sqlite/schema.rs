@@ -8,7 +8,7 @@ use std::{
 use rusqlite::{Connection, OpenFlags};
 
 /// One step per version; a step is never changed after a release, only followed by another.
-const STEPS: &[&str] = &[FIRST];
+const STEPS: &[&str] = &[FIRST, BY_MINUTE];
 
 /// Names are stored once. A call has a `kind`: everything that calls are filtered by. There are few kinds, so that any
 /// combination of filters is answered from the table of kinds and one index.
@@ -104,6 +104,31 @@ CREATE TABLE usage_minute (
     tokens INTEGER NOT NULL,
     cost INTEGER NOT NULL,
     PRIMARY KEY (key, minute)
+) STRICT, WITHOUT ROWID;
+";
+
+/// The sums of hours by the minute, for the last of them.
+const BY_MINUTE: &str = "
+CREATE TABLE usage_recent (
+    minute INTEGER NOT NULL,
+    key INTEGER NOT NULL,
+    model INTEGER NOT NULL,
+    deployment INTEGER NOT NULL,
+    tags INTEGER NOT NULL,
+    requests INTEGER NOT NULL,
+    errors INTEGER NOT NULL,
+    estimated INTEGER NOT NULL,
+    unpriced INTEGER NOT NULL,
+    input INTEGER NOT NULL,
+    cache_read INTEGER NOT NULL,
+    cache_write INTEGER NOT NULL,
+    output INTEGER NOT NULL,
+    reasoning INTEGER NOT NULL,
+    cost INTEGER NOT NULL,
+    micros INTEGER NOT NULL,
+    first_tokens INTEGER NOT NULL,
+    first_token_micros INTEGER NOT NULL,
+    PRIMARY KEY (minute, key, model, deployment, tags)
 ) STRICT, WITHOUT ROWID;
 ";
 

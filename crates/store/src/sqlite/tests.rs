@@ -218,7 +218,7 @@ fn usage_is_the_sum_of_its_calls() {
     let expected: Vec<Group> =
         by_key.iter().map(|(key, used)| Group { of: vec![key.clone()], used: *used }).collect();
     assert_eq!(found, expected);
-    for by in [By::Hour, By::Day, By::Model, By::Deployment, By::Tags] {
+    for by in [By::Hour, By::Day, By::Model, By::Deployment, By::Tags, By::Tag("team".to_owned())] {
         let groups = queries.usage(0, u64::MAX, &[by, By::Key]).unwrap();
         assert!(groups.len() >= expected.len());
         let cost: u64 = records.iter().filter_map(|record| record.cost).sum();
@@ -246,6 +246,63 @@ fn usage_is_the_sum_of_its_calls() {
     }
     let in_all = queries.spent("key-0", 0).unwrap();
     assert_eq!((in_all.requests, in_all.cost), (by_key["key-0"].requests, by_key["key-0"].cost));
+}
+
+#[test]
+fn usage_by_the_minute_is_the_sum_of_its_calls_whoever_it_is_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut ledger, queries) = ledger(folder.path());
+    let mut records = testing::calls(1_000);
+    for (place, record) in records.iter_mut().enumerate() {
+        record.tags = match place % 4 {
+            0 => vec!["team:search".into(), "env:prod".into()],
+            1 => vec!["env:test".into(), "team:search".into()],
+            2 => vec!["team:sea".into()],
+            _ => vec![],
+        };
+    }
+    for batch in batches(&records, 97) {
+        ledger.apply(&batch).unwrap();
+    }
+    let team = |record: &CallRecord| {
+        record.tags.iter().find_map(|tag| tag.strip_prefix("team:").map(str::to_owned)).unwrap_or_default()
+    };
+    let (from, until) = (records[600].ended_ms(), records[900].ended_ms());
+    let minute = |record: &CallRecord| record.ended_ms() / 60_000;
+    let is_in = |record: &&CallRecord| (from / 60_000..=until / 60_000).contains(&minute(record));
+    let mut expected: BTreeMap<Vec<String>, (u64, u64)> = BTreeMap::new();
+    for record in records.iter().filter(is_in).filter(|record| record.model.as_deref() == Some("model-1")) {
+        let sums = expected.entry(vec![minute(record).to_string(), team(record)]).or_default();
+        *sums = (sums.0 + 1, sums.1 + record.cost.unwrap_or(0));
+    }
+    let wanted = Wanted { from_ms: from, until_ms: until, model: some("model-1"), ..Wanted::default() };
+    let found = queries.usage_of(&wanted, &[By::Minute, By::Tag("team".to_owned())]).unwrap();
+    let found: BTreeMap<_, _> =
+        found.into_iter().map(|group| (group.of, (group.used.requests, group.used.cost))).collect();
+    assert_eq!(found, expected);
+
+    // Every filter lets through what it says, to the minute too.
+    let count = |wanted: &Wanted| {
+        queries.usage_of(wanted, &[]).unwrap().first().map_or(0, |group| group.used.requests)
+    };
+    let all = || Wanted { until_ms: u64::MAX, ..Wanted::default() };
+    let of = |is: &dyn Fn(&CallRecord) -> bool| records.iter().filter(|record| is(record)).count() as u64;
+    for is_fine in [false, true] {
+        let all = || Wanted { is_fine, ..all() };
+        assert_eq!(count(&all()), 1_000);
+        assert_eq!(count(&Wanted { key: some(""), ..all() }), of(&|record| record.key.is_none()));
+        assert_eq!(
+            count(&Wanted { tag: some("team:sea"), ..all() }),
+            of(&|record| record.tags.iter().any(|tag| &**tag == "team:sea"))
+        );
+        assert_eq!(count(&Wanted { key: some("nobody"), ..all() }), 0);
+        assert_eq!(
+            count(&Wanted { deployment: some("p1/model-2#0"), ..all() }),
+            of(&|record| record.deployment.as_deref() == Some("p1/model-2#0"))
+        );
+    }
+    let fine = Wanted { from_ms: from, until_ms: until, is_fine: true, ..Wanted::default() };
+    assert_eq!(count(&fine), records.iter().filter(is_in).count() as u64);
 }
 
 #[test]
