@@ -7,6 +7,7 @@
 
 mod any;
 mod check;
+mod client_key;
 mod diff;
 mod document;
 mod dot_env;
@@ -45,6 +46,7 @@ use std::path::{Path, PathBuf};
 
 pub use any::AnyJson;
 pub use bytesize::ByteSize;
+pub use client_key::client_key;
 pub use document::Document;
 pub use environment::{FromEnv, from_env};
 pub use import::{Imported, import};

@@ -55,6 +55,11 @@ impl Errors {
         Self { files, ..self }
     }
 
+    /// The same with each problem told otherwise.
+    pub(crate) fn mapped(self, tell: impl Fn(Problem) -> Problem) -> Self {
+        Self { problems: self.problems.into_iter().map(tell).collect(), ..self }
+    }
+
     /// The report on what was found; `keys` are the words that a text which could not be parsed may be quoted with.
     pub(crate) fn of_findings(findings: Findings, sources: &Sources, keys: &HashSet<String>) -> Self {
         let (mut list, not_shown, harmless) = findings.finish();

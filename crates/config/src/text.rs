@@ -9,6 +9,19 @@ pub(crate) fn provider_name_fault(name: &str) -> Option<&'static str> {
     (!good).then_some("must be 1 to 64 letters, digits, `.`, `_` or `-`")
 }
 
+/// A name for people, which also stands in records, on one line.
+pub(crate) fn label_fault(text: &str) -> Option<&'static str> {
+    if text.is_empty() {
+        Some("is empty")
+    } else if text.chars().count() > 128 {
+        Some("is longer than 128 characters")
+    } else if text.chars().any(char::is_control) {
+        Some("has control characters")
+    } else {
+        None
+    }
+}
+
 /// A model's name: it may stand in a URL path, so that nothing in it may read as another path or host.
 pub(crate) fn model_name_fault(name: &str) -> Option<&'static str> {
     model_text_fault(name, b"")

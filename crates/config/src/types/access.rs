@@ -24,6 +24,13 @@ pub struct Access {
     pub open: bool,
     /// The keys that clients call with.
     pub keys: Vec<ClientKey>,
+    /// Whether keys count that are created while the gateway runs, and are kept in `keys.db` in `data_dir`. Without a word
+    /// they do, and the file is made with the first of them. `true` also says that callers need a key although none is
+    /// written here; so does an `admin_key` on an address that others can reach.
+    pub created_keys: Option<bool>,
+    /// What created keys are hashed with, at least 32 characters: the same for all gateways that have a `keys.db` in common.
+    /// Without it there is one of the folder's own in `keys.pepper`.
+    pub pepper: Option<Secret>,
     /// What all callers together may ask for, with or without a key.
     pub limits: CallerLimits,
 }
