@@ -37,7 +37,7 @@ pub(crate) use listen::Detailed;
 pub use listen::{Address, Listen, Listener, ListenerTls};
 pub use log::{Keep, Log, LogFormat, LogLevel};
 pub use model::{Commit, Model, OnLoss, Strategy};
-pub use price::{Price, Usd};
+pub use price::{Price, PriceTier, Usd};
 pub use provider::{Credential, Provider, Timeouts, WireApi};
 pub use retry::{Retry, RetryOverride};
 pub use rules::{FilterRule, Match, Rules, SetRule};

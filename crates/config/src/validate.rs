@@ -6,6 +6,7 @@
 mod access;
 mod cloak;
 mod models;
+mod money;
 mod rules;
 mod server;
 
@@ -44,6 +45,7 @@ pub(crate) fn validate(config: &Config, root: &Node, findings: &mut Findings) {
     }
     rules::validate(&mut validator, &config.rules);
     validator.models(config);
+    validator.money(config);
 }
 
 /// What a provider or a credential says of the models it is asked for.

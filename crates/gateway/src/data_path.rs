@@ -5,6 +5,7 @@ mod admit;
 mod ask;
 mod asking;
 mod attempt;
+mod bill;
 mod call;
 mod chain;
 pub(crate) mod check;
@@ -86,6 +87,7 @@ async fn prepare(setup: &Arc<Setup>, call: &mut Call, request: Request<Arriving>
     }
 
     call.about_tokens = asked.about_tokens();
+    call.bill.is_for(asked.operation);
     call.enter(Phase::Plan);
 
     // admit: may this key use this model for this.

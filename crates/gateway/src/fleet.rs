@@ -25,6 +25,7 @@ use std::{
 
 use indexmap::{IndexMap, IndexSet};
 use lockgate_config::{self as config, Config, Target};
+use lockgate_prices::Price;
 use lockgate_protocol::ir::{Fault, FaultKind};
 use lockgate_routing::{Budget, Health, Member};
 use tokio_util::task::TaskTracker;
@@ -155,11 +156,11 @@ impl Fleet {
             for (place, credential) in provider.credentials.iter().enumerate() {
                 for (name, model) in credential.offer.names() {
                     let upstream = credential.upstream.clone();
+                    let price = self.price(provider, model);
                     let health = |name: &str, target: &str, row: &_| self.healths.of(name, target, row);
-                    let made = Deployment::new(provider, model, place, upstream, &self.limits, health);
-                    let cost = self.prices.cost(&provider.name, model);
+                    let made = Deployment::new(provider, model, place, upstream, &self.limits, price, health);
                     let (tiers, ranked) = pools.entry(name.into_owned()).or_default();
-                    ranked.push(tiers.member(made, credential.weight, cost));
+                    ranked.push(tiers.member(made, credential.weight));
                 }
             }
         }
@@ -185,7 +186,6 @@ impl Fleet {
         exits: &mut Exits,
     ) -> Result<Model, StartError> {
         let mut tiers = Tiers::default();
-        let price = model.price.as_ref().map(price::cost);
         let mut members = |targets: &[Target], tiers: &mut Tiers| -> Result<Vec<Vec<Member>>, StartError> {
             let mut ranked = Vec::new();
             for target in targets {
@@ -200,10 +200,10 @@ impl Fleet {
                             error: ProviderError::Exit(why),
                         })?;
                     let health = |name: &str, target: &str, row: &_| self.healths.of(name, target, row);
-                    let made = Deployment::new(provider, name, place, upstream, &limits, health);
+                    let price = self.prices.of((&provider.name, provider.kind()), name, model.price.as_ref());
+                    let made = Deployment::new(provider, name, place, upstream, &limits, price, health);
                     let weight = target.weight.saturating_mul(credential.weight);
-                    let cost = price.or_else(|| self.prices.cost(&provider.name, name));
-                    ranked.push(tiers.member(made, weight, cost));
+                    ranked.push(tiers.member(made, weight));
                 }
             }
             Ok(by_priority(ranked).collect())
@@ -218,6 +218,11 @@ impl Fleet {
         tiers.main = members(&model.targets, &mut tiers)?;
         tiers.main.extend(fallback);
         Ok(Model::new(model.strategy.unwrap_or(self.strategy).row(), tiers, limits, budget))
+    }
+
+    /// What the model costs that `provider` has under that name, where nothing is said of the one that clients ask for.
+    fn price(&self, provider: &Provider, model: &str) -> Option<Arc<Price>> {
+        self.prices.of((&provider.name, provider.kind()), model, None)
     }
 
     fn provider(&self, name: &str) -> Option<&Arc<Provider>> {
@@ -316,9 +321,9 @@ impl Fleet {
                     let known = met(name).or_else(|| self.healths.known(name, target, row));
                     known.unwrap_or_else(|| Arc::new(Health::new(Arc::clone(&row.account))))
                 };
-                let made = Deployment::new(provider, model, *row, upstream, &self.limits, health);
-                let cost = self.prices.cost(&provider.name, model);
-                ranked.push(tiers.member(made, credential.weight, cost));
+                let price = self.price(provider, model);
+                let made = Deployment::new(provider, model, *row, upstream, &self.limits, price, health);
+                ranked.push(tiers.member(made, credential.weight));
             }
             tiers.main.extend(by_priority(ranked));
             Model::new(self.strategy.row(), tiers, Arc::clone(&self.limits), None)
@@ -347,7 +352,8 @@ impl Fleet {
             let known = self.healths.known(name, target, row);
             known.unwrap_or_else(|| Arc::new(Health::new(Arc::clone(&row.account))))
         };
-        let made = Deployment::new(provider, &known.model, place, upstream, &self.limits, health);
+        let price = self.price(provider, &known.model);
+        let made = Deployment::new(provider, &known.model, place, upstream, &self.limits, price, health);
         Some(Arc::new(made))
     }
 

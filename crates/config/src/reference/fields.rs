@@ -32,6 +32,7 @@ const TYPES: &[Row] = &[
     ("Match", of::<config::Match>),
     ("Model", of::<config::Model>),
     ("Price", of::<config::Price>),
+    ("PriceTier", of::<config::PriceTier>),
     ("Provider", of::<config::Provider>),
     ("Retry", of::<config::Retry>),
     ("RetryOverride", of::<config::RetryOverride>),

@@ -33,6 +33,8 @@ pub struct Access {
     pub pepper: Option<Secret>,
     /// What all callers together may ask for, with or without a key.
     pub limits: CallerLimits,
+    /// What all of them together may spend: one budget or several, each of which must have room.
+    pub budget: Budgets,
 }
 
 /// Who may use the admin API.

@@ -10,7 +10,7 @@ use serde::de::{Error as _, Unexpected};
 use serde::{Deserialize, Deserializer};
 
 use crate::target::Target;
-use crate::types::{HealthOverride, Price, RetryOverride};
+use crate::types::{Budgets, CallerLimits, HealthOverride, Price, RetryOverride};
 use crate::units;
 
 /// What answers a model name.
@@ -50,10 +50,28 @@ pub struct Model {
     pub slow: Option<bool>,
     /// What it costs, in place of what `prices` says.
     pub price: Option<Price>,
+    /// The most requests for it in a minute, whoever asks.
+    #[schemars(range(min = 1))]
+    pub rpm: Option<u32>,
+    /// The most tokens in a minute, in and out: what a request may take is counted ahead, and set right when it is done.
+    #[schemars(range(min = 1))]
+    pub tpm: Option<u32>,
+    /// The most requests for it under way at once.
+    #[schemars(range(min = 1))]
+    pub max_concurrent: Option<u32>,
+    /// What may be spent on it, whoever asks: one budget or several, each of which must have room.
+    pub budget: Budgets,
     /// What this model does differently from the top-level `retry`.
     pub retry: Option<RetryOverride>,
     /// What this model does differently from the top-level `health`.
     pub health: Option<HealthOverride>,
+}
+
+impl Model {
+    /// How much it may be asked for.
+    pub fn limits(&self) -> CallerLimits {
+        CallerLimits { rpm: self.rpm, tpm: self.tpm, max_concurrent: self.max_concurrent }
+    }
 }
 
 /// When a streamed answer begins to leave.

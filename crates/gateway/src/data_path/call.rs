@@ -21,6 +21,7 @@ use crate::{
     access::Caller,
     clock,
     data_path::{
+        bill::Bill,
         phases::{Phase, Phases},
         sign::Sign,
     },
@@ -46,6 +47,8 @@ pub(crate) struct Call {
     pub(crate) usage: Option<Usage>,
     /// Whether some of the usage is estimated.
     is_estimated: bool,
+    /// What that costs.
+    pub(crate) bill: Bill,
     /// About how many tokens its request is.
     pub(crate) about_tokens: u64,
     /// What could not be said to the provider, or of its answer.
@@ -80,6 +83,7 @@ impl Call {
             stream: false,
             usage: None,
             is_estimated: false,
+            bill: Bill::default(),
             about_tokens: 0,
             losses: Losses::default(),
             permit: None,
@@ -182,6 +186,8 @@ impl Call {
     pub(crate) fn attempted(&mut self, deployment: &Deployment, since: Instant, fault: Option<&Fault>) {
         if let Some(fault) = fault {
             tracing::warn!(call = self.id, deployment = &*deployment.name, %fault, "attempt failed");
+        } else {
+            self.bill.answers(deployment);
         }
         self.attempts.push(AttemptRecord {
             deployment: Arc::clone(&deployment.name),
@@ -231,8 +237,14 @@ impl Call {
     /// as it looks and about a token for each of the `outputs`.
     pub(crate) fn used_in_part(&mut self, told: Option<Usage>, outputs: u64) {
         let said = told.unwrap_or(Usage { input: self.about_tokens, ..Usage::default() });
-        self.is_estimated = told.is_none() || said.output < outputs;
+        self.is_estimated |= told.is_none() || said.output < outputs;
         self.usage = Some(Usage { output: said.output.max(outputs), ..said });
+    }
+
+    /// Notes that others go on with an answer that broke off: `used` is what it cost so far, as far as that is known.
+    pub(crate) fn breaks_off(&mut self, used: Usage) {
+        self.is_estimated = true;
+        self.bill.breaks_off(used);
     }
 
     /// Puts the call on record.
@@ -245,6 +257,7 @@ impl Call {
         }
         let ended_at = clock::now();
         self.phases.enter(Phase::Relay, ended_at);
+        let sum = self.bill.sum(self.usage);
         let record = CallRecord {
             id: self.id.clone(),
             started_ms: self.started_ms,
@@ -261,6 +274,8 @@ impl Call {
             ended,
             attempts: std::mem::take(&mut self.attempts),
             usage: self.usage.map(|usage| tokens(usage, self.is_estimated)),
+            cost: sum.cost,
+            price: sum.price,
             losses: self.losses.iter().map(|loss| format!("{}: {}", loss.path, loss.reason)).collect(),
             ..CallRecord::default()
         };

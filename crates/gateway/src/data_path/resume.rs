@@ -82,6 +82,7 @@ impl Resumer {
                     match result {
                         Ok(GoneOn { continuation, undress, rest, pass }) => {
                             let deployment = Arc::clone(plan.at(place));
+                            call.breaks_off(said.cost(asked.about_tokens()));
                             call.attempted(&deployment, since, None);
                             let resumed = Resumed { deployment, pass, ticket: part.ticket, rest };
                             return Some((resumed, continuation, undress));

@@ -16,7 +16,7 @@ impl Fleet {
                 let Some(model) = &row.check_model else { continue };
                 let upstream = provider.credentials[place].upstream.clone();
                 let health = |name: &str, target: &str, row: &_| self.healths.of(name, target, row);
-                let made = Deployment::new(provider, model, place, upstream, &self.limits, health);
+                let made = Deployment::new(provider, model, place, upstream, &self.limits, None, health);
                 self.checks.push(Arc::new(made));
             }
         }

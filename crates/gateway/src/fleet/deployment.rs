@@ -7,6 +7,7 @@ use std::{
 };
 
 use http::{HeaderMap, HeaderValue};
+use lockgate_prices::Price;
 use lockgate_protocol::dialect::{Dialect, Operation};
 use lockgate_routing::Health;
 
@@ -35,6 +36,8 @@ pub(crate) struct Deployment {
     pub(crate) stall: Duration,
     /// Whether its model is known to think for minutes in silence.
     pub(crate) is_slow: bool,
+    /// What its calls cost, where that is known.
+    pub(crate) price: Option<Arc<Price>>,
 }
 
 impl Deployment {
@@ -45,6 +48,7 @@ impl Deployment {
         credential: usize,
         upstream: Upstream,
         limits: &Limits,
+        price: Option<Arc<Price>>,
         health: impl FnOnce(&str, &str, &NamedCredential) -> Arc<Health>,
     ) -> Self {
         let row = &provider.credentials[credential];
@@ -64,6 +68,7 @@ impl Deployment {
             first_byte: row.timeouts.first_byte.unwrap_or(limits.first_byte),
             stall: row.timeouts.stall.unwrap_or(limits.stall),
             is_slow: lockgate_provider::thinks_long(model),
+            price,
         }
     }
 

@@ -4,7 +4,7 @@ use std::{cmp::Reverse, sync::Arc};
 
 use lockgate_routing::Member;
 
-use super::Deployment;
+use super::{Deployment, price::compared};
 
 /// Members of a model's lists, in tiers.
 #[derive(Debug, Default)]
@@ -25,7 +25,7 @@ pub(super) struct Ranked {
 
 impl Tiers {
     /// The deployment as a member, known by its place from now on.
-    pub(super) fn member(&mut self, made: Deployment, weight: u32, cost: Option<u64>) -> Ranked {
+    pub(super) fn member(&mut self, made: Deployment, weight: u32) -> Ranked {
         let known = self.deployments.iter().position(|deployment| deployment.name == made.name);
         let deployment = known.unwrap_or(self.deployments.len());
         if known.is_none() {
@@ -34,6 +34,7 @@ impl Tiers {
         let made = &self.deployments[deployment];
         let (identity, health) = (made.identity, Arc::clone(&made.health));
         let priority = made.credential().priority;
+        let cost = made.price.as_deref().map(compared);
         Ranked { priority, member: Member { deployment, identity, weight, cost, health } }
     }
 }

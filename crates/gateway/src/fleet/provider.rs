@@ -118,6 +118,11 @@ impl Provider {
         }
     }
 
+    /// Its kind, as the config has it.
+    pub(crate) fn kind(&self) -> &'static str {
+        self.site.kind().name()
+    }
+
     /// Whether its dialect has a list of models.
     pub(crate) fn has_list(&self) -> bool {
         self.discovery.tail().is_some()

@@ -44,6 +44,7 @@ mod openapi;
 mod outage;
 mod overhead;
 mod passthrough;
+mod prices;
 mod quirks;
 mod raw;
 mod reload;
