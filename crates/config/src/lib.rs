@@ -62,9 +62,9 @@ pub use types::{
     Access, Address, AdminFor, Alerts, Auth, Budget, Budgets, CallerLimits, CheckMethod, ClientAuth,
     ClientKey, Cloak, CloakMode, CloakPlace, CloakSystem, CloakUser, Commit, Config, Cors, Credential,
     DataDir, FilterRule, Health, HealthOverride, Keep, Listen, Listener, ListenerTls, Log, LogFormat,
-    LogLevel, Match, Model, OnLoss, Per, Price, PriceTier, Provider, Retry, RetryOverride, Rules, Served, Server,
-    ServerTls, SetRule, Strategy, Timeouts, Tls, TrainingFiles, TrainingForm, TrainingReasoning, Usd, Use,
-    WireApi,
+    LogLevel, Match, MetricsAccess, Model, OnLoss, Otlp, OtlpProtocol, Per, Price, PriceTier, Provider,
+    Retry, RetryOverride, Rules, Served, Server, ServerTls, SetRule, Strategy, Telemetry, Timeouts, Tls,
+    TrainingFiles, TrainingForm, TrainingReasoning, Usd, Use, WireApi,
 };
 
 use diff::Said;

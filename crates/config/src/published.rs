@@ -64,9 +64,12 @@ fn spellings(schema: &mut Map<String, Json>) {
         schema.insert("pattern".to_owned(), REFERENCE.into());
     } else if let Some(pattern) = whole["pattern"].as_str() {
         schema.insert("pattern".to_owned(), format!("{pattern}|{REFERENCE}").into());
-        if whole["format"] == "us-dollars" {
+        if let Some("us-dollars" | "share") = whole["format"].as_str() {
             allow(schema, &["number"]);
             schema.insert("minimum".to_owned(), 0.into());
+        }
+        if whole["format"] == "share" {
+            schema.insert("maximum".to_owned(), 1.into());
         }
     } else if has("string") {
         // A text that looks like a number or a truth value needs no quotes.

@@ -33,6 +33,7 @@ const FORMATS: &[&str] = &[
     "human-duration-or-off",
     "int32",
     "listen-address",
+    "share",
     "target",
     "uint32",
     "uint64",

@@ -16,6 +16,7 @@ mod rules;
 mod served;
 mod server;
 mod server_tls;
+mod telemetry;
 mod tls;
 mod training;
 
@@ -42,8 +43,9 @@ pub use provider::{Credential, Provider, Timeouts, WireApi};
 pub use retry::{Retry, RetryOverride};
 pub use rules::{FilterRule, Match, Rules, SetRule};
 pub use served::Served;
-pub use server::{Cors, Server};
+pub use server::{Cors, MetricsAccess, Server};
 pub use server_tls::{ClientAuth, ServerTls};
+pub use telemetry::{Otlp, OtlpProtocol, Telemetry};
 pub use tls::Tls;
 pub(crate) use training::TrainingDetails;
 pub use training::{TrainingFiles, TrainingForm, TrainingReasoning};
@@ -81,6 +83,8 @@ pub struct Config {
     pub cloak: Option<Cloak>,
     /// What the gateway writes about itself, and of the calls it answers.
     pub log: Log,
+    /// What an OpenTelemetry collector is sent.
+    pub telemetry: Telemetry,
     /// The folder for what the gateway keeps: the journal of all calls, what is made of it, training files. A relative path
     /// begins at the working directory; it is made where it is missing.
     #[schemars(extend("default" = "data"))]

@@ -30,6 +30,8 @@ pub(crate) enum Verdict {
 
 /// How a limit that there shall not be is written.
 pub(crate) const OFF: &str = "off";
+/// The whole of what a share is of, in millionths.
+const WHOLE: u64 = 1_000_000;
 /// Most digits behind an amount's point: amounts are kept in millionths.
 const MOST_DECIMALS: usize = 6;
 
@@ -50,6 +52,7 @@ pub(crate) const FORMATS: &[Format] = &[
         expected: "a day or a time in UTC, such as `2027-01-01` or `2027-01-01T08:00:00Z`",
         judge: |text| if time_of_day(text).is_some() { Verdict::Good } else { Verdict::Bad },
     },
+    Format { name: "share", expected: "a share from 0 to 1, such as `0.25`", judge: part },
     Format { name: "us-dollars", expected: "an amount of dollars, such as `0.15`", judge: dollars },
     Format { name: "byte-size", expected: "a size with a unit, such as `64MiB`", judge: bytes },
     Format {
@@ -87,6 +90,14 @@ fn dollars(text: &str) -> Verdict {
             Verdict::BadBecause(format!("at most {MOST_DECIMALS} digits count behind the point"))
         }
         None => Verdict::Bad,
+    }
+}
+
+fn part(text: &str) -> Verdict {
+    match micros(text) {
+        Some(micros) if micros <= WHOLE => Verdict::Good,
+        None if text.ends_with('%') => Verdict::BadBecause("a percent is `0.01`".to_owned()),
+        _ => Verdict::Bad,
     }
 }
 
@@ -173,6 +184,8 @@ text_schema! {
         r"^\s*(off|[0-9]+(\.[0-9]+)?\s*[a-zµ]+(\s*[0-9]+(\.[0-9]+)?\s*[a-zµ]+)*)\s*$";
     /// The schema of a day or a time.
     TimeOfDay: "date-or-time", r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?Z?)?$";
+    /// The schema of a share.
+    Share: "share", r"^(0(\.[0-9]{1,6})?|1(\.0{1,6})?)$";
     /// The schema of an amount of money.
     Dollars: "us-dollars", r"^[0-9]+(\.[0-9]{1,6})?$";
     /// The schema of a size.
@@ -241,6 +254,12 @@ pub(crate) fn micros(text: &str) -> Option<u64> {
     let is_number = is_number(whole) && is_number(decimals) && decimals.len() <= MOST_DECIMALS;
     let micros = || format!("{decimals:0<MOST_DECIMALS$}").parse::<u64>().ok();
     is_number.then_some(whole.parse::<u64>().ok()?.checked_mul(1_000_000)?.checked_add(micros()?)).flatten()
+}
+
+/// Reads a share of a whole, from 0 to 1.
+pub(crate) fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    let micros = micros(&String::deserialize(deserializer)?).filter(|micros| *micros <= WHOLE);
+    micros.map(|micros| micros as f64 / WHOLE as f64).ok_or_else(|| D::Error::custom("no share"))
 }
 
 /// Reads the mode of a file, or nothing.

@@ -9,6 +9,7 @@ mod models;
 mod money;
 mod rules;
 mod server;
+mod telemetry;
 
 use std::collections::HashMap;
 
@@ -34,6 +35,7 @@ pub(crate) fn validate(config: &Config, root: &Node, findings: &mut Findings) {
         Validator { root, providers: by_name("providers"), models: by_name("models"), findings };
     validator.server(config);
     validator.access(config);
+    validator.telemetry(config);
     validator.proxy(config.proxy.as_ref(), root.get("proxy"), "proxy");
     validator.cloak(config.cloak.as_ref(), root.get("cloak"), "cloak");
     for (name, provider) in &config.providers {

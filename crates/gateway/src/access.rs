@@ -36,6 +36,11 @@ impl Access {
         self.keys.values().find(|caller| *caller.name == *name)
     }
 
+    /// Whether programs on this machine call without a key, and nobody else calls.
+    pub(crate) fn is_at_home(&self) -> bool {
+        self.keys.is_empty() && !self.open
+    }
+
     /// The caller behind a request; `None` where no keys are configured.
     pub(crate) fn identify(
         &self,

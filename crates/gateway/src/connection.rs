@@ -25,6 +25,7 @@ use crate::{
     closing::Told,
     data_path,
     listen::{Accepted, HTTP2, Serve, Terms, read_proxy_header},
+    metrics,
     peer::Peer,
     setup::Live,
     slow_head::{Lasting, Requests, Timed},
@@ -190,6 +191,9 @@ fn answer(
         let request = Request::from_parts(head, body);
         let answer = match steering {
             Some(live) => admin::answer(live, setup, peer, request).await,
+            None if metrics::claims(&setup, request.uri().path()) => {
+                metrics::answer(&setup, &peer, request).await
+            }
             None => answer_to_page(&setup, peer, request).await,
         };
         Ok(answer.map(|body| Lasting::new(body, answering)))

@@ -26,6 +26,7 @@ mod vectors;
 mod way;
 mod work;
 
+pub(crate) use phases::{Phase, Phases};
 pub(crate) use settle::mark_id;
 
 use std::sync::Arc;
@@ -37,7 +38,7 @@ use crate::{
     Setup,
     arriving::Arriving,
     body::AnswerBody,
-    data_path::{call::Call, phases::Phase, work::Work},
+    data_path::{call::Call, work::Work},
     local,
     peer::Peer,
     route::Route,
@@ -89,6 +90,7 @@ async fn prepare(setup: &Arc<Setup>, call: &mut Call, request: Request<Arriving>
     call.about_tokens = asked.about_tokens();
     call.bill.is_for(asked.operation);
     call.enter(Phase::Plan);
+    call.meter.asks(asked.operation, setup.fleet.meter(&asked.model));
 
     // admit: may this key use this model for this.
     admit::admit(call, &asked)?;
@@ -100,6 +102,7 @@ async fn prepare(setup: &Arc<Setup>, call: &mut Call, request: Request<Arriving>
 
     // plan: the deployments of the model, in the order of asking.
     let model = call.wait(Phase::Upstream, setup.fleet.model(&asked.model)).await?;
+    call.meter.is_for(&model.meter);
     let plan =
         model.plan(call.wanted(model.wants_affinity().then(|| asked.affinity(&head.headers)).flatten()));
     asked.resumes = asked.operation == Operation::Generate && call.stream && model.limits.resumes;

@@ -57,6 +57,11 @@ impl Door {
     }
 }
 
+/// Whether a request with this head that `peer` sends is of a program on this machine that asks for itself.
+pub(crate) fn is_of_neighbour(head: &Parts, peer: &Peer) -> bool {
+    peer.is_local() && guard(head).is_ok()
+}
+
 /// A program on this machine may be a browser with anybody's page in it, which asks across origins or by a name that was
 /// rebound to 127.0.0.1, or a proxy with anybody behind it.
 fn guard(head: &Parts) -> Result<(), Shut> {

@@ -31,7 +31,10 @@ use lockgate_routing::{Budget, Health, Member};
 use tokio_util::task::TaskTracker;
 use wildmatch::WildMatch;
 
-use crate::upstream::Exits;
+use crate::{
+    metrics::{Metrics, ModelMeter},
+    upstream::Exits,
+};
 use cloak::Cloaks;
 use credential::{NamedCredential, Setting};
 use heritage::{Healths, Heritage};
@@ -42,6 +45,7 @@ use price::Prices;
 
 pub(crate) use cloak::Cloak;
 pub(crate) use deployment::Deployment;
+use deployment::{Named, Terms};
 pub use error::{ProviderError, StartError};
 pub(crate) use limits::{Check, Limits};
 pub(crate) use model::{Model, Wanted};
@@ -68,6 +72,8 @@ pub(crate) struct Fleet {
     /// The names a client may ask for, in the order of the config.
     names: Vec<String>,
     limits: Arc<Limits>,
+    /// Where its calls are counted.
+    metrics: Arc<Metrics>,
     /// Of the models that do not name one.
     strategy: config::Strategy,
     /// The ways out, for the fleet after this one.
@@ -86,6 +92,7 @@ impl Fleet {
     pub(crate) fn new(
         config: &Config,
         tasks: &TaskTracker,
+        metrics: &Arc<Metrics>,
         older: Option<&Self>,
     ) -> Result<Self, StartError> {
         let mut heritage = Heritage::of(older);
@@ -116,6 +123,7 @@ impl Fleet {
             prices: Prices::new(&config.prices),
             names: Vec::new(),
             limits: Arc::new(Limits::usual(&config.retry, &config.health)),
+            metrics: Arc::clone(metrics),
             strategy: config.strategy,
             exits: Exits::default(),
             connect: config.retry.connect,
@@ -132,7 +140,9 @@ impl Fleet {
             };
             let limits = Arc::new(Limits::of(written, &retry, &health));
             let budget = heritage.budget(name, &limits);
-            let model = Arc::new(fleet.pool(written, limits, budget, retry.connect, &mut exits)?);
+            let meter = metrics.models.model(name);
+            let model = fleet.pool(written, limits, (meter, budget), retry.connect, &mut exits)?;
+            let model = Arc::new(model);
             let (patterns, aliases): (Vec<_>, Vec<_>) =
                 written.aliases.iter().partition(|alias| alias.contains(['*', '?']));
             let patterns = patterns.into_iter().map(|pattern| WildMatch::new(pattern));
@@ -158,7 +168,13 @@ impl Fleet {
                     let upstream = credential.upstream.clone();
                     let price = self.price(provider, model);
                     let health = |name: &str, target: &str, row: &_| self.healths.of(name, target, row);
-                    let made = Deployment::new(provider, model, place, upstream, &self.limits, price, health);
+                    let terms = Terms {
+                        limits: &self.limits,
+                        price,
+                        metrics: &self.metrics,
+                        named: Named::ByOperator,
+                    };
+                    let made = Deployment::new(provider, model, place, upstream, terms, health);
                     let (tiers, ranked) = pools.entry(name.into_owned()).or_default();
                     ranked.push(tiers.member(made, credential.weight));
                 }
@@ -171,7 +187,8 @@ impl Fleet {
             }
             tiers.main.extend(by_priority(ranked));
             let budget = heritage.budget(&name, &self.limits);
-            let model = Model::new(self.strategy.row(), tiers, Arc::clone(&self.limits), budget);
+            let meter = self.metrics.models.model(&name);
+            let model = Model::new(self.strategy.row(), tiers, Arc::clone(&self.limits), meter, budget);
             self.names.push(name.clone());
             self.models.insert(name, Arc::new(model));
         }
@@ -181,7 +198,7 @@ impl Fleet {
         &mut self,
         model: &config::Model,
         limits: Arc<Limits>,
-        budget: Option<Arc<Budget>>,
+        (meter, budget): (Arc<ModelMeter>, Option<Arc<Budget>>),
         connect: Duration,
         exits: &mut Exits,
     ) -> Result<Model, StartError> {
@@ -201,7 +218,9 @@ impl Fleet {
                         })?;
                     let health = |name: &str, target: &str, row: &_| self.healths.of(name, target, row);
                     let price = self.prices.of((&provider.name, provider.kind()), name, model.price.as_ref());
-                    let made = Deployment::new(provider, name, place, upstream, &limits, price, health);
+                    let terms =
+                        Terms { limits: &limits, price, metrics: &self.metrics, named: Named::ByOperator };
+                    let made = Deployment::new(provider, name, place, upstream, terms, health);
                     let weight = target.weight.saturating_mul(credential.weight);
                     ranked.push(tiers.member(made, weight));
                 }
@@ -217,7 +236,7 @@ impl Fleet {
         let fallback = one_after_the_other(&model.fallback, &mut tiers)?;
         tiers.main = members(&model.targets, &mut tiers)?;
         tiers.main.extend(fallback);
-        Ok(Model::new(model.strategy.unwrap_or(self.strategy).row(), tiers, limits, budget))
+        Ok(Model::new(model.strategy.unwrap_or(self.strategy).row(), tiers, limits, meter, budget))
     }
 
     /// What the model costs that `provider` has under that name, where nothing is said of the one that clients ask for.
@@ -243,6 +262,16 @@ impl Fleet {
             return Err(Fault::new(FaultKind::NoDeployment, text));
         }
         Ok(model)
+    }
+
+    /// Where the calls of a model of the config are counted.
+    pub(crate) fn meter(&self, name: &str) -> Option<&Arc<ModelMeter>> {
+        self.models.get(name).map(|model| &model.meter)
+    }
+
+    /// Where the calls of models are counted that only clients have named.
+    fn other(&self) -> Arc<ModelMeter> {
+        Arc::clone(&self.metrics.models.other)
     }
 
     /// True if `name` resolves from the config alone, not counting providers that serve any name.
@@ -322,11 +351,13 @@ impl Fleet {
                     known.unwrap_or_else(|| Arc::new(Health::new(Arc::clone(&row.account))))
                 };
                 let price = self.price(provider, model);
-                let made = Deployment::new(provider, model, *row, upstream, &self.limits, price, health);
+                let terms =
+                    Terms { limits: &self.limits, price, metrics: &self.metrics, named: Named::ByClient };
+                let made = Deployment::new(provider, model, *row, upstream, terms, health);
                 ranked.push(tiers.member(made, credential.weight));
             }
             tiers.main.extend(by_priority(ranked));
-            Model::new(self.strategy.row(), tiers, Arc::clone(&self.limits), None)
+            Model::new(self.strategy.row(), tiers, Arc::clone(&self.limits), self.other(), None)
         })
     }
 
@@ -353,13 +384,14 @@ impl Fleet {
             known.unwrap_or_else(|| Arc::new(Health::new(Arc::clone(&row.account))))
         };
         let price = self.price(provider, &known.model);
-        let made = Deployment::new(provider, &known.model, place, upstream, &self.limits, price, health);
+        let terms = Terms { limits: &self.limits, price, metrics: &self.metrics, named: Named::ByClient };
+        let made = Deployment::new(provider, &known.model, place, upstream, terms, health);
         Some(Arc::new(made))
     }
 
     /// The plan that asks `deployment` and no other.
     pub(crate) fn only(&self, deployment: Arc<Deployment>, wanted: Wanted) -> Plan {
-        Arc::new(Model::only(deployment, Arc::clone(&self.limits))).plan(wanted)
+        Arc::new(Model::only(deployment, Arc::clone(&self.limits), self.other())).plan(wanted)
     }
 
     /// The names a client may ask for: the configured models, what credentials are said to serve, and where nothing is

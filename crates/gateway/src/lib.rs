@@ -27,6 +27,7 @@ mod keep;
 mod listen;
 mod local;
 mod login;
+mod metrics;
 mod passes;
 mod peer;
 mod pem;
@@ -82,6 +83,7 @@ pub(crate) struct Gateway {
     pub(crate) connections: tally::Tally,
     /// Tells the operator.
     pub(crate) alerts: alerts::Alerts,
+    pub(crate) metrics: Arc<metrics::Metrics>,
     /// Writes calls down for training.
     pub(crate) training: training::Writer,
 }
@@ -92,7 +94,7 @@ pub(crate) struct Gateway {
 /// A provider that cannot be set up, or a certificate that cannot be shown.
 pub fn check(config: &Config) -> Result<(), StartError> {
     listen::check(&config.server)?;
-    fleet::Fleet::new(config, &TaskTracker::new(), None).map(drop)
+    fleet::Fleet::new(config, &TaskTracker::new(), &Arc::default(), None).map(drop)
 }
 
 /// Starts a gateway with a config that is no file's, and returns as soon as it listens.
@@ -133,6 +135,7 @@ fn begin(config: &Config, store: Store, origin: Option<(Origin, Loaded)>) -> Res
         calls: tally::Tally::default(),
         connections: tally::Tally::default(),
         alerts: alerts::Alerts::default(),
+        metrics: Arc::default(),
         training: training::Writer::new(),
     });
     let setup = Setup::new(config, &gateway, None)?;

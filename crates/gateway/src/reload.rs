@@ -58,6 +58,7 @@ struct State {
     loaded: Option<Arc<Loaded>>,
     since: SystemTime,
     count: u64,
+    refusals: u64,
     refused: Option<Refused>,
     /// What the files held when they were last looked at, whatever came of it.
     prints: Prints,
@@ -78,6 +79,8 @@ pub(crate) struct Standing {
     pub(crate) since: SystemTime,
     /// How many have come in the place of another.
     pub(crate) reloads: u64,
+    /// How many were refused.
+    pub(crate) refusals: u64,
     pub(crate) refused: Option<Refused>,
 }
 
@@ -151,7 +154,7 @@ impl Reloads {
             Prints::of(&files(loaded)).with(document.path(), document.expose().as_bytes())
         });
         let (loaded, prints) = (loaded.map(Arc::new), prints.unwrap_or_default());
-        let state = State { loaded, since: clock::wall(), count: 0, refused: None, prints };
+        let state = State { loaded, since: clock::wall(), count: 0, refusals: 0, refused: None, prints };
         Self { origin, turn: tokio::sync::Mutex::default(), state: Mutex::new(state) }
     }
 
@@ -162,6 +165,7 @@ impl Reloads {
             loaded: state.loaded.clone(),
             since: state.since,
             reloads: state.count,
+            refusals: state.refusals,
             refused: state.refused.clone(),
         }
     }
@@ -198,8 +202,8 @@ impl Reloads {
         let loaded = Arc::new(loaded);
         let changes = state.loaded.as_ref().map(|older| loaded.changes_since(older)).unwrap_or_default();
         said::taken(&changes, &loaded, state.loaded.as_deref(), state.refused.is_some());
-        let count = state.count + 1;
-        *state = State { loaded: Some(loaded), since: clock::wall(), count, refused: None, prints };
+        let (count, refusals) = (state.count + 1, state.refusals);
+        *state = State { loaded: Some(loaded), since: clock::wall(), count, refusals, refused: None, prints };
         changes
     }
 
@@ -209,6 +213,7 @@ impl Reloads {
         let mut state = self.state();
         let at = state.refused.as_ref().map_or_else(clock::wall, |before| before.at);
         state.refused = Some(Refused { at, problems });
+        state.refusals += 1;
         state.prints = prints;
     }
 }

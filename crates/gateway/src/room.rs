@@ -48,6 +48,11 @@ impl Room {
         self.0.held.load(Ordering::Relaxed)
     }
 
+    /// How many there is room for.
+    pub(crate) fn most(&self) -> usize {
+        self.0.most.load(Ordering::Relaxed)
+    }
+
     /// Space for a body of which nothing is there yet.
     pub(crate) fn space(&self) -> Space {
         Space { room: self.clone(), bytes: 0 }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
-use lockgate_config::Config;
+use lockgate_config::{Config, MetricsAccess};
 use lockgate_protocol::ir::Fault;
 
 use crate::{
@@ -37,6 +37,8 @@ pub(crate) struct Setup {
     pub(crate) write_stall: Duration,
     /// Who may steer it.
     pub(crate) door: Door,
+    /// Who may read the metrics.
+    pub(crate) metrics: MetricsAccess,
     /// Which calls are written down for training.
     pub(crate) training: Option<Arc<training::Wish>>,
     /// What the operator is told, and how.
@@ -58,7 +60,7 @@ impl Setup {
         let cors = config.server.cors.as_ref().map(|cors| Arc::new(Cors::new(cors)));
         Ok(Self {
             gateway: Arc::clone(gateway),
-            fleet: Fleet::new(config, &gateway.tasks, older.map(|older| &older.fleet))?,
+            fleet: Fleet::new(config, &gateway.tasks, &gateway.metrics, older.map(|older| &older.fleet))?,
             rules: Rules::new(&config.rules),
             access: Access::new(&config.access, cors.clone()),
             cors,
@@ -68,6 +70,7 @@ impl Setup {
             keep_alive: config.server.keep_alive,
             write_stall: config.server.write_stall,
             door: Door::new(config),
+            metrics: config.server.metrics,
             training: training::Wish::of(config),
             alerts: config.alerts.clone(),
             keep: store::keep(config),

@@ -23,6 +23,14 @@ impl Kind {
         self.preset.map_or_else(|| self.provider.kind(), |preset| preset.name.as_str())
     }
 
+    /// The name in traces and metrics: the one of OpenTelemetry's conventions for generative AI where they have one.
+    pub fn trace_name(&self) -> &'static str {
+        match self.preset {
+            Some(preset) => preset.trace_name.as_deref().unwrap_or(&preset.name),
+            None => self.provider.trace_name(),
+        }
+    }
+
     /// The dialects it speaks, the one to translate to first.
     pub fn speaks(&self) -> Vec<&str> {
         match self.preset {

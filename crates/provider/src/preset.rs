@@ -12,6 +12,9 @@ use crate::environment::Environment;
 pub struct Preset {
     /// The name in the config's `kind`.
     pub name: String,
+    /// Its name in OpenTelemetry's conventions for generative AI (`gen_ai.provider.name`), where they have another.
+    #[serde(default)]
+    pub trace_name: Option<String>,
     /// What the OpenAI SDK would be given as `base_url`.
     pub base_url: String,
     /// The environment variable that usually holds the key.

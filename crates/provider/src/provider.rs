@@ -24,6 +24,11 @@ pub trait Provider: Sync {
     /// The name in the config's `kind`.
     fn kind(&self) -> &'static str;
 
+    /// Its name in OpenTelemetry's conventions for generative AI (`gen_ai.provider.name`), where they have another.
+    fn trace_name(&self) -> &'static str {
+        self.kind()
+    }
+
     /// The dialects it speaks, the one to translate to first.
     fn speaks(&self) -> &'static [&'static str];
 

@@ -53,6 +53,23 @@ pub struct Server {
     #[serde(deserialize_with = "units::duration_or_off")]
     #[schemars(with = "units::TimeOrOff", extend("default" = "300s"))]
     pub write_stall: Duration,
+    /// Who may read `/metrics`: `guarded` is whoever shows the admin key, and from this machine whoever may call without a
+    /// key because `access.keys` has none; `open` is everybody who can reach the gateway; `off` is nobody.
+    #[schemars(extend("default" = "guarded"))]
+    pub metrics: MetricsAccess,
+}
+
+/// Who may read the metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum MetricsAccess {
+    /// The operator, and whoever may call without a key from this machine.
+    #[default]
+    Guarded,
+    /// Everybody.
+    Open,
+    /// Nobody.
+    Off,
 }
 
 /// Which web pages may call the gateway from a browser (CORS). The admin API is never among what they may call.
@@ -89,6 +106,7 @@ impl Default for Server {
             drain: Duration::from_secs(600),
             keep_alive: Duration::from_secs(15),
             write_stall: Duration::from_secs(300),
+            metrics: MetricsAccess::Guarded,
         }
     }
 }

@@ -9,6 +9,8 @@ use lockgate_protocol::{
 };
 use wildmatch::WildMatch;
 
+use crate::metrics::OwnMeter;
+
 /// Every use by its name in the config.
 const USES: [(Use, &str); 6] = [
     (Use::Generate, "generate"),
@@ -31,6 +33,8 @@ pub(crate) struct Caller {
     /// Empty is everything.
     uses: Vec<Use>,
     expires: Option<SystemTime>,
+    /// Where its calls are counted.
+    pub(crate) meter: OwnMeter,
 }
 
 impl fmt::Debug for Caller {
@@ -50,6 +54,7 @@ impl Caller {
             providers: (!key.providers.iter().any(|glob| glob == "*")).then(|| globs(&key.providers)),
             uses: key.operations.clone(),
             expires: key.expires,
+            meter: OwnMeter::default(),
         }
     }
 

@@ -95,7 +95,7 @@ async fn reload(live: &Arc<Live>) -> Result<Reloaded, Refusal> {
 
 /// How the config stands.
 pub(super) fn status(live: &Live) -> ConfigStatus {
-    let Standing { loaded, since, reloads, refused } = live.gateway.reloads.standing();
+    let Standing { loaded, since, reloads, refused, .. } = live.gateway.reloads.standing();
     let moment = |at| humantime::format_rfc3339_millis(at).to_string();
     let note = |note: &lockgate_config::Note| NoteText {
         file: note.file.clone(),

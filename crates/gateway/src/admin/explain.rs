@@ -41,12 +41,13 @@ pub(super) const ROWS: &[Row] = &[Row::new::<Explanation>(
 /// # Errors
 /// A provider that cannot be set up, a model or a key that is not in the config.
 pub fn explain(config: &Config, model: &str, key: Option<&str>) -> Result<Explanation, AdminError> {
-    let fleet = Fleet::new(config, &TaskTracker::new(), None).map_err(|error| AdminError {
-        code: "config".to_owned(),
-        message: error.to_string(),
-        paths: Vec::new(),
-        problems: Vec::new(),
-    })?;
+    let fleet =
+        Fleet::new(config, &TaskTracker::new(), &Arc::default(), None).map_err(|error| AdminError {
+            code: "config".to_owned(),
+            message: error.to_string(),
+            paths: Vec::new(),
+            problems: Vec::new(),
+        })?;
     let found = fleet.known(model).ok_or_else(|| *Refusal::from(fleet.unknown(model)).error)?;
     let key = rights(&Access::new(&config.access, None), key, model).map_err(|refusal| *refusal.error)?;
     Ok(explanation(model, &found, key, false))

@@ -25,6 +25,7 @@ use crate::{
     },
     fleet::{Deployment, Limits, Plan},
     gauge::Permit,
+    metrics::SecondTry,
 };
 
 /// A deployment has begun to answer: from here on there is no other.
@@ -83,6 +84,11 @@ impl<'a> Asking<'a> {
             };
             match next {
                 Next::Ask { deployment, after } => {
+                    if latest.is_some() {
+                        let is_same = deployment == place;
+                        let how = if is_same { SecondTry::Retry } else { SecondTry::Failover };
+                        call.meter.tries_again(how);
+                    }
                     if !after.is_zero() {
                         call.wait(Phase::Upstream, tokio::time::sleep(after)).await;
                     }
@@ -212,6 +218,7 @@ impl<'a> Asking<'a> {
             self.decide(call, |moment| course.beside(moment)).and_then(|other| self.begin(other, false).ok());
         let Some(part) = other else { return first.await };
         let (other, other_since) = (part.place, clock::now());
+        call.meter.tries_again(SecondTry::Hedge);
         let second = Box::pin(self.attempt(part, course.has_other(), call));
         let (tried, left) = select(first, second).await.factor_first();
         let (left_at, left_since) = if tried.place == place { (other, other_since) } else { (place, since) };

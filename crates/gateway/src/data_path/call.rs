@@ -27,6 +27,7 @@ use crate::{
     },
     fleet::{Deployment, Wanted},
     gauge::Permit,
+    metrics::CallMeter,
     peer::Peer,
     tally::Counted,
     training::{About, Tape},
@@ -70,6 +71,9 @@ pub(crate) struct Call {
     /// What is neither a call of a model nor an attempt at one leaves no record.
     has_record: bool,
     _under_way: Counted,
+    /// Where it is counted.
+    pub(crate) meter: CallMeter,
+    _passing: Option<Counted>,
 }
 
 impl Call {
@@ -97,6 +101,8 @@ impl Call {
             attempts: Vec::new(),
             has_record: false,
             _under_way: setup.gateway.calls.enter(),
+            meter: CallMeter::default(),
+            _passing: None,
         }
     }
 
@@ -189,15 +195,18 @@ impl Call {
         } else {
             self.bill.answers(deployment);
         }
+        let took = clock::now() - since;
+        self.meter.attempted(&deployment.meter, since, took, fault.map(|fault| fault.kind.name()));
         self.attempts.push(AttemptRecord {
             deployment: Arc::clone(&deployment.name),
             fault: fault.map(|fault| Cow::Owned(fault.to_string())),
-            micros: micros(clock::now() - since),
+            micros: micros(took),
         });
     }
 
     /// Notes an attempt that nobody waited for any longer, since another one had something to say first.
     pub(crate) fn gave_up(&mut self, deployment: &Deployment, since: Instant) {
+        self.meter.gave_up(&deployment.meter, clock::now() - since);
         self.attempts.push(AttemptRecord {
             deployment: Arc::clone(&deployment.name),
             fault: Some(Cow::Borrowed("given up: another deployment answered first")),
@@ -207,10 +216,16 @@ impl Call {
 
     /// A fault after the commit belongs to the attempt that had answered.
     pub(crate) fn broke(&mut self, fault: &Fault) {
+        self.meter.broke(fault.kind);
         if let Some(attempt) = self.attempts.last_mut() {
             tracing::warn!(call = self.id, deployment = &*attempt.deployment, %fault, "answer broke off");
             attempt.fault = Some(Cow::Owned(fault.to_string()));
         }
+    }
+
+    /// Its answer passes in pieces from now on.
+    pub(crate) fn passes_in_pieces(&mut self) {
+        self._passing = Some(self.setup.gateway.metrics.streams.enter());
     }
 
     /// How often a deployment was asked.
@@ -301,6 +316,8 @@ impl Call {
             overhead_micros = record.overhead_micros,
             "call settled"
         );
+        let caller = self.caller.as_deref().map(|caller| (&caller.meter, &*caller.name));
+        self.setup.gateway.metrics.settled(&self.meter, &record, self.dialect, &self.phases, caller);
         self.setup.gateway.journal.append(record);
     }
 }

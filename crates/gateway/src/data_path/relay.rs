@@ -30,6 +30,7 @@ use crate::{
         sign::Sign,
     },
     fleet::{Deployment, Limits},
+    metrics::SecondTry,
     setup::Setup,
     upstream::Incoming,
 };
@@ -39,7 +40,11 @@ const LINGER: Duration = Duration::from_secs(1);
 
 /// Turns a committed answer into the response that the server sends. `resumer` has somebody else go on, should it break
 /// off.
-pub(crate) fn relay(call: Call, committed: Committed, resumer: Option<Box<Resumer>>) -> Response<AnswerBody> {
+pub(crate) fn relay(
+    mut call: Call,
+    committed: Committed,
+    resumer: Option<Box<Resumer>>,
+) -> Response<AnswerBody> {
     let Committed { deployment, answer, limits, pass, ticket } = committed;
     let told = (Arc::clone(call.setup()), Arc::clone(&deployment));
     let mut witness = Witness { ticket: Some(ticket), limits: Arc::clone(&limits), told };
@@ -51,6 +56,7 @@ pub(crate) fn relay(call: Call, committed: Committed, resumer: Option<Box<Resume
             return settle::whole(call, status, headers, body);
         }
         Content::Bytes { first, rest, length } => {
+            call.passes_in_pieces();
             let relay = ByteRelay {
                 call,
                 witness,
@@ -63,6 +69,7 @@ pub(crate) fn relay(call: Call, committed: Committed, resumer: Option<Box<Resume
             (Box::pin(stream::unfold(relay, ByteRelay::next)), length)
         }
         Content::Events(events) => {
+            call.passes_in_pieces();
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
             let relay = EventRelay::new(call, (deployment, pass), status, events, witness, resumer);
             (Box::pin(stream::unfold(relay, EventRelay::next)), None)
@@ -304,6 +311,7 @@ impl EventRelay {
         };
         match resumed {
             Some(Resumed { deployment, pass, ticket, rest }) => {
+                self.call.meter.tries_again(SecondTry::Resume);
                 self.witness.ticket = Some(ticket);
                 self.patience = Patience::new(deployment.stall, self.patience.timeout, self.call.sign);
                 (self.deployment, self.pass, self.rest) = (deployment, pass, rest);

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use lockgate_config::Config;
 
-use super::{Deployment, Fleet, Limits};
+use super::{
+    Deployment, Fleet, Limits,
+    deployment::{Named, Terms},
+};
 
 impl Fleet {
     /// What is asked of the credentials that are checked by a model of their own.
@@ -16,7 +19,13 @@ impl Fleet {
                 let Some(model) = &row.check_model else { continue };
                 let upstream = provider.credentials[place].upstream.clone();
                 let health = |name: &str, target: &str, row: &_| self.healths.of(name, target, row);
-                let made = Deployment::new(provider, model, place, upstream, &self.limits, None, health);
+                let terms = Terms {
+                    limits: &self.limits,
+                    price: None,
+                    metrics: &self.metrics,
+                    named: Named::ByOperator,
+                };
+                let made = Deployment::new(provider, model, place, upstream, terms, health);
                 self.checks.push(Arc::new(made));
             }
         }

@@ -12,7 +12,10 @@ use lockgate_protocol::dialect::{Dialect, Operation};
 use lockgate_routing::Health;
 
 use super::{Cloak, Limits, credential::NamedCredential, provider::Provider};
-use crate::upstream::Upstream;
+use crate::{
+    metrics::{DeploymentMeter, Metrics},
+    upstream::Upstream,
+};
 
 /// A target with one credential: the unit of balancing.
 #[derive(Debug, Clone)]
@@ -38,6 +41,37 @@ pub(crate) struct Deployment {
     pub(crate) is_slow: bool,
     /// What its calls cost, where that is known.
     pub(crate) price: Option<Arc<Price>>,
+    /// What it is counted by.
+    pub(crate) meter: Arc<DeploymentMeter>,
+}
+
+/// Who has named a deployment's model: names of clients' are all counted together.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Named {
+    /// The config.
+    ByOperator,
+    /// A request.
+    ByClient,
+}
+
+/// What a deployment is made on.
+pub(super) struct Terms<'t> {
+    pub(super) limits: &'t Limits,
+    /// What its calls cost, where that is known.
+    pub(super) price: Option<Arc<Price>>,
+    /// Where its calls are counted.
+    pub(super) metrics: &'t Metrics,
+    pub(super) named: Named,
+}
+
+impl Terms<'_> {
+    fn meter(&self, name: &str, provider: &Provider) -> Arc<DeploymentMeter> {
+        let kind = provider.site.kind().trace_name();
+        match self.named {
+            Named::ByOperator => self.metrics.deployments.deployment(name, kind),
+            Named::ByClient => self.metrics.deployments.of_client(name, kind),
+        }
+    }
 }
 
 impl Deployment {
@@ -47,8 +81,7 @@ impl Deployment {
         model: &str,
         credential: usize,
         upstream: Upstream,
-        limits: &Limits,
-        price: Option<Arc<Price>>,
+        terms: Terms<'_>,
         health: impl FnOnce(&str, &str, &NamedCredential) -> Arc<Health>,
     ) -> Self {
         let row = &provider.credentials[credential];
@@ -59,16 +92,17 @@ impl Deployment {
         Self {
             health: health(&name, &target, row),
             identity: identity.finish(),
+            meter: terms.meter(&name, provider),
             header: HeaderValue::from_str(&name).unwrap_or_else(|_| HeaderValue::from_static("unprintable")),
             name: name.into(),
             provider: Arc::clone(provider),
             model: model.into(),
             credential,
             upstream,
-            first_byte: row.timeouts.first_byte.unwrap_or(limits.first_byte),
-            stall: row.timeouts.stall.unwrap_or(limits.stall),
+            first_byte: row.timeouts.first_byte.unwrap_or(terms.limits.first_byte),
+            stall: row.timeouts.stall.unwrap_or(terms.limits.stall),
             is_slow: lockgate_provider::thinks_long(model),
-            price,
+            price: terms.price,
         }
     }
 

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Instant};
 use lockgate_routing::{Ask, Budget, Explained, Member, Pool, StrategyRow};
 
 use super::{Deployment, Limits, Plan, pool::Tiers};
+use crate::metrics::ModelMeter;
 
 /// More requests a second than clients ask for that are always allowed.
 const ALWAYS_ALLOWED: u32 = 10;
@@ -18,6 +19,8 @@ pub(crate) struct Model {
     /// What its calls may try again, all together.
     pub(crate) budget: Arc<Budget>,
     pub(crate) strategy: &'static StrategyRow,
+    /// Where its calls are counted.
+    pub(crate) meter: Arc<ModelMeter>,
 }
 
 /// What one call brings to be planned.
@@ -36,6 +39,7 @@ impl Model {
         strategy: &'static StrategyRow,
         tiers: Tiers,
         limits: Arc<Limits>,
+        meter: Arc<ModelMeter>,
         budget: Option<Arc<Budget>>,
     ) -> Self {
         let Tiers { deployments, main, on_context_length, on_content_filter } = tiers;
@@ -45,11 +49,12 @@ impl Model {
             budget: budget.unwrap_or_else(|| Arc::new(Budget::new(limits.extra_load, ALWAYS_ALLOWED))),
             limits,
             strategy,
+            meter,
         }
     }
 
     /// A model that only `deployment` answers.
-    pub(super) fn only(deployment: Arc<Deployment>, limits: Arc<Limits>) -> Self {
+    pub(super) fn only(deployment: Arc<Deployment>, limits: Arc<Limits>, meter: Arc<ModelMeter>) -> Self {
         let member = Member {
             deployment: 0,
             identity: deployment.identity,
@@ -58,7 +63,7 @@ impl Model {
             health: Arc::clone(&deployment.health),
         };
         let tiers = Tiers { deployments: vec![deployment], main: vec![vec![member]], ..Tiers::default() };
-        Self::new(&lockgate_routing::STRATEGIES[0], tiers, limits, None)
+        Self::new(&lockgate_routing::STRATEGIES[0], tiers, limits, meter, None)
     }
 
     /// Whether a provider that `allows` names is among those that answer it.

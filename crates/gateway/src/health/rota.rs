@@ -98,7 +98,7 @@ mod tests {
         );
         let config =
             lockgate_config::parse("test.yaml", &text, &|_| None).unwrap_or_else(|errors| panic!("{errors}"));
-        Fleet::new(&config, &TaskTracker::new(), older).unwrap()
+        Fleet::new(&config, &TaskTracker::new(), &Arc::default(), older).unwrap()
     }
 
     fn rows(fleet: &Fleet) -> Vec<Watched> {

@@ -40,6 +40,7 @@ mod local;
 mod login;
 mod matrix;
 mod memory;
+mod metrics;
 mod openapi;
 mod outage;
 mod overhead;

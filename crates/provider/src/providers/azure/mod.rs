@@ -30,6 +30,10 @@ impl Provider for Azure {
         "azure"
     }
 
+    fn trace_name(&self) -> &'static str {
+        "azure.ai.openai"
+    }
+
     fn speaks(&self) -> &'static [&'static str] {
         &["openai-chat", "openai-responses"]
     }

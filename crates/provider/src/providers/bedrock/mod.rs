@@ -28,6 +28,10 @@ impl Provider for Bedrock {
         "bedrock"
     }
 
+    fn trace_name(&self) -> &'static str {
+        "aws.bedrock"
+    }
+
     fn speaks(&self) -> &'static [&'static str] {
         &["bedrock", "anthropic"]
     }

@@ -35,6 +35,10 @@ impl Provider for Gemini {
         "gemini"
     }
 
+    fn trace_name(&self) -> &'static str {
+        "gcp.gemini"
+    }
+
     fn speaks(&self) -> &'static [&'static str] {
         &["gemini"]
     }

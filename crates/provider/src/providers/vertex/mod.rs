@@ -38,6 +38,10 @@ impl Provider for Vertex {
         "vertex"
     }
 
+    fn trace_name(&self) -> &'static str {
+        "gcp.vertex_ai"
+    }
+
     fn speaks(&self) -> &'static [&'static str] {
         &["gemini", "anthropic", "openai-chat"]
     }
