@@ -2,26 +2,34 @@
 //!
 //! Not part of any client's dialect. Who may use it is [`Door`](crate::door::Door)'s to say; nothing of it shows a secret.
 
+mod calls;
 mod config;
 mod deployments;
 mod explain;
+mod live;
 mod openapi;
 mod overview;
 mod query;
 mod refusal;
+mod requests;
 mod said;
+mod stats;
 mod table;
+mod usage;
 mod words;
 
 use std::{sync::Arc, time::Duration};
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 
+pub(crate) use calls::line;
 pub use explain::explain;
 pub use said::{
-    AdminError, CallLimits, Candidate, Condition, ConfigChanged, ConfigError, ConfigStatus, ConfigText,
-    DeploymentStatus, Deployments, ErrorBody, Explanation, FaultText, GatewayStatus, KeyRights, NoteText,
-    ProblemText, Reloaded, Retries, Serves, Tested,
+    AdminError, CallBodies, CallBody, CallDetail, CallLimits, CallLine, CallTokens, CallTry, Calls,
+    Candidate, Condition, ConfigChanged, ConfigError, ConfigStatus, ConfigText, DeploymentStats,
+    DeploymentStatus, Deployments, ErrorBody, Explanation, FaultText, GatewayStatus, HealthStatus,
+    JournalStatus, KeyRights, Minute, Missed, NoteText, ProblemText, ProjectionStatus, Reloaded, Retries,
+    Second, Serves, Spread, Stats, Sums, Tested, Usage, UsageRow,
 };
 
 use crate::{
@@ -40,7 +48,16 @@ const ROOT: &str = "/admin";
 const ELSEWHERE: &[&str] = &["/api/config"];
 
 /// All there is, by subject.
-const TABLES: &[&[Row]] = &[openapi::ROWS, overview::ROWS, deployments::ROWS, explain::ROWS, config::ROWS];
+const TABLES: &[&[Row]] = &[
+    openapi::ROWS,
+    stats::ROWS,
+    overview::ROWS,
+    requests::ROWS,
+    usage::ROWS,
+    deployments::ROWS,
+    explain::ROWS,
+    config::ROWS,
+];
 
 /// Every row.
 fn rows() -> impl Iterator<Item = &'static Row> {

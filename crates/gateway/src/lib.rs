@@ -16,6 +16,7 @@ mod cors;
 mod data_path;
 mod discovery;
 mod door;
+mod feed;
 mod files;
 mod fleet;
 mod gauge;
@@ -73,6 +74,8 @@ pub(crate) struct Gateway {
     /// What all bodies of requests may take up together.
     pub(crate) room: room::Room,
     pub(crate) draining: std::sync::atomic::AtomicBool,
+    /// Where settled calls are told of.
+    pub(crate) feed: feed::Feed,
     /// How configs have come and gone.
     pub(crate) reloads: reload::Reloads,
     /// When it was started.
@@ -121,6 +124,7 @@ pub async fn start_from(
 }
 
 fn begin(config: &Config, store: Store, origin: Option<(Origin, Loaded)>) -> Result<Serving, StartError> {
+    let since = clock::now();
     let gateway = Arc::new(Gateway {
         tasks: TaskTracker::new(),
         journal: store.journal(),
@@ -131,7 +135,8 @@ fn begin(config: &Config, store: Store, origin: Option<(Origin, Loaded)>) -> Res
         room: room::Room::default(),
         draining: false.into(),
         reloads: reload::Reloads::new(origin),
-        since: clock::now(),
+        since,
+        feed: feed::Feed::new(since),
         calls: tally::Tally::default(),
         connections: tally::Tally::default(),
         alerts: alerts::Alerts::default(),

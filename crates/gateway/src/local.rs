@@ -66,7 +66,7 @@ pub(crate) async fn answer(
 }
 
 /// What an operator should look at: the fact alone, since everybody may read it.
-fn warnings(setup: &Setup) -> Vec<String> {
+pub(crate) fn warnings(setup: &Setup) -> Vec<String> {
     let Standing { since, refused, .. } = setup.gateway.reloads.standing();
     let warning = refused.map(|Refused { at, problems }| {
         let moment = humantime::format_rfc3339_seconds;

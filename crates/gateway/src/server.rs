@@ -57,6 +57,7 @@ impl Serving {
     /// be cut off.
     pub async fn stop(self) -> bool {
         self.stop.cancel();
+        self.live.gateway.feed.end();
         self.live.listeners.stop().await;
         self.live.gateway.draining.store(true, Ordering::Relaxed);
         let has_finished = self.live.listeners.close(self.live.setup().drain).await;

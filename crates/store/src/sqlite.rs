@@ -17,4 +17,4 @@ pub use list::{Filter, Page};
 pub use queries::Queries;
 pub use row::CallRow;
 pub use schema::DatabaseError;
-pub use usage::{By, Group, Spent, Used, Wanted};
+pub use usage::{By, Group, MOST_GROUPS, Spent, Used, Wanted};

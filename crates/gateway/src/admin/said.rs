@@ -1,9 +1,19 @@
 //! What the admin API says, field by field: docs/admin.md is about these.
 
+mod calls;
+mod stats;
+mod usage;
+
 use std::{collections::BTreeMap, fmt};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use calls::{CallBodies, CallBody, CallDetail, CallLine, CallTokens, CallTry, Calls, Missed};
+pub use stats::{
+    DeploymentStats, HealthStatus, JournalStatus, Minute, ProjectionStatus, Second, Spread, Stats,
+};
+pub use usage::{Sums, Usage, UsageRow};
 
 /// `GET /admin/v1/deployments`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -1,6 +1,6 @@
 //! What is known, in the API's words.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use lockgate_config::CheckMethod;
 use lockgate_routing::Status;
@@ -32,6 +32,13 @@ pub(super) fn condition(status: &Status) -> Condition {
 pub(super) fn moment(span: Duration) -> Option<String> {
     let at = clock::wall().checked_add(span)?;
     Some(humantime::format_rfc3339_millis(at).to_string())
+}
+
+/// The moment that is so long after the beginning of 1970.
+pub(super) fn at(since: Duration) -> Option<String> {
+    let at = SystemTime::UNIX_EPOCH.checked_add(since)?;
+    // Years of five digits are no RFC 3339.
+    (since < Duration::from_secs(253_402_300_800)).then(|| humantime::format_rfc3339_millis(at).to_string())
 }
 
 /// The word for a method in the config and the API.

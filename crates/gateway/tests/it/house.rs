@@ -18,7 +18,7 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use lockgate_config::Config;
-use lockgate_gateway::{Origin, Serving};
+use lockgate_gateway::{Origin, Serving, Store};
 use lockgate_mock::{Mock, Settings};
 use lockgate_store::{CallRecord, Recent};
 use lockgate_testkit::canary::{self, Run};
@@ -152,6 +152,16 @@ impl House {
         let journal = Arc::new(Recent::new(20_000));
         let serving = lockgate_gateway::start(config, journal.clone()).await.unwrap();
         Self { serving, journal, client: Client::builder(TokioExecutor::new()).build_http() }
+    }
+
+    /// With a journal in the config's data folder; `journal` stays empty.
+    pub(crate) async fn kept(yaml: &str) -> Self {
+        keep_logs();
+        let config = parsed(yaml);
+        let store = Store::open(&config).unwrap();
+        let serving = lockgate_gateway::start(&config, store).await.unwrap();
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        Self { serving, journal: Arc::new(Recent::new(1)), client }
     }
 
     /// With the config of a file, whose text is [`file_text`] of something.

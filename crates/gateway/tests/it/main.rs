@@ -53,6 +53,7 @@ mod retried;
 mod reuse;
 mod routes;
 mod scenarios;
+mod seen;
 mod tls;
 mod training;
 mod truth;

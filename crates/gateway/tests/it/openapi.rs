@@ -33,18 +33,26 @@ async fn document(house: &House) -> Value {
 
 #[tokio::test]
 async fn answers_are_what_the_document_says() {
-    let mock = mock().await;
-    let house = House::new(&config(&[&mock.base_url()], "health: { interval: 1h }\n")).await;
-    assert_eq!(house.post(CHAT_PATH, CHAT).await.status, 200);
+    let (mock, folder) = (mock().await, tempfile::tempdir().unwrap());
+    let rest = format!("health: {{ interval: 1h }}\ndata_dir: {}\n", folder.path().display());
+    let house = House::kept(&config(&[&mock.base_url()], &rest)).await;
+    let answer = house.post(CHAT_PATH, CHAT).await;
+    assert_eq!(answer.status, 200);
     let document = document(&house).await;
     assert_eq!(document["openapi"], "3.1.0");
-    for path in ["openapi.json", "gateway", "deployments", "config"] {
+    for path in ["openapi.json", "gateway", "deployments", "config", "requests", "usage", "stats", "health"] {
         let path = format!("/admin/v1/{path}");
         check(&house, &document, Method::GET, &path, &path, "").await;
     }
     let explain = "/admin/v1/explain";
     check(&house, &document, Method::GET, &format!("{explain}?model=fast"), explain, "").await;
     check(&house, &document, Method::GET, &format!("{explain}?model=none"), explain, "").await;
+    let by = "/admin/v1/usage?by=key,model,deployment,tag:team&step=minute";
+    check(&house, &document, Method::GET, by, "/admin/v1/usage", "").await;
+    for id in [answer.header("x-request-id"), "none"] {
+        let path = format!("/admin/v1/requests/{id}");
+        check(&house, &document, Method::GET, &path, "/admin/v1/requests/{id}", "").await;
+    }
     let one = "/admin/v1/deployments/{name}";
     check(&house, &document, Method::GET, &format!("/admin/v1/deployments/{DEPLOYMENT}"), one, "").await;
     for (method, action, body) in [

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, Row, params, params_from_iter, types::Value};
+use rusqlite::{Connection, Row, params_from_iter, types::Value};
 use serde::Serialize;
 
 use super::{
@@ -14,6 +14,9 @@ use super::{
 
 const MINUTE_MS: u64 = 60_000;
 const HOUR_MS: u64 = 3_600_000;
+
+/// More groups than this are not told.
+pub const MOST_GROUPS: usize = 200_000;
 
 /// What sums are told apart by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,6 +92,13 @@ impl By {
             }
             _ => name.replace(BETWEEN_TAGS, " "),
         }
+    }
+}
+
+impl Group {
+    /// What groups are sorted by: numbers by their size.
+    pub fn order(&self) -> Vec<(u64, String)> {
+        self.of.iter().map(|of| (of.parse().unwrap_or(u64::MAX), of.clone())).collect()
     }
 }
 
@@ -191,10 +201,9 @@ impl Queries {
         })?;
         // Tags that say the same of a name are one group.
         let mut groups: BTreeMap<Vec<(u64, String)>, Used> = BTreeMap::new();
-        for Group { of, used } in found {
-            let order = of.into_iter().map(|of| (of.parse().unwrap_or(u64::MAX), of)).collect();
-            let sums = groups.entry(order).or_default();
-            *sums = sums.and(used);
+        for group in found {
+            let sums = groups.entry(group.order()).or_default();
+            *sums = sums.and(group.used);
         }
         let group = |(of, used): (Vec<(u64, String)>, Used)| Group {
             of: of.into_iter().map(|(_, name)| name).collect(),
@@ -280,6 +289,7 @@ fn statement(
     Ok(format!(
         "SELECT {outer} FROM (
             SELECT {inner}, count(*) AS rows FROM {table} WHERE {time} >= ? AND {time} <= ?{only} {grouped}
+            LIMIT {MOST_GROUPS}
         ) WHERE rows > 0"
     ))
 }
