@@ -63,8 +63,8 @@ pub use types::{
     ClientKey, Cloak, CloakMode, CloakPlace, CloakSystem, CloakUser, Commit, Config, Cors, Credential,
     DataDir, FilterRule, Health, HealthOverride, Keep, Listen, Listener, ListenerTls, Log, LogFormat,
     LogLevel, Match, MetricsAccess, Model, OnLoss, Otlp, OtlpProtocol, Per, Price, PriceTier, Provider,
-    Retry, RetryOverride, Rules, Served, Server, ServerTls, SetRule, Strategy, Telemetry, Timeouts, Tls,
-    TrainingFiles, TrainingForm, TrainingReasoning, Usd, Use, WireApi,
+    Retry, RetryOverride, Rules, Served, Server, ServerTls, SetRule, Share, Strategy, Telemetry, Timeouts,
+    Tls, TrainingFiles, TrainingForm, TrainingReasoning, Usd, Use, WireApi,
 };
 
 use diff::Said;

@@ -37,6 +37,7 @@ const FORMATS: &[&str] = &[
     "target",
     "uint32",
     "uint64",
+    "share-or-all",
     "us-dollars",
 ];
 

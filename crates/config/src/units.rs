@@ -54,6 +54,11 @@ pub(crate) const FORMATS: &[Format] = &[
     },
     Format { name: "share", expected: "a share from 0 to 1, such as `0.25`", judge: part },
     Format { name: "us-dollars", expected: "an amount of dollars, such as `0.15`", judge: dollars },
+    Format {
+        name: "share-or-all",
+        expected: "`true`, `false`, or a part between 0 and 1 such as `0.1`",
+        judge: |text| if text.parse::<crate::types::Share>().is_ok() { Verdict::Good } else { Verdict::Bad },
+    },
     Format { name: "byte-size", expected: "a size with a unit, such as `64MiB`", judge: bytes },
     Format {
         name: "listen-address",
@@ -188,6 +193,8 @@ text_schema! {
     Share: "share", r"^(0(\.[0-9]{1,6})?|1(\.0{1,6})?)$";
     /// The schema of an amount of money.
     Dollars: "us-dollars", r"^[0-9]+(\.[0-9]{1,6})?$";
+    /// The schema of a share that may be all or nothing.
+    ShareOrAll: "share-or-all", r"^(true|false|0(\.[0-9]+)?|1(\.0+)?)$";
     /// The schema of a size.
     Size: "byte-size", r"^\s*[0-9]+(\.[0-9]+)?\s*[A-Za-z]+\s*$";
     /// The schema of an address to listen on.

@@ -5,6 +5,7 @@
 
 mod access;
 mod cloak;
+mod log;
 mod models;
 mod money;
 mod rules;
@@ -41,10 +42,7 @@ pub(crate) fn validate(config: &Config, root: &Node, findings: &mut Findings) {
     for (name, provider) in &config.providers {
         validator.provider(name, provider);
     }
-    if let Some(files) = &config.log.training_files {
-        let node = root.get("log").and_then(|log| log.get("training_files"));
-        validator.globs(&files.models, field(node, "models"), "log.training_files.models");
-    }
+    validator.log(&config.log, root.get("log"));
     rules::validate(&mut validator, &config.rules);
     validator.models(config);
     validator.money(config);

@@ -95,7 +95,7 @@ async fn prepare(setup: &Arc<Setup>, call: &mut Call, request: Request<Arriving>
     // admit: may this key use this model for this.
     admit::admit(call, &asked)?;
 
-    call.is_taped(asked.operation, &asked.model, asked.envelope.body());
+    call.asks(asked.operation, &asked.model, asked.envelope.body());
 
     // chain: the conversation that the request continues, where it says so by the id of an answer.
     let chain = chain::find(setup, call, &mut asked)?;

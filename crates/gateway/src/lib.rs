@@ -8,6 +8,7 @@ pub mod admin;
 mod alerts;
 mod answers;
 mod arriving;
+mod bodies;
 mod body;
 mod clock;
 mod closing;
@@ -44,7 +45,7 @@ mod slow_head;
 mod slow_reader;
 mod store;
 mod tally;
-mod training;
+pub mod training;
 mod upstream;
 
 use std::{sync::Arc, time::Instant};
@@ -87,8 +88,8 @@ pub(crate) struct Gateway {
     /// Tells the operator.
     pub(crate) alerts: alerts::Alerts,
     pub(crate) metrics: Arc<metrics::Metrics>,
-    /// Writes calls down for training.
-    pub(crate) training: training::Writer,
+    /// What is held of answers whose bodies are kept.
+    pub(crate) shelf: bodies::Shelf,
 }
 
 /// Sets up all that `config` asks for short of listening.
@@ -141,7 +142,7 @@ fn begin(config: &Config, store: Store, origin: Option<(Origin, Loaded)>) -> Res
         connections: tally::Tally::default(),
         alerts: alerts::Alerts::default(),
         metrics: Arc::default(),
-        training: training::Writer::new(),
+        shelf: bodies::Shelf::default(),
     });
     let setup = Setup::new(config, &gateway, None)?;
     let live = Arc::new_cyclic(|live| Live::new(setup, connection::serving(live)));

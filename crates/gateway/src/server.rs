@@ -66,11 +66,7 @@ impl Serving {
         let _ = self.watching.await;
         let gateway = Arc::clone(&self.live.gateway);
         // Waits for files, which no task of the runtime's should.
-        let _ = tokio::task::spawn_blocking(move || {
-            gateway.training.finish();
-            gateway.store.close();
-        })
-        .await;
+        let _ = tokio::task::spawn_blocking(move || gateway.store.close()).await;
         has_finished
     }
 }

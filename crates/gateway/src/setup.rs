@@ -10,13 +10,13 @@ use crate::{
     Gateway, StartError,
     access::Access,
     alerts::{Alert, Kind},
-    bytes, clock,
+    bodies, bytes, clock,
     cors::Cors,
     door::Door,
     fleet::{Deployment, Fleet},
     listen::{Listeners, Prepared, Serve},
     rules::Rules,
-    store, training,
+    store,
 };
 
 /// What one config comes to. Nothing of it ever changes: another config is another setup.
@@ -39,12 +39,12 @@ pub(crate) struct Setup {
     pub(crate) door: Door,
     /// Who may read the metrics.
     pub(crate) metrics: MetricsAccess,
-    /// Which calls are written down for training.
-    pub(crate) training: Option<Arc<training::Wish>>,
+    /// Of which calls the journal has what was said.
+    pub(crate) bodies: bodies::Wish,
     /// What the operator is told, and how.
     alerts: lockgate_config::Alerts,
-    /// How much of the journal is kept.
-    keep: lockgate_store::Keep,
+    /// What is wanted of the journal.
+    store: store::Wish,
 }
 
 impl Setup {
@@ -71,9 +71,9 @@ impl Setup {
             write_stall: config.server.write_stall,
             door: Door::new(config),
             metrics: config.server.metrics,
-            training: training::Wish::of(config),
+            bodies: bodies::Wish::of(config),
             alerts: config.alerts.clone(),
-            keep: store::keep(config),
+            store: store::Wish::of(config),
         })
     }
 
@@ -116,7 +116,7 @@ impl Live {
         let gateway = Arc::clone(&setup.gateway);
         gateway.room.resize(setup.body_budget);
         gateway.alerts.set(&setup.alerts);
-        gateway.store.keep(setup.keep);
+        gateway.store.set(&setup.store);
         let (setup, swapped) = (ArcSwap::from_pointee(setup), tokio::sync::Notify::new());
         Self { gateway, setup, listeners: Listeners::new(), serve, swapped }
     }
@@ -139,7 +139,7 @@ impl Live {
     pub(crate) fn commit(&self, Ready { setup, listening }: Ready) {
         self.gateway.room.resize(setup.body_budget);
         self.gateway.alerts.set(&setup.alerts);
-        self.gateway.store.keep(setup.keep);
+        self.gateway.store.set(&setup.store);
         setup.fleet.discover();
         self.setup.store(Arc::new(setup));
         self.swapped.notify_one();

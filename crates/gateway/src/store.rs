@@ -9,16 +9,21 @@ use std::{
     time::Duration,
 };
 
+use arc_swap::ArcSwapOption;
 use lockgate_config::Config;
 use lockgate_store::{
     Driver, Event, Health, Journal, Keep, OpenError, Progress, Recent, Segments, Settings, Watcher,
     sqlite::{DatabaseError, Ledger, Queries},
 };
 
+use crate::training::{self, Files};
+
 /// The journal's folder in the data folder.
 const JOURNAL: &str = "journal";
 /// The database's file in the data folder.
 const DATABASE: &str = "calls.db";
+/// The folder of training files in the data folder.
+const TRAINING: &str = "requests_responses";
 /// Calls that are remembered without a journal.
 const RECENT: usize = 1000;
 /// How long the end of the process waits for what is made of the journal; the rest is made at the next start.
@@ -36,6 +41,20 @@ struct Disk {
     segments: Arc<Segments>,
     drivers: Mutex<Vec<Driver>>,
     queries: Arc<Queries>,
+    training: Training,
+}
+
+/// What makes training files; begun when a config first wants some.
+struct Training {
+    folder: PathBuf,
+    files: Arc<ArcSwapOption<Files>>,
+}
+
+/// What one config wants of it, as far as that may change while it runs.
+#[derive(Debug)]
+pub(crate) struct Wish {
+    keep: Keep,
+    training: Option<Arc<Files>>,
 }
 
 /// Why calls cannot be remembered as the config says.
@@ -116,6 +135,7 @@ impl Store {
                 segments,
                 drivers: Mutex::new(drivers),
                 queries: Arc::new(Queries::new(&database)),
+                training: Training { folder: folder.join(TRAINING), files: Arc::default() },
             }),
         })
     }
@@ -155,10 +175,13 @@ impl Store {
         self.disk.as_ref().is_none_or(|disk| disk.drivers().iter().all(|driver| driver.catch_up(longest)))
     }
 
-    /// Keeps that much from now on.
-    pub(crate) fn keep(&self, keep: Keep) {
+    /// Goes on as a config has it.
+    pub(crate) fn set(&self, wish: &Wish) {
         if let Some(disk) = &self.disk {
-            disk.segments.keep(keep);
+            disk.segments.keep(wish.keep);
+            if let Some(files) = &wish.training {
+                disk.make_training_files(files);
+            }
         }
     }
 
@@ -172,6 +195,23 @@ impl Store {
 }
 
 impl Disk {
+    /// Has training files be made that way from now on.
+    fn make_training_files(&self, files: &Arc<Files>) {
+        let Training { folder, files: current } = &self.training;
+        let mut drivers = self.drivers();
+        let has_begun = current.swap(Some(Arc::clone(files))).is_some();
+        if has_begun {
+            return;
+        }
+        match Driver::start(&self.segments, Box::new(training::projection(folder, current))) {
+            Ok(driver) => drivers.push(driver),
+            Err(error) => {
+                current.store(None);
+                tracing::error!(%error, "no thread can be started for training files");
+            }
+        }
+    }
+
     fn drivers(&self) -> std::sync::MutexGuard<'_, Vec<Driver>> {
         self.drivers.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -183,8 +223,13 @@ impl From<Arc<Recent>> for Store {
     }
 }
 
-/// How much of the journal `config` wants kept.
-pub(crate) fn keep(config: &Config) -> Keep {
+impl Wish {
+    pub(crate) fn of(config: &Config) -> Self {
+        Self { keep: keep(config), training: Files::of(config) }
+    }
+}
+
+fn keep(config: &Config) -> Keep {
     let keep = &config.log.keep;
     Keep { time: Some(keep.time()), bytes: keep.bytes.as_u64() }
 }

@@ -45,6 +45,37 @@ pub enum Operation {
     Other,
 }
 
+impl Operation {
+    /// Every operation, with its name on record.
+    pub const TABLE: &[(Self, &str)] = &[
+        (Self::Generate, "generate"),
+        (Self::CountTokens, "count_tokens"),
+        (Self::Complete, "complete"),
+        (Self::Embed, "embed"),
+        (Self::Image, "image"),
+        (Self::Audio, "audio"),
+        (Self::Moderate, "moderate"),
+        (Self::Rerank, "rerank"),
+        (Self::ListModels, "list_models"),
+        (Self::GetModel, "get_model"),
+        (Self::About, "about"),
+        (Self::Kept, "kept"),
+        (Self::Other, "other"),
+    ];
+
+    /// Its name on record.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::TABLE.iter().find(|(operation, _)| *operation == self).map_or("other", |(_, name)| name)
+    }
+
+    /// The operation of that name.
+    #[must_use]
+    pub fn find(name: &str) -> Option<Self> {
+        Self::TABLE.iter().find(|(_, known)| *known == name).map(|(operation, _)| *operation)
+    }
+}
+
 /// One path that clients call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {

@@ -6,24 +6,34 @@ use std::{
     io::{self, Write},
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Batch, CallRecord, Depth, Position, Projection, ProjectionError, calendar};
+use crate::{Batch, CallRecord, Depth, Position, Projection, ProjectionError, calendar, clock};
 
 const ENDING: &str = ".jsonl";
 const STATE: &str = "state.json";
+const README: &str = "README.md";
 const NEW_STATE: &str = "state.json.new";
 
 /// What makes a line of a record, without its end; `None` where it makes none.
 pub type MakeLine = Box<dyn Fn(&CallRecord) -> Option<String> + Send>;
+
+/// What is said about the files, for `README.md` beside them; `None` where there is nothing to say.
+pub type Describe = Box<dyn Fn() -> Option<String> + Send>;
+
+/// How long files stay; `None`: until somebody takes them away.
+pub type KeepFor = Box<dyn Fn() -> Option<Duration> + Send>;
 
 /// Appends what is made of each record to `YYYYMMDD_HH.jsonl`, the hour in UTC in which the call ended.
 pub struct Hourly {
     name: &'static str,
     folder: PathBuf,
     make: MakeLine,
+    describe: Describe,
+    keep_for: KeepFor,
     state: State,
 }
 
@@ -39,7 +49,27 @@ struct State {
 impl Hourly {
     /// Writes into `folder`, which is made where it is missing; `name` is for operators.
     pub fn new(name: &'static str, folder: &Path, make: MakeLine) -> Self {
-        Self { name, folder: folder.to_owned(), make, state: State::default() }
+        let folder = folder.to_owned();
+        Self {
+            name,
+            folder,
+            make,
+            describe: Box::new(|| None),
+            keep_for: Box::new(|| None),
+            state: State::default(),
+        }
+    }
+
+    /// Says about the files what `describe` has to say; what somebody else wrote there stays.
+    #[must_use]
+    pub fn described(self, describe: Describe) -> Self {
+        Self { describe, ..self }
+    }
+
+    /// Keeps files for that long only.
+    #[must_use]
+    pub fn keeping(self, keep_for: KeepFor) -> Self {
+        Self { keep_for, ..self }
     }
 
     /// The batch's lines by the files they belong in.
@@ -70,6 +100,36 @@ impl Hourly {
             // Shorter, or new: it was moved away, and begins anew.
             _ => Ok((file, length)),
         }
+    }
+
+    /// Puts the description beside the first file.
+    fn introduce(&self) -> Result<(), ProjectionError> {
+        let path = self.folder.join(README);
+        match (self.describe)() {
+            Some(text) if !path.exists() => fs::write(&path, text).map_err(|error| failed(&path, error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Deletes files of hours that are longer ago than files are kept.
+    fn expire(&self, keep: Duration, now_ms: u64) -> Result<(), ProjectionError> {
+        let failed = |error| failed(&self.folder, error);
+        let keep_ms = u64::try_from(keep.as_millis()).unwrap_or(u64::MAX);
+        let oldest = calendar::hour(now_ms.saturating_sub(keep_ms));
+        let entries = match fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries.map_err(failed)?,
+        };
+        for entry in entries {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name();
+            // Names of hours have the order of the hours.
+            let hour = name.to_str().and_then(|name| name.strip_suffix(ENDING)).filter(|hour| is_hour(hour));
+            if hour.is_some_and(|hour| hour < oldest.as_str()) {
+                fs::remove_file(entry.path()).map_err(failed)?;
+            }
+        }
+        Ok(())
     }
 
     fn keep(&self, state: &State) -> Result<(), ProjectionError> {
@@ -117,8 +177,18 @@ impl Projection for Hourly {
         Ok(self.state.position)
     }
 
+    fn forget(&mut self, _: Position) -> Result<(), ProjectionError> {
+        match (self.keep_for)() {
+            Some(keep) => self.expire(keep, clock::wall_ms()),
+            None => Ok(()),
+        }
+    }
+
     fn apply(&mut self, batch: &Batch) -> Result<(), ProjectionError> {
         let lines = self.lines(batch);
+        if !lines.is_empty() {
+            self.introduce()?;
+        }
         let mut opened = BTreeMap::new();
         for (name, lines) in &lines {
             opened.insert(name.clone(), (self.open(name)?, lines));
@@ -146,6 +216,12 @@ impl Projection for Hourly {
         self.state = done;
         Ok(())
     }
+}
+
+/// Whether it is the name of an hour: `YYYYMMDD_HH`.
+fn is_hour(name: &str) -> bool {
+    let is_digits = |text: &str, count| text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
+    name.split_once('_').is_some_and(|(day, hour)| is_digits(day, 8) && is_digits(hour, 2))
 }
 
 fn failed(path: &Path, error: io::Error) -> ProjectionError {
@@ -230,6 +306,28 @@ mod tests {
             let found = ["00", "01", "02"].map(|hour| text(folder.path(), hour));
             assert_eq!(found, ["a\n", "b\nc\n", "d\n"]);
         }
+    }
+
+    #[test]
+    fn files_are_introduced_and_stay_as_long_as_they_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = hourly(folder.path()).described(Box::new(|| Some("lines".into())));
+        let mut files = files.keeping(Box::new(|| Some(Duration::from_secs(3600))));
+        files.position("j").unwrap();
+        files.apply(&batch(0, &[("none", 0)])).unwrap();
+        assert!(!folder.path().join(README).exists());
+        files.apply(&batch(1, &[("a", 0), ("b", 1), ("c", 2)])).unwrap();
+        assert_eq!(fs::read_to_string(folder.path().join(README)).unwrap(), "lines");
+        files.expire(Duration::from_secs(3600), 2 * 3_600_000 + 1).unwrap();
+        let there =
+            ["00", "01", "02"].map(|hour| folder.path().join(format!("19700101_{hour}.jsonl")).exists());
+        assert_eq!(there, [false, true, true]);
+        // By now all are long ago; what is no file of an hour stays.
+        files.forget(Position::default()).unwrap();
+        let mut left: Vec<_> =
+            fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, [README, STATE]);
     }
 
     #[test]

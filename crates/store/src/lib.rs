@@ -16,7 +16,7 @@ mod testing;
 mod tests;
 
 pub use body::{Bodies, Body};
-pub use hourly::{Hourly, MakeLine};
+pub use hourly::{Describe, Hourly, KeepFor, MakeLine};
 pub use journal::{
     Batch, Depth, Entry, Event, Health, Keep, Line, Most, OpenError, Position, Reader, Segments, Settings,
     Skipped, VERSION, Watcher, read_line, record_at,
@@ -31,6 +31,12 @@ pub trait Journal: Send + Sync {
     /// so as soon as the call's key and model are known.
     fn begin(&self, begin: Begin) {
         let _ = begin;
+    }
+
+    /// The client is about to see that the call of that id has begun: from here on it is on record, however the process
+    /// ends.
+    fn shows(&self, id: &str) {
+        let _ = id;
     }
 
     /// Keeps `record`. Called before the last byte of the answer is sent, so it must be quick.

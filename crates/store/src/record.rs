@@ -129,6 +129,9 @@ pub struct CallRecord {
     pub dialect: Cow<'static, str>,
     /// The path the client called, without its query.
     pub path: String,
+    /// What it asked for there: `generate`, `embed`, ...; empty where that did not become known.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub operation: Cow<'static, str>,
     /// The model the client asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
@@ -164,6 +167,9 @@ pub struct CallRecord {
     /// The gateway that answered, where there are several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node: Option<Arc<str>>,
+    /// Whether it is to be a line of the training files; then its bodies are whole.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub training: bool,
     /// What was said, where it is kept. Last, so that all before it can be read alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bodies: Option<Bodies>,

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::budget::Budgets;
+use super::share::Share;
 use crate::Secret;
 use crate::units;
 
@@ -108,6 +109,9 @@ pub struct ClientKey {
     /// Words that its calls are counted by beside its name, such as `team: search`.
     #[serde(default)]
     pub tags: IndexMap<String, String>,
+    /// Of which of its calls the journal has what was said, in place of `log.bodies`.
+    #[serde(default)]
+    pub log_bodies: Option<Share>,
 }
 
 /// One kind of use of a model.

@@ -6,7 +6,7 @@ use bytesize::ByteSize;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::training::TrainingFiles;
+use super::{share::Share, training::TrainingFiles};
 use crate::units;
 
 /// What the gateway writes about itself, and of the calls it answers.
@@ -25,9 +25,17 @@ pub struct Log {
     pub journal: bool,
     /// How much of the journal is kept.
     pub keep: Keep,
-    /// What is written of each call that was answered whole, behind its answer, to
-    /// `requests_responses/YYYYMMDD_HH.jsonl` (in UTC) in `data_dir`: requests and answers with all that is said in them.
-    /// Without it nothing is.
+    /// Of which calls the journal has what was said, request and answer: `true`, `false`, or a part of them that dice choose,
+    /// such as `0.1`. A streamed answer is kept as the whole one that it makes. A key can say otherwise with `log_bodies`.
+    #[schemars(extend("default" = "false"))]
+    pub bodies: Share,
+    /// How much is kept of a request, and of an answer.
+    #[serde(deserialize_with = "units::size")]
+    #[schemars(with = "units::Size", extend("default" = "64KiB"))]
+    pub body_limit: ByteSize,
+    /// What is written of each call that was answered whole to `requests_responses/YYYYMMDD_HH.jsonl` (in UTC) in
+    /// `data_dir`: requests and answers with all that is said in them. Without it nothing is. It is made of the journal,
+    /// which has the bodies of these calls whole, whatever `bodies` says.
     pub training_files: Option<TrainingFiles>,
 }
 
@@ -81,6 +89,8 @@ impl Default for Log {
             format: LogFormat::default(),
             journal: true,
             keep: Keep::default(),
+            bodies: Share::NONE,
+            body_limit: ByteSize::kib(64),
             training_files: None,
         }
     }

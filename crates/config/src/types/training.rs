@@ -17,6 +17,8 @@ pub struct TrainingFiles {
     pub models: Vec<String>,
     /// The names of the client keys whose calls are written; empty are all, and calls without a key.
     pub keys: Vec<String>,
+    /// For how many days a file stays; without it until somebody takes it away.
+    pub keep_days: Option<u32>,
 }
 
 /// What is written, and of which calls.
@@ -34,6 +36,9 @@ pub(crate) struct TrainingDetails {
     models: Vec<String>,
     /// The names of the client keys whose calls are written; `*` and `?` work. Empty are all, and calls without a key.
     keys: Vec<String>,
+    /// For how many days a file stays; without it until somebody takes it away.
+    #[schemars(range(min = 1, max = 36500))]
+    keep_days: Option<u32>,
 }
 
 /// The form of a line.
@@ -64,7 +69,13 @@ pub enum TrainingReasoning {
 
 impl From<TrainingForm> for TrainingFiles {
     fn from(form: TrainingForm) -> Self {
-        Self { form, reasoning: TrainingReasoning::default(), models: Vec::new(), keys: Vec::new() }
+        Self {
+            form,
+            reasoning: TrainingReasoning::default(),
+            models: Vec::new(),
+            keys: Vec::new(),
+            keep_days: None,
+        }
     }
 }
 
@@ -89,9 +100,9 @@ impl<'de> Visitor<'de> for FilesVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<TrainingFiles, A::Error> {
-        let TrainingDetails { form, reasoning, models, keys } =
+        let TrainingDetails { form, reasoning, models, keys, keep_days } =
             TrainingDetails::deserialize(de::value::MapAccessDeserializer::new(map))?;
-        Ok(TrainingFiles { form, reasoning, models, keys })
+        Ok(TrainingFiles { form, reasoning, models, keys, keep_days })
     }
 }
 

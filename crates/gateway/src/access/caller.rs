@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::SystemTime};
 
-use lockgate_config::{self as config, Use};
+use lockgate_config::{self as config, Share, Use};
 use lockgate_protocol::{
     dialect::Operation,
     ir::{Fault, FaultKind},
@@ -35,6 +35,8 @@ pub(crate) struct Caller {
     expires: Option<SystemTime>,
     /// Where its calls are counted.
     pub(crate) meter: OwnMeter,
+    /// Of which of its calls bodies are kept, where the key says so.
+    pub(crate) log_bodies: Option<Share>,
 }
 
 impl fmt::Debug for Caller {
@@ -55,6 +57,7 @@ impl Caller {
             uses: key.operations.clone(),
             expires: key.expires,
             meter: OwnMeter::default(),
+            log_bodies: key.log_bodies,
         }
     }
 

@@ -14,11 +14,12 @@ use lockgate_protocol::{
     dialects::DEFAULT,
     ir::{Fault, Losses, Usage},
 };
-use lockgate_store::{AttemptRecord, CallRecord, Ended, Tokens};
+use lockgate_store::{AttemptRecord, Begin, CallRecord, Ended, Tokens};
 
 use crate::{
     Setup,
     access::Caller,
+    bodies::Tape,
     clock,
     data_path::{
         bill::Bill,
@@ -30,7 +31,6 @@ use crate::{
     metrics::CallMeter,
     peer::Peer,
     tally::Counted,
-    training::{About, Tape},
 };
 
 /// Status in the record of a call whose client went away: nobody got it, so it is nginx's word for that.
@@ -58,8 +58,14 @@ pub(crate) struct Call {
     pub(crate) permit: Option<Permit>,
     /// How its client is told that it is still waited for.
     pub(crate) sign: Option<Sign>,
-    /// What of it is written down for training, if it is.
+    /// What was said in it, if that is kept.
     tape: Option<Tape>,
+    operation: Option<Operation>,
+    /// What answers it, once something does.
+    deployment: Option<Arc<str>>,
+    first_token: Option<Duration>,
+    /// What its client was told instead.
+    error: Option<String>,
     peer: Peer,
     path: String,
     started_ms: u64,
@@ -93,6 +99,10 @@ impl Call {
             permit: None,
             sign: None,
             tape: None,
+            operation: None,
+            deployment: None,
+            first_token: None,
+            error: None,
             peer,
             path: request.uri().path().to_owned(),
             started_ms: clock::wall_ms(),
@@ -112,13 +122,36 @@ impl Call {
         self.has_record = true;
     }
 
-    /// Has it written down for training, should it be answered whole and its setup want that.
-    pub(crate) fn is_taped(&mut self, operation: Operation, model: &str, request: &Bytes) {
-        let key = self.caller.as_deref().map(|caller| &*caller.name);
-        let wish = self.setup.training.as_ref().filter(|wish| wish.is_for(model, key));
-        self.tape = wish
-            .filter(|_| operation == Operation::Generate)
-            .map(|wish| Tape::new(wish, self.dialect, operation, request));
+    /// Notes what is asked of which model: should the process end before the call, it is on record from here on.
+    pub(crate) fn asks(&mut self, operation: Operation, model: &str, request: &Bytes) {
+        self.operation = Some(operation);
+        let (setup, caller) = (&self.setup, self.caller.as_deref());
+        let dice = || setup.gateway.ids.dice();
+        let wanted = setup.bodies.of_call(model, caller, operation == Operation::Generate, dice);
+        self.tape =
+            wanted.map(|wanted| Tape::new(wanted, &setup.gateway.shelf, self.dialect, operation, request));
+        if self.has_record {
+            setup.gateway.journal.begin(Begin {
+                id: self.id.clone(),
+                started_ms: self.started_ms,
+                key: caller.map(|caller| Arc::clone(&caller.name)),
+                model: Some(model.to_owned()),
+            });
+        }
+    }
+
+    /// A deployment has begun to answer, and its client is about to see that.
+    pub(crate) fn begins_to_answer(&mut self, deployment: &Deployment, is_stream: bool) {
+        self.deployment = Some(Arc::clone(&deployment.name));
+        self.first_token.get_or_insert_with(|| clock::now() - self.phases.began());
+        if is_stream {
+            self.setup.gateway.journal.shows(&self.id);
+        }
+    }
+
+    /// Notes what its client is told instead of an answer, or of the rest of it.
+    pub(crate) fn tells(&mut self, fault: &Fault) {
+        self.error = Some(fault.public.clone());
     }
 
     /// Notes what leaves for the client.
@@ -273,7 +306,7 @@ impl Call {
         let ended_at = clock::now();
         self.phases.enter(Phase::Relay, ended_at);
         let sum = self.bill.sum(self.usage);
-        let record = CallRecord {
+        let mut record = CallRecord {
             id: self.id.clone(),
             started_ms: self.started_ms,
             micros: micros(ended_at - self.phases.began()),
@@ -283,6 +316,10 @@ impl Call {
             peer: self.peer.name(),
             dialect: Cow::Borrowed(self.dialect.name()),
             path: std::mem::take(&mut self.path),
+            operation: Cow::Borrowed(self.operation.map(Operation::name).unwrap_or_default()),
+            deployment: self.deployment.take(),
+            first_token_micros: self.first_token.map(micros),
+            error: self.error.take().map(Cow::Owned),
             model: self.model.take(),
             stream: self.stream,
             status,
@@ -294,15 +331,8 @@ impl Call {
             losses: self.losses.iter().map(|loss| format!("{}: {}", loss.path, loss.reason)).collect(),
             ..CallRecord::default()
         };
-        if let Some(tape) = self.tape.take().filter(|_| ended == Ended::Answered && status < 300) {
-            let about = About {
-                path: record.path.clone(),
-                model: record.model.clone().unwrap_or_default(),
-                id: record.id.clone(),
-                started_ms: record.started_ms,
-                micros: record.micros,
-            };
-            self.setup.gateway.training.take(tape, about);
+        if let Some(tape) = self.tape.take() {
+            (record.bodies, record.training) = tape.bodies(&record);
         }
         tracing::debug!(
             call = record.id,

@@ -109,6 +109,7 @@ async fn next(sign: Sign, stage: Stage) -> Option<(Result<Bytes, Broken>, Stage)
         }
         Err(fault) => fault,
     };
+    call.tells(&fault);
     call.settle(http::StatusCode::OK.as_u16(), Ended::Broken);
     Some((Ok(watch.fail(&fault)), Stage::Over))
 }

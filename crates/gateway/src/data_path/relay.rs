@@ -49,6 +49,7 @@ pub(crate) fn relay(
     let told = (Arc::clone(call.setup()), Arc::clone(&deployment));
     let mut witness = Witness { ticket: Some(ticket), limits: Arc::clone(&limits), told };
     let Begun { status, mut headers, content } = answer;
+    call.begins_to_answer(&deployment, matches!(content, Content::Events(_) | Content::Bytes { .. }));
     settle::mark(&call, Some(&deployment), &mut headers);
     let (pieces, length): (crate::body::Pieces, _) = match content {
         Content::Whole(body) => {
@@ -315,10 +316,12 @@ impl EventRelay {
                 self.witness.ticket = Some(ticket);
                 self.patience = Patience::new(deployment.stall, self.patience.timeout, self.call.sign);
                 (self.deployment, self.pass, self.rest) = (deployment, pass, rest);
+                self.call.begins_to_answer(&self.deployment, true);
                 self.first = Some(fault);
                 self.stage = Stage::Open;
             }
             None => {
+                self.call.tells(&fault);
                 self.settle(Ended::Broken);
                 self.ready.push_back(self.passage.fail(&fault));
                 self.stage = Stage::Closed;
@@ -375,6 +378,7 @@ impl ByteRelay {
         match piece {
             Ok(Some(piece)) => {
                 self.left = self.left.map(|left| left.saturating_sub(piece.len() as u64));
+                self.call.leaves(&piece);
                 // Nobody asks for more behind the last byte of a known length.
                 if self.left == Some(0) {
                     self.witness.answered();
@@ -391,6 +395,7 @@ impl ByteRelay {
             Err(fault) => {
                 self.witness.failed(&fault, &self.call);
                 self.call.broke(&fault);
+                self.call.tells(&fault);
                 self.call.settle(self.status.as_u16(), Ended::Broken);
                 Some((Err(Broken), self))
             }

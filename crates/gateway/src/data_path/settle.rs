@@ -61,6 +61,10 @@ pub(crate) fn refuse(mut call: Call, fault: &Fault) -> Response<AnswerBody> {
     if call.attempts() > 0 && fault.kind.blame() == Blame::Upstream {
         headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
     }
+    if let AnswerBody::Whole(body) = response.body() {
+        call.leaves(body);
+    }
+    call.tells(fault);
     call.settle(status.as_u16(), Ended::Refused);
     response
 }

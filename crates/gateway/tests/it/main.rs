@@ -35,6 +35,7 @@ mod health;
 mod hedging;
 mod house;
 mod invoke;
+mod journal;
 mod listen;
 mod local;
 mod login;

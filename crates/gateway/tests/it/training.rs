@@ -32,7 +32,7 @@ async fn what_was_answered_is_written_whatever_the_dialect_and_streamed_or_not()
         "data_dir: {}\nlog: {{ training_files: messages }}\n",
         serde_json::Value::from(folder.path().to_str().unwrap())
     );
-    let house = House::new(&config(&[&mock.base_url()], &rest)).await;
+    let house = House::kept(&config(&[&mock.base_url()], &rest)).await;
     let chat = |stream: bool| {
         format!(
             r#"{{"model":"fast","temperature":0.5,"stream":{stream},"messages":[{{"role":"user","content":"How are you?"}}]}}"#
@@ -75,7 +75,7 @@ async fn a_folder_that_cannot_be_written_costs_no_call() {
         "data_dir: {}\nlog: {{ training_files: {{ form: sharegpt, models: [fa*] }} }}\n",
         serde_json::Value::from(folder.path().to_str().unwrap())
     );
-    let house = House::new(&config(&[&mock.base_url()], &rest)).await;
+    let house = House::kept(&config(&[&mock.base_url()], &rest)).await;
     let ask = || {
         house.post("/v1/chat/completions", r#"{"model":"fast","messages":[{"role":"user","content":"Hi"}]}"#)
     };

@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{Event, bell::Bell, retention, segments::Shared, writer::Retried};
-use crate::{Begin, clock};
+use crate::clock;
 
 /// The time between two looks. Calls that are settled between them cost no line that they have begun.
 const GLANCE: Duration = Duration::from_millis(50);
@@ -102,7 +102,7 @@ impl Rounds {
     pub(crate) fn go(&mut self, shared: &Shared) {
         // Before the look: what comes after it says so again.
         shared.keeper.has_work.store(false, Ordering::SeqCst);
-        let has_begun = write_begins(shared);
+        let has_begun = shared.write_begins(shared.pending());
         let takes_records = self.write_waiting(shared);
         let has_rotated = takes_records && self.rotate(shared);
         if clock::now() - self.synced >= SYNC {
@@ -186,21 +186,4 @@ impl Rounds {
             Err(_) => self.retained = None,
         }
     }
-}
-
-/// Writes the beginnings of the calls under way; false if they are not written.
-fn write_begins(shared: &Shared) -> bool {
-    let mut pending = shared.pending();
-    if pending.is_empty() {
-        return true;
-    }
-    let mut due: Vec<&(Begin, Instant)> = pending.values().collect();
-    due.sort_by_key(|(_, since)| *since);
-    let begins: Vec<Begin> = due.into_iter().map(|(begin, _)| begin.clone()).collect();
-    // Under the lock of those that are pending: a call that ends now finds its beginning in one place or the other.
-    let is_written = shared.writer().write_begins(begins).is_ok();
-    if is_written {
-        pending.clear();
-    }
-    is_written
 }

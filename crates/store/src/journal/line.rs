@@ -144,6 +144,7 @@ mod tests {
             peer: "192.0.2.1:1".into(),
             dialect: "a-dialect".into(),
             path: "/v1/x".into(),
+            operation: "generate".into(),
             model: Some("m \"quoted\",\"bodies\":{".into()),
             deployment: Some("p/m#0".into()),
             stream: true,
@@ -157,6 +158,7 @@ mod tests {
             tags: vec!["team-a".into()],
             losses: vec!["path: reason".into()],
             node: Some("n1".into()),
+            training: true,
             bodies: Some(Bodies {
                 request: Some(Body::of(br#"{"x":{"y":1},"bodies":{"z":2}}"#)),
                 answer: Some(Body::of(b"\xff")),

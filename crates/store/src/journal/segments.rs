@@ -39,6 +39,9 @@ pub struct Segments {
     keeper: Mutex<Option<JoinHandle<()>>>,
 }
 
+/// Calls under way by their ids, with the time since when.
+pub(crate) type Pending = HashMap<String, (Begin, Instant)>;
+
 /// What the journal, its thread and its readers have in common.
 pub(crate) struct Shared {
     pub(crate) folder: PathBuf,
@@ -47,8 +50,8 @@ pub(crate) struct Shared {
     /// How much is kept, which may change while it runs.
     keep: Mutex<Keep>,
     pub(crate) writer: Mutex<Writer>,
-    /// Calls under way whose beginning is not written yet, with the time since when.
-    pub(crate) pending: Mutex<HashMap<String, (Begin, Instant)>>,
+    /// Calls under way whose beginning is not written yet.
+    pub(crate) pending: Mutex<Pending>,
     /// Rung when a line was written.
     pub(crate) written: Bell,
     pub(crate) keeper: Keeper,
@@ -174,7 +177,7 @@ impl Shared {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn pending(&self) -> MutexGuard<'_, HashMap<String, (Begin, Instant)>> {
+    pub(crate) fn pending(&self) -> MutexGuard<'_, Pending> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -191,6 +194,22 @@ impl Shared {
     pub(crate) fn mark(&self) -> (Position, u64) {
         let writer = self.writer();
         (writer.end(), writer.lines())
+    }
+
+    /// Writes the beginnings of the calls under way; false if they are not written.
+    pub(crate) fn write_begins(&self, mut pending: MutexGuard<'_, Pending>) -> bool {
+        if pending.is_empty() {
+            return true;
+        }
+        let mut due: Vec<&(Begin, Instant)> = pending.values().collect();
+        due.sort_by_key(|(_, since)| *since);
+        let begins: Vec<Begin> = due.into_iter().map(|(begin, _)| begin.clone()).collect();
+        // Under the lock of those that are pending: a call that ends now finds its beginning in one place or the other.
+        let is_written = self.writer().write_begins(begins).is_ok();
+        if is_written {
+            pending.clear();
+        }
+        is_written
     }
 
     /// Wakes all who wait for records.
@@ -235,6 +254,14 @@ impl Journal for Segments {
     fn begin(&self, begin: Begin) {
         self.shared.pending().insert(begin.id.clone(), (begin, clock::now()));
         self.shared.keeper.wake();
+    }
+
+    fn shows(&self, id: &str) {
+        let pending = self.shared.pending();
+        if pending.contains_key(id) {
+            // All that wait, with one write. If the disk takes none, the journal's thread tries again.
+            self.shared.write_begins(pending);
+        }
     }
 
     fn append(&self, record: CallRecord) {
