@@ -33,6 +33,7 @@ pub enum Kind {
 struct Row {
     kind: Kind,
     name: &'static str,
+    meaning: &'static str,
     /// The words for its beginning.
     raised: &'static str,
     /// The words for its end.
@@ -41,20 +42,80 @@ struct Row {
 
 /// All kinds, in the order in which they are documented.
 const TABLE: &[Row] = &[
-    row(Kind::Deployment, "deployment", "deployment ejected", "deployment back"),
-    row(Kind::KeyFault, "key_fault", "provider refuses a key", "key is taken again"),
-    row(Kind::Quota, "quota", "quota exhausted", "quota is there again"),
-    row(Kind::BudgetNear, "budget_near", "budget nearly spent", "budget has room again"),
-    row(Kind::BudgetSpent, "budget_spent", "budget spent", "budget has room again"),
-    row(Kind::ErrorRate, "error_rate", "many calls fail", "calls succeed again"),
-    row(Kind::Disk, "disk", "journal cannot be written", "journal is written again"),
-    row(Kind::Projection, "projection", "projection lags behind", "projection has caught up"),
-    row(Kind::Reload, "reload", "config refused", "config taken"),
-    row(Kind::Test, "test", "test", "test"),
+    row(
+        Kind::Deployment,
+        "deployment",
+        "A deployment fails and is left alone; it answers again.",
+        "deployment ejected",
+        "deployment back",
+    ),
+    row(
+        Kind::KeyFault,
+        "key_fault",
+        "A provider refuses a credential; it takes it again.",
+        "provider refuses a key",
+        "key is taken again",
+    ),
+    row(
+        Kind::Quota,
+        "quota",
+        "The account behind a credential has nothing left; it has again.",
+        "quota exhausted",
+        "quota is there again",
+    ),
+    row(
+        Kind::BudgetNear,
+        "budget_near",
+        "A budget is spent to 80%.",
+        "budget nearly spent",
+        "budget has room again",
+    ),
+    row(Kind::BudgetSpent, "budget_spent", "A budget is spent.", "budget spent", "budget has room again"),
+    row(
+        Kind::ErrorRate,
+        "error_rate",
+        "Many calls fail; they succeed again.",
+        "many calls fail",
+        "calls succeed again",
+    ),
+    row(
+        Kind::Disk,
+        "disk",
+        "The journal cannot be written; it can again.",
+        "journal cannot be written",
+        "journal is written again",
+    ),
+    row(
+        Kind::Projection,
+        "projection",
+        "What is made of the journal is far behind it; it has caught up.",
+        "projection lags behind",
+        "projection has caught up",
+    ),
+    row(
+        Kind::Reload,
+        "reload",
+        "A config was refused and the one before goes on; one was taken.",
+        "config refused",
+        "config taken",
+    ),
+    row(
+        Kind::Test,
+        "test",
+        "Nothing is the matter: somebody wants to see whether alerts arrive.",
+        "test",
+        "test",
+    ),
 ];
 
-const fn row(kind: Kind, name: &'static str, raised: &'static str, resolved: &'static str) -> Row {
-    Row { kind, name, raised, resolved }
+const fn row(
+    kind: Kind,
+    name: &'static str,
+    meaning: &'static str,
+    raised: &'static str,
+    resolved: &'static str,
+) -> Row {
+    Row { kind, name, meaning, raised, resolved }
 }
 
 // === impl Kind ===
@@ -84,6 +145,12 @@ impl Kind {
     #[must_use]
     pub const fn name(self) -> &'static str {
         TABLE[self.place()].name
+    }
+
+    /// What it is about, for a person who chooses.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        TABLE[self.place()].meaning
     }
 
     /// What a person reads first.

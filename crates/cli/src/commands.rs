@@ -1,6 +1,7 @@
 //! One file for each command, and what they share.
 
 mod admin;
+pub(crate) mod alerts;
 pub(crate) mod check;
 mod config;
 pub(crate) mod demo;

@@ -33,6 +33,8 @@ enum Command {
     Demo(commands::demo::Options),
     /// Check a config file and say what is wrong with it.
     Check(commands::check::Options),
+    /// List the last alerts of a running gateway, or see whether alerts arrive.
+    Alerts(commands::alerts::Options),
     /// List the deployments of a running gateway, or reset, drain or test one.
     Deployments(commands::deployments::Options),
     /// Say why which deployment answers a model now; without a running gateway, what the config alone comes to.
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         Command::Run { file } => commands::run::run(file.as_deref()),
         Command::Demo(options) => commands::demo::run(&options),
         Command::Check(options) => commands::check::run(&options),
+        Command::Alerts(options) => commands::alerts::run(&options),
         Command::Deployments(options) => commands::deployments::run(&options),
         Command::Explain(options) => commands::explain::run(&options),
         Command::Import(options) => commands::import::run(&options),

@@ -102,6 +102,33 @@ pub(crate) fn base_url_fault(url: &str) -> Option<&'static str> {
     }
 }
 
+/// Where a receiver of alerts is: a URL with whatever the receiver wants in it.
+pub(crate) fn receiver_fault(url: &str) -> Option<&'static str> {
+    let Some((_, rest)) = url.split_once("://").filter(|(scheme, _)| matches!(*scheme, "http" | "https"))
+    else {
+        return Some("must begin with `http://` or `https://`");
+    };
+    let at = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    if rest.contains('#') {
+        return Some("may not have a fragment (`#`)");
+    }
+    match base_url_fault(&url[..url.len() - rest.len() + at]) {
+        Some(_) if rest[..at].contains('@') => Some(
+            "may not hold a user name or password: they go into an `authorization` header under `headers`",
+        ),
+        None if url.parse::<Uri>().is_err() => Some("is not a valid URL"),
+        fault => fault,
+    }
+}
+
+/// A mail server: a host, and a port where it is not the usual one.
+pub(crate) fn mail_server_fault(place: &str) -> Option<&'static str> {
+    if place.contains("://") || place.contains(['/', '@', ' ']) {
+        return Some("must be a host and a port, such as `mail.example.com:587`");
+    }
+    base_url_fault(&format!("http://{place}"))
+}
+
 /// A key: it is sent, or received, as a header's value.
 pub(crate) fn secret_fault(secret: &str) -> Option<&'static str> {
     if secret.is_empty() {
@@ -141,6 +168,17 @@ mod tests {
         check(base_url_fault("http://10.0.0.1:8000"), None);
         check(base_url_fault("http://[::1]:8000/v1/"), None);
         check(base_url_fault("ftp://host"), Some("begin with"));
+        check(receiver_fault("https://h.example:1/hook?key=a&x=1"), None);
+        check(receiver_fault("https://h.example?key=a"), None);
+        check(receiver_fault("https://u:p@h.example/"), Some("under `headers`"));
+        check(receiver_fault("https:///hook"), Some("no host"));
+        check(receiver_fault("h.example/hook"), Some("begin with"));
+        check(receiver_fault("https://h.example/#a"), Some("fragment"));
+        check(receiver_fault("https://h.example/a b"), Some("not a valid URL"));
+        check(mail_server_fault("mail.example.com"), None);
+        check(mail_server_fault("[::1]:2525"), None);
+        check(mail_server_fault("smtp://mail.example.com"), Some("a host and a port"));
+        check(mail_server_fault("mail:none"), Some("port"));
         check(base_url_fault("host/v1"), Some("begin with"));
         check(base_url_fault("http://"), Some("no host"));
         check(base_url_fault("http://:80/v1"), Some("no host"));

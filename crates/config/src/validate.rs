@@ -4,6 +4,7 @@
 //! so that a part that was left out for another error is not reported as missing.
 
 mod access;
+mod alerts;
 mod cloak;
 mod log;
 mod models;
@@ -37,6 +38,7 @@ pub(crate) fn validate(config: &Config, root: &Node, findings: &mut Findings) {
     validator.server(config);
     validator.access(config);
     validator.telemetry(config);
+    validator.alerts(config);
     validator.proxy(config.proxy.as_ref(), root.get("proxy"), "proxy");
     validator.cloak(config.cloak.as_ref(), root.get("cloak"), "cloak");
     for (name, provider) in &config.providers {

@@ -2,6 +2,7 @@
 //!
 //! Not part of any client's dialect. Who may use it is [`Door`](crate::door::Door)'s to say; nothing of it shows a secret.
 
+mod alerts;
 mod calls;
 mod config;
 mod deployments;
@@ -22,6 +23,7 @@ use std::{sync::Arc, time::Duration};
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 
+pub use alerts::{AlertText, AlertsStatus, AlertsTested, SinkStatus, SinkTested, test_alerts};
 pub(crate) use calls::line;
 pub use explain::explain;
 pub use said::{
@@ -57,6 +59,7 @@ const TABLES: &[&[Row]] = &[
     deployments::ROWS,
     explain::ROWS,
     config::ROWS,
+    alerts::ROWS,
 ];
 
 /// Every row.

@@ -98,6 +98,7 @@ pub(crate) struct Gateway {
 /// A provider that cannot be set up, or a certificate that cannot be shown.
 pub fn check(config: &Config) -> Result<(), StartError> {
     listen::check(&config.server)?;
+    alerts::Wish::new(config)?;
     fleet::Fleet::new(config, &TaskTracker::new(), &Arc::default(), None).map(drop)
 }
 

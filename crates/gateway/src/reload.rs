@@ -15,7 +15,11 @@ use std::{
 
 use lockgate_config::{Config, Errors, Loaded, Problem};
 
-use crate::{clock, setup::Live};
+use crate::{
+    alerts::{Alert, Kind},
+    clock,
+    setup::Live,
+};
 use prints::Prints;
 
 pub(crate) use file::{PutError, tag};
@@ -170,6 +174,11 @@ impl Reloads {
         }
     }
 
+    /// What the config is called.
+    fn name(&self) -> String {
+        self.origin.as_ref().map(|origin| origin.file.display().to_string()).unwrap_or_default()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -228,7 +237,7 @@ impl Live {
     pub(crate) async fn reload(self: &Arc<Self>) -> Result<Vec<String>, ReloadError> {
         let Outcome { prints, result } = self.attempt().await?;
         result.map_err(|problems| {
-            self.gateway.reloads.refuse(problems.clone(), prints);
+            self.refuse(problems.clone(), prints);
             ReloadError::Refused(problems)
         })
     }
@@ -243,6 +252,19 @@ impl Live {
         // Files are read on the way.
         let attempted = self.gateway.tasks.spawn_blocking(move || live.read_and_apply()).await;
         attempted.map_err(|_| ReloadError::Ending)?.ok_or(ReloadError::NoFile)
+    }
+
+    /// Notes that the config was refused, and tells the operator.
+    fn refuse(&self, problems: Vec<Problem>, prints: Prints) {
+        let text = ReloadError::Refused(problems.clone()).to_string();
+        self.gateway.reloads.refuse(problems, prints);
+        self.gateway.alerts.raise(Alert::new(Kind::Reload, self.gateway.reloads.name(), text));
+    }
+
+    /// Tells the operator that a config was taken, if it was told that one was refused.
+    fn is_taken(&self) {
+        let text = "the file is valid, and what it says counts";
+        self.gateway.alerts.resolve(Alert::new(Kind::Reload, self.gateway.reloads.name(), text));
     }
 
     fn read_and_apply(self: &Arc<Self>) -> Option<Outcome> {
@@ -270,6 +292,7 @@ impl Live {
                 Err(error) => Err(vec![said::problem(origin, &error)]),
                 Ok(()) => {
                     let prints = prints.of_only(&files(&loaded));
+                    self.is_taken();
                     return Some(Outcome {
                         result: Ok(reloads.taken(loaded, prints)),
                         prints: Prints::default(),
@@ -284,11 +307,12 @@ impl Live {
 /// Every file that the config comes from, and every file with certificates that it names.
 fn files(loaded: &Loaded) -> Vec<PathBuf> {
     let mut files = loaded.files.clone();
-    let Config { providers, .. } = &loaded.config;
+    let Config { providers, alerts, .. } = &loaded.config;
     for tls in providers.values().filter_map(|provider| provider.tls.as_ref()) {
         let named = [&tls.ca_file, &tls.cert_file, &tls.key_file].into_iter().flatten();
         files.extend(named.map(|file| crate::files::written(file)));
     }
+    files.extend(alerts.files().map(crate::files::written));
     files.sort();
     files.dedup();
     files

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    ReloadError, StartError, health,
+    ReloadError, StartError, alerts, health,
     listen::{Place, Prepared},
     reload,
     setup::Live,
@@ -25,6 +25,7 @@ pub struct Serving {
     stop: CancellationToken,
     checking: JoinHandle<()>,
     watching: JoinHandle<()>,
+    counting: JoinHandle<()>,
 }
 
 impl Serving {
@@ -64,6 +65,8 @@ impl Serving {
         // Told to stop by the same word, and done before.
         let _ = self.checking.await;
         let _ = self.watching.await;
+        let _ = self.counting.await;
+        self.live.gateway.alerts.finish().await;
         let gateway = Arc::clone(&self.live.gateway);
         // Waits for files, which no task of the runtime's should.
         let _ = tokio::task::spawn_blocking(move || gateway.store.close()).await;
@@ -76,11 +79,12 @@ pub(crate) fn serve(listening: Prepared, live: Arc<Live>) -> Serving {
     live.setup().fleet.discover();
     let checking = live.gateway.tasks.spawn(health::watch(Arc::clone(&live), stop.clone()));
     let watching = live.gateway.tasks.spawn(reload::watch(Arc::clone(&live), stop.clone()));
+    let counting = live.gateway.tasks.spawn(alerts::watch(Arc::clone(&live.gateway), stop.clone()));
     live.listen(listening);
     let first = live.listeners.places().into_iter().find_map(|place| match place.address {
         Address::Ip(address) => Some(address),
         Address::Unix(_) => None,
     });
     let address = first.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0)));
-    Serving { address, live, stop, checking, watching }
+    Serving { address, live, stop, checking, watching, counting }
 }

@@ -9,8 +9,7 @@ use lockgate_protocol::ir::Fault;
 use crate::{
     Gateway, StartError,
     access::Access,
-    alerts::{Alert, Kind},
-    bodies, bytes, clock,
+    alerts, bodies, bytes,
     cors::Cors,
     door::Door,
     fleet::{Deployment, Fleet},
@@ -42,7 +41,7 @@ pub(crate) struct Setup {
     /// Of which calls the journal has what was said.
     pub(crate) bodies: bodies::Wish,
     /// What the operator is told, and how.
-    alerts: lockgate_config::Alerts,
+    alerts: Arc<alerts::Wish>,
     /// What is wanted of the journal.
     store: store::Wish,
 }
@@ -51,7 +50,7 @@ impl Setup {
     /// The setup of `config`, with what `older` knows of those that are still there.
     ///
     /// # Errors
-    /// A provider that cannot be set up.
+    /// A provider or a receiver of alerts that cannot be set up.
     pub(crate) fn new(
         config: &Config,
         gateway: &Arc<Gateway>,
@@ -72,24 +71,19 @@ impl Setup {
             door: Door::new(config),
             metrics: config.server.metrics,
             bodies: bodies::Wish::of(config),
-            alerts: config.alerts.clone(),
+            alerts: alerts::Wish::new(config)?,
             store: store::Wish::of(config),
         })
     }
 
     /// Tells the operator that a deployment is left alone from now on.
     pub(crate) fn left_alone(&self, deployment: &Deployment, fault: &Fault) {
-        let text = format!("it fails and is left alone for now: {fault}");
-        self.gateway.alerts.raise(Alert::new(Kind::Deployment, &*deployment.name, text));
+        alerts::left_alone(&self.gateway.alerts, deployment, fault);
     }
 
-    /// Tells the operator that a deployment has answered, if it was told that it is left alone. One that had been asked
-    /// before, and answers while it is left alone, is not back.
+    /// Tells the operator that a deployment has answered, if it was told that it is left alone.
     pub(crate) fn answers(&self, deployment: &Deployment) {
-        let alerts = &self.gateway.alerts;
-        if alerts.is_open(Kind::Deployment) && deployment.health.blocked(clock::now()).is_none() {
-            alerts.resolve(Alert::new(Kind::Deployment, &*deployment.name, "it answers again"));
-        }
+        alerts::answers(&self.gateway.alerts, deployment);
     }
 }
 
@@ -115,7 +109,7 @@ impl Live {
     pub(crate) fn new(setup: Setup, serve: Serve) -> Self {
         let gateway = Arc::clone(&setup.gateway);
         gateway.room.resize(setup.body_budget);
-        gateway.alerts.set(&setup.alerts);
+        gateway.alerts.set(&setup.alerts, &gateway.tasks);
         gateway.store.set(&setup.store);
         let (setup, swapped) = (ArcSwap::from_pointee(setup), tokio::sync::Notify::new());
         Self { gateway, setup, listeners: Listeners::new(), serve, swapped }
@@ -138,7 +132,7 @@ impl Live {
     /// Puts it in the place of the one that counts. Between the two nobody else may do so.
     pub(crate) fn commit(&self, Ready { setup, listening }: Ready) {
         self.gateway.room.resize(setup.body_budget);
-        self.gateway.alerts.set(&setup.alerts);
+        self.gateway.alerts.set(&setup.alerts, &self.gateway.tasks);
         self.gateway.store.set(&setup.store);
         setup.fleet.discover();
         self.setup.store(Arc::new(setup));

@@ -103,14 +103,14 @@ impl Gateway {
         &self,
         method: Method,
         path: &str,
-        body: &'static str,
+        body: impl Into<Bytes>,
     ) -> Result<T, Failure> {
         let strange = |error: &dyn fmt::Display| Failure::Strange(error.to_string());
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{}/admin/v1/{path}", self.base))
             .header(header::CONTENT_TYPE, "application/json")
-            .body(Full::new(Bytes::from_static(body.as_bytes())))
+            .body(Full::new(body.into()))
             .map_err(|error| strange(&error))?;
         if let Some(key) = &self.key {
             let shown = HeaderValue::from_str(&format!("Bearer {}", key.expose()));

@@ -9,13 +9,13 @@ use futures_util::future::select;
 use http::request::Parts;
 use lockgate_protocol::{
     dialect::Operation,
-    ir::{Blame, Fault, FaultKind},
+    ir::{Blame, Fault},
 };
 use lockgate_provider::Pass;
 use lockgate_routing::{Course, Moment, Next, Ticket};
 
 use crate::{
-    Setup, clock,
+    Setup, alerts, clock,
     data_path::{
         attempt::Attempt,
         call::{Call, Notes},
@@ -189,10 +189,7 @@ impl<'a> Asking<'a> {
     ) {
         let deployment = self.plan.at(place);
         call.attempted(deployment, since, Some(fault));
-        if matches!(fault.kind, FaultKind::KeyRefused | FaultKind::QuotaExhausted) {
-            let name = &*deployment.name;
-            tracing::error!(deployment = name, %fault, "a credential needs its operator: it is left alone for now");
-        }
+        alerts::refused(&self.setup.gateway.alerts, deployment, fault);
         let (rules, dice) = (&self.plan.limits().rules, self.setup.gateway.ids.dice());
         if ticket.failed(fault, rules, clock::now(), dice) {
             self.setup.left_alone(deployment, fault);

@@ -349,6 +349,7 @@ impl Call {
         let caller = self.caller.as_deref().map(|caller| (&caller.meter, &*caller.name));
         self.setup.gateway.metrics.settled(&self.meter, &record, self.dialect, &self.phases, caller);
         self.setup.gateway.feed.settled(&record, ended_at);
+        self.setup.gateway.alerts.settled(&record);
         self.setup.gateway.journal.append(record);
     }
 }

@@ -24,6 +24,14 @@ pub enum StartError {
         /// What the system says.
         error: io::Error,
     },
+    /// A receiver of alerts cannot be set up.
+    #[error("alerts `{sink}`: {why}")]
+    Alerts {
+        /// What it is called.
+        sink: String,
+        /// The setting, and what is wrong with it.
+        why: String,
+    },
     /// A certificate cannot be shown.
     #[error("listener {address}: {why}")]
     Tls {

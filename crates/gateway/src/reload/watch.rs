@@ -69,7 +69,7 @@ async fn look(live: &Arc<Live>) -> Result<(), ReloadError> {
         tokio::time::sleep(SURE).await;
         // Files that the refused config names are among those that were looked at.
         if same(live, prints.clone()).await? {
-            live.gateway.reloads.refuse(problems, prints);
+            live.refuse(problems, prints);
             return Ok(());
         }
         now = look_at_files(live).await?;
