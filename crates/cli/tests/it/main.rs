@@ -7,6 +7,7 @@
     reason = "a test that cannot go on fails, and says what it leaves out"
 )]
 
+mod alerts;
 mod foreign;
 mod import;
 mod journal;

@@ -1,5 +1,6 @@
 //! The form of LiteLLM's proxy: a `model_list` whose rows of one name are a pool, and settings for all.
 
+mod alerts;
 mod deployment;
 mod groups;
 mod params;
@@ -76,6 +77,7 @@ fn convert(root: &Node, reading: &mut Reading<'_>) -> Option<Node> {
     }
     out.put_some("retry", settings.retry());
     out.put("health", settings.health());
+    out.put_some("alerts", settings.alerts.take());
     out.put_some("prices", groups.prices(root.span));
     out.put_some("rules", groups.rules(root.span));
     out.put_some("log", settings.log.take());

@@ -12,6 +12,7 @@
 mod aborts;
 mod accounts;
 mod admin;
+mod alerts;
 mod arrays;
 mod aws;
 mod canaries;

@@ -40,9 +40,15 @@ async fn answers_are_what_the_document_says() {
     assert_eq!(answer.status, 200);
     let document = document(&house).await;
     assert_eq!(document["openapi"], "3.1.0");
-    for path in ["openapi.json", "gateway", "deployments", "config", "requests", "usage", "stats", "health"] {
+    for path in
+        ["openapi.json", "gateway", "deployments", "config", "requests", "usage", "stats", "health", "alerts"]
+    {
         let path = format!("/admin/v1/{path}");
         check(&house, &document, Method::GET, &path, &path, "").await;
+    }
+    let tested = "/admin/v1/alerts/test";
+    for body in ["", r#"{"sink":"none"}"#] {
+        check(&house, &document, Method::POST, tested, tested, body).await;
     }
     let explain = "/admin/v1/explain";
     check(&house, &document, Method::GET, &format!("{explain}?model=fast"), explain, "").await;

@@ -92,7 +92,7 @@ impl Identity {
         Self { cert: params.self_signed(&key).unwrap().pem(), key: key.serialize_pem() }
     }
 
-    fn parts(&self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+    pub(crate) fn parts(&self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
         let cert = CertificateDer::from_pem_slice(self.cert.as_bytes()).unwrap();
         (vec![cert], PrivateKeyDer::from_pem_slice(self.key.as_bytes()).unwrap())
     }

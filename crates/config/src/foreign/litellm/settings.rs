@@ -1,5 +1,6 @@
 //! Settings for all rows: how they are spread, tried and rested, and what is asked when they fail.
 
+use super::alerts;
 use super::params::seconds;
 use super::variables::Variables;
 use super::words::{self, STRATEGIES};
@@ -21,6 +22,7 @@ pub(super) struct Settings {
     pub(super) master_key: Option<Node>,
     pub(super) max_body: Option<Node>,
     pub(super) log: Option<Node>,
+    pub(super) alerts: Option<Node>,
     /// The most requests at once for each row that says nothing else.
     pub(super) at_once: Option<(i64, Span)>,
     /// Name, model, place and path of other names.
@@ -111,6 +113,7 @@ impl Settings {
             master_key: None,
             max_body: None,
             log: None,
+            alerts: None,
             at_once: None,
             aliases: Vec::new(),
             fallbacks: Turns::default(),
@@ -216,6 +219,7 @@ impl Settings {
         if section.truth("background_health_checks", reading) == Some(true) {
             self.checks = Some(every.unwrap_or((300.0, section.span)));
         }
+        self.alerts = alerts::of(&mut section, variables, reading);
         for (key, why) in words::GENERAL {
             section.meaningless(key, why, reading);
         }
