@@ -1,83 +1,118 @@
 //! Who may call: client keys by their hash, and the guards of a gateway without keys.
 
+mod book;
 mod caller;
+mod carriers;
+mod knocks;
+mod watch;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{borrow::Cow, sync::Arc};
 
 use http::{HeaderMap, header};
-use lockgate_config as config;
+use lockgate_config::Config;
 use lockgate_protocol::ir::{Fault, FaultKind};
-use sha2::{Digest, Sha256};
 
-use crate::{clock, cors::Cors};
+use crate::{clock, cors::Cors, peer::Peer};
 
-pub(crate) use caller::Caller;
+pub(crate) use book::{Book, BookError, Created, Found, Written};
+pub(crate) use caller::{Caller, name as name_of_use};
+pub(crate) use knocks::{Knocker, Knocks, Patience};
+pub(crate) use watch::watch;
 
-/// The headers in which clients of the various dialects carry their key.
-const CARRIERS: &[&str] = &["authorization", "x-api-key", "api-key", "x-goog-api-key"];
-
-/// All keys. A key is found by its SHA-256: no comparison of secrets, no table of secrets.
+/// Who is let in by one config.
 pub(crate) struct Access {
-    keys: HashMap<[u8; 32], Arc<Caller>>,
+    book: Arc<Book>,
+    knocks: Arc<Knocks>,
     open: bool,
+    /// Whether a key is needed even if there is none yet.
+    needs_key: bool,
     cors: Option<Arc<Cors>>,
 }
 
 impl Access {
-    /// `cors` says which web pages may call.
-    pub(crate) fn new(access: &config::Access, cors: Option<Arc<Cors>>) -> Self {
-        let row =
-            |key: &config::ClientKey| (Sha256::digest(key.key.expose()).into(), Arc::new(Caller::new(key)));
-        Self { keys: access.keys.iter().map(row).collect(), open: access.open, cors }
+    /// `book` has the keys, `knocks` whoever showed wrong ones; `cors` says which web pages may call.
+    pub(crate) fn new(
+        config: &Config,
+        book: Arc<Book>,
+        knocks: Arc<Knocks>,
+        cors: Option<Arc<Cors>>,
+    ) -> Self {
+        let access = &config.access;
+        let is_exposed = config.server.listen.iter().any(|listener| listener.address.is_exposed());
+        let needs_key = access.created_keys == Some(true) || (is_exposed && !access.open);
+        Self { book, knocks, open: access.open, needs_key, cors }
     }
 
-    /// The key of that name.
-    pub(crate) fn named(&self, name: &str) -> Option<&Arc<Caller>> {
-        self.keys.values().find(|caller| *caller.name == *name)
+    /// Whether callers have to show a key.
+    pub(crate) fn needs_key(&self) -> bool {
+        self.needs_key || self.book.table().has_keys
     }
 
     /// Whether programs on this machine call without a key, and nobody else calls.
     pub(crate) fn is_at_home(&self) -> bool {
-        self.keys.is_empty() && !self.open
+        !self.needs_key() && !self.open
     }
 
-    /// The caller behind a request; `None` where no keys are configured.
+    /// The caller behind a request; `None` where no key is needed.
     pub(crate) fn identify(
         &self,
+        peer: &Peer,
         headers: &HeaderMap,
-        in_query: Option<&str>,
+        in_query: Option<Cow<'_, [u8]>>,
     ) -> Result<Option<Arc<Caller>>, Fault> {
-        if self.keys.is_empty() {
+        let table = self.book.table();
+        if !table.has_keys && !self.needs_key {
             return if self.open {
                 Ok(None)
             } else {
                 guard_local(headers, self.cors.as_deref()).map(|()| None)
             };
         }
-        let shown = presented(headers).or(in_query.map(str::as_bytes)).ok_or_else(|| {
-            let how = "send your gateway key as `Authorization: Bearer KEY` or `x-api-key: KEY`";
-            Fault::new(FaultKind::Unauthorized, format!("no API key was sent: {how}"))
-        })?;
-        let digest: [u8; 32] = Sha256::digest(shown).into();
-        let unknown = || Fault::new(FaultKind::Unauthorized, "the API key is not known to this gateway");
-        let caller = self.keys.get(&digest).ok_or_else(unknown)?;
-        caller.in_time(clock::wall())?;
-        Ok(Some(Arc::clone(caller)))
+        let Some(shown) = carriers::shown(headers, in_query) else { return Err(no_key(table.has_keys)) };
+        let found = table.find(&shown, clock::wall());
+        let from = peer.knocker();
+        if let Some(wait) = self.knocks.wait(from, clock::now())
+            && !matches!(&found, Found::Good(caller) if self.knocks.is_known(from, caller.mark))
+        {
+            return Err(too_many(wait));
+        }
+        match found {
+            Found::Good(caller) => {
+                self.knocks.right(from, caller.mark);
+                Ok(Some(caller))
+            }
+            Found::Over(fault) => Err(fault),
+            Found::Unknown => {
+                self.knocks.wrong(from, &shown, clock::now());
+                Err(unknown(&shown))
+            }
+        }
     }
 }
 
-/// The key a request shows, in whichever header.
-fn presented(headers: &HeaderMap) -> Option<&[u8]> {
-    CARRIERS.iter().find_map(|carrier| {
-        let value = headers.get(*carrier)?.as_bytes().trim_ascii();
-        // A signature proves a key without showing it; such a client shows its gateway key in another header.
-        if value.starts_with(b"AWS4-HMAC-SHA256") {
-            return None;
-        }
-        let bearer = value.get(..7).filter(|scheme| scheme.eq_ignore_ascii_case(b"bearer "));
-        let key = if bearer.is_some() { value[7..].trim_ascii() } else { value };
-        (!key.is_empty()).then_some(key)
-    })
+fn no_key(has_keys: bool) -> Fault {
+    let how = match has_keys {
+        true => "send your gateway key as `Authorization: Bearer KEY` or `x-api-key: KEY`",
+        false => "the gateway has none yet: its operator creates one with `lockgate keys create NAME`",
+    };
+    Fault::new(FaultKind::Unauthorized, format!("no API key was sent: {how}"))
+}
+
+fn unknown(shown: &[u8]) -> Fault {
+    let is_mistyped = std::str::from_utf8(shown).is_ok_and(lockgate_store::keys::is_mistyped);
+    let text = match is_mistyped {
+        true => "the API key is not known to this gateway: it is not whole, or a character of it is wrong",
+        false => "the API key is not known to this gateway",
+    };
+    Fault::new(FaultKind::Unauthorized, text)
+}
+
+/// What is told an address that has to wait.
+fn too_many(wait: std::time::Duration) -> Fault {
+    let text = "too many wrong API keys were sent from this address: send the right one, a little later";
+    let mut fault = Fault::new(FaultKind::RateLimited, text);
+    fault.retry_after = Some(wait);
+    fault
 }
 
 /// Without keys the gateway listens on loopback, where any web page in the user's browser could reach it: by a
@@ -109,6 +144,8 @@ pub(crate) fn is_loopback(host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use lockgate_config as config;
+
     use super::*;
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
@@ -122,12 +159,27 @@ mod tests {
         let text = format!("providers: {{ p: {{ kind: vllm }} }}\naccess: {yaml}");
         let config = config::parse("test.yaml", &text, &|_| None).unwrap();
         let cors = config.server.cors.as_ref().map(|cors| Arc::new(Cors::new(cors)));
-        Access::new(&config.access, cors)
+        let knocks = Arc::new(Knocks::new(Patience::CLIENTS));
+        Access::new(&config, Arc::new(Book::new(&config).unwrap()), knocks, cors)
+    }
+
+    fn peer(address: &str) -> Peer {
+        address.parse::<std::net::SocketAddr>().unwrap().into()
     }
 
     #[track_caller]
     fn check(access: &Access, pairs: &[(&'static str, &str)], expect: Result<Option<&str>, FaultKind>) {
-        let got = access.identify(&headers(pairs), None);
+        check_from("127.0.0.1:1", access, pairs, expect);
+    }
+
+    #[track_caller]
+    fn check_from(
+        from: &str,
+        access: &Access,
+        pairs: &[(&'static str, &str)],
+        expect: Result<Option<&str>, FaultKind>,
+    ) {
+        let got = access.identify(&peer(from), &headers(pairs), None);
         let got = got
             .as_ref()
             .map(|caller| caller.as_ref().map(|caller| &*caller.name))
@@ -138,6 +190,7 @@ mod tests {
     #[test]
     fn a_key_is_a_key_in_every_carrier() {
         let access = access("{ keys: [{ name: alice, key: sk-alice-0123456789 }] }");
+        assert!(access.needs_key());
         for (carrier, value) in [
             ("authorization", "Bearer sk-alice-0123456789"),
             ("authorization", "bearer  sk-alice-0123456789 "),
@@ -153,14 +206,44 @@ mod tests {
     }
 
     #[test]
+    fn guessing_is_held_up_where_it_comes_from_and_nowhere_else() {
+        let access = access(
+            "{ keys: [{ name: alice, key: sk-alice-0123456789 }, { name: bob, key: sk-bob-0123456789 }] }",
+        );
+        let (alice, bob) = (("x-api-key", "sk-alice-0123456789"), ("x-api-key", "sk-bob-0123456789"));
+        check(&access, &[alice], Ok(Some("alice")));
+        for guess in 0..100 {
+            check(&access, &[("x-api-key", &format!("guess-{guess}"))], Err(FaultKind::Unauthorized));
+        }
+        check(&access, &[("x-api-key", "guess")], Err(FaultKind::RateLimited));
+        // Nor does a guess that would be right show that it is.
+        check(&access, &[bob], Err(FaultKind::RateLimited));
+        check(&access, &[alice], Ok(Some("alice")));
+        check_from("127.0.0.2:1", &access, &[bob], Ok(Some("bob")));
+    }
+
+    #[test]
     fn without_keys_only_local_programs_are_answered() {
         let access = access("{}");
+        assert!(!access.needs_key());
         check(&access, &[("host", "localhost:8317")], Ok(None));
         check(&access, &[("host", "127.0.0.1")], Ok(None));
         check(&access, &[("host", "[::1]:8317")], Ok(None));
         check(&access, &[("host", "evil.test:8317")], Err(FaultKind::Forbidden));
         check(&access, &[("host", "127.0.0.1.evil.test")], Err(FaultKind::Forbidden));
         check(&access, &[("host", "localhost"), ("origin", "https://evil.test")], Err(FaultKind::Forbidden));
+    }
+
+    #[test]
+    fn where_keys_may_yet_be_created_for_others_nobody_is_let_in_without_one() {
+        let here = [("host", "localhost")];
+        check(&access("{ admin_key: admin-key-0123456789 }"), &here, Ok(None));
+        check(&access("{ created_keys: true }"), &here, Err(FaultKind::Unauthorized));
+        let exposed = "{ admin_key: admin-key-0123456789 }\nserver: { listen: ['127.0.0.1:1', '0.0.0.0:2'] }";
+        check(&access(exposed), &here, Err(FaultKind::Unauthorized));
+        check(&access(exposed), &[("x-api-key", "admin-key-0123456789")], Err(FaultKind::Unauthorized));
+        let open = "{ admin_key: admin-key-0123456789, open: true }\nserver: { listen: '0.0.0.0:2' }";
+        check(&access(open), &[("host", "gate.example")], Ok(None));
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod calls;
 mod config;
 mod deployments;
 mod explain;
+mod keys;
 mod live;
 mod openapi;
 mod overview;
@@ -26,6 +27,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 pub use alerts::{AlertText, AlertsStatus, AlertsTested, SinkStatus, SinkTested, test_alerts};
 pub(crate) use calls::line;
 pub use explain::explain;
+pub use keys::{BudgetStatus, CreatedKey, KeyStatus, Keys};
 pub use said::{
     AdminError, CallBodies, CallBody, CallDetail, CallLimits, CallLine, CallTokens, CallTry, Calls,
     Candidate, Condition, ConfigChanged, ConfigError, ConfigStatus, ConfigText, DeploymentStats,
@@ -46,6 +48,8 @@ use table::{Ask, Row, Said};
 pub const ADMIN_OFF: &str = "admin_off";
 /// Where the API is.
 const ROOT: &str = "/admin";
+/// What the one admin key is told from others by.
+const THE_ADMIN: u64 = 0;
 /// The paths of it that are elsewhere.
 const ELSEWHERE: &[&str] = &["/api/config"];
 
@@ -60,6 +64,7 @@ const TABLES: &[&[Row]] = &[
     explain::ROWS,
     config::ROWS,
     alerts::ROWS,
+    keys::ROWS,
 ];
 
 /// Every row.
@@ -82,14 +87,14 @@ pub(crate) async fn answer(
 ) -> Response<AnswerBody> {
     let (head, body) = request.into_parts();
     let id = setup.gateway.ids.next();
-    let answered = match setup.door.admit(&head, &peer) {
+    let answered = match come_in(&setup, &head, &peer) {
         Ok(()) => answered(live, setup, head, body).await,
-        Err(shut) => Err(shut.into()),
+        Err(refusal) => Err(refusal),
     };
-    let (Said { status, body, media, tag }, allow) = match answered {
-        Ok(said) => (said, None),
-        Err(Refusal { status, error, allow }) => {
-            (Said { status, ..Said::json(&ErrorBody { error: *error }) }, allow)
+    let (Said { status, body, media, tag }, allow, wait) = match answered {
+        Ok(said) => (said, None, None),
+        Err(Refusal { status, error, allow, wait }) => {
+            (Said { status, ..Said::json(&ErrorBody { error: *error }) }, allow, wait)
         }
     };
     let mut response = Response::new(body);
@@ -98,7 +103,7 @@ pub(crate) async fn answer(
     headers.insert(header::CONTENT_TYPE, media);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    for (name, value) in [(header::ALLOW, allow), (header::ETAG, tag)] {
+    for (name, value) in [(header::ALLOW, allow), (header::ETAG, tag), (header::RETRY_AFTER, wait)] {
         if let Some(value) = value {
             headers.insert(name, value);
         }
@@ -108,6 +113,26 @@ pub(crate) async fn answer(
     }
     mark_id(&id, headers);
     response
+}
+
+/// Lets in who may come in. An address that has shown many wrong keys has to wait before another is looked at, unless the
+/// right one was shown from there before.
+fn come_in(setup: &Setup, head: &http::request::Parts, peer: &Peer) -> Result<(), Refusal> {
+    let admitted = setup.door.admit(head, peer);
+    let Some(shown) = setup.door.shown(&head.headers) else { return Ok(admitted?) };
+    let (knocks, from, now) = (&setup.gateway.admin_knocks, peer.knocker(), clock::now());
+    if let Some(wait) = knocks.wait(from, now)
+        && !(admitted.is_ok() && knocks.is_known(from, THE_ADMIN))
+    {
+        return Err(Refusal::too_many(wait));
+    }
+    match admitted {
+        Ok(()) => knocks.right(from, THE_ADMIN),
+        // A key of this gateway at the wrong door is no guess.
+        Err(_) if setup.gateway.keys.table().knows(shown) => {}
+        Err(_) => knocks.wrong(from, shown, now),
+    }
+    Ok(admitted?)
 }
 
 async fn answered(

@@ -38,6 +38,11 @@ impl Door {
         Self { key: key.map(|key| Sha256::digest(key).into()), is_open_here }
     }
 
+    /// The key that a request shows, if there is one to be compared with.
+    pub(crate) fn shown<'h>(&self, headers: &'h HeaderMap) -> Option<&'h [u8]> {
+        shown(headers).filter(|shown| self.key.is_some() && !shown.is_empty())
+    }
+
     /// Whether a request with this head may come in that `peer` sends. Told nothing that depends on what was wrong with a
     /// key.
     pub(crate) fn admit(&self, head: &Parts, peer: &Peer) -> Result<(), Shut> {

@@ -85,6 +85,12 @@ pub(crate) struct Gateway {
     pub(crate) calls: tally::Tally,
     /// Connections of clients.
     pub(crate) connections: tally::Tally,
+    /// The keys that clients may show.
+    pub(crate) keys: Arc<access::Book>,
+    /// Who has shown wrong client keys lately.
+    pub(crate) knocks: Arc<access::Knocks>,
+    /// Who has shown wrong admin keys lately.
+    pub(crate) admin_knocks: access::Knocks,
     /// Tells the operator.
     pub(crate) alerts: alerts::Alerts,
     pub(crate) metrics: Arc<metrics::Metrics>,
@@ -141,10 +147,14 @@ fn begin(config: &Config, store: Store, origin: Option<(Origin, Loaded)>) -> Res
         feed: feed::Feed::new(since),
         calls: tally::Tally::default(),
         connections: tally::Tally::default(),
+        keys: Arc::new(access::Book::new(config)?),
+        knocks: Arc::new(access::Knocks::new(access::Patience::CLIENTS)),
+        admin_knocks: access::Knocks::new(access::Patience::OPERATORS),
         alerts: alerts::Alerts::default(),
         metrics: Arc::default(),
         shelf: bodies::Shelf::default(),
     });
+    gateway.keys.open()?;
     let setup = Setup::new(config, &gateway, None)?;
     let live = Arc::new_cyclic(|live| Live::new(setup, connection::serving(live)));
     let listening = live.listeners.prepare(&config.server)?;

@@ -2,23 +2,27 @@
 
 use std::{fmt, net::SocketAddr, sync::Arc};
 
+use crate::access::Knocker;
+
 /// An address, or `unix`.
 #[derive(Clone)]
 pub(crate) struct Peer {
     name: Arc<str>,
     /// Whether it is a program on this machine, as far as the connection says.
     is_local: bool,
+    /// Whom its tries at keys are put down to; nobody where all that come are one.
+    knocker: Option<Knocker>,
 }
 
 impl Peer {
     /// Nobody but the gateway itself.
     pub(crate) fn none() -> Self {
-        Self { name: "".into(), is_local: false }
+        Self { name: "".into(), is_local: false, knocker: None }
     }
 
     /// A program on the same machine.
     pub(crate) fn unix() -> Self {
-        Self { name: "unix".into(), is_local: true }
+        Self { name: "unix".into(), is_local: true, knocker: None }
     }
 
     /// The client behind a balancer: whom the balancer names, if it names somebody. Who cannot be told from the balancer is
@@ -35,6 +39,11 @@ impl Peer {
         Arc::clone(&self.name)
     }
 
+    /// Whom its tries at keys are put down to.
+    pub(crate) fn knocker(&self) -> Option<Knocker> {
+        self.knocker
+    }
+
     /// Whether it is a program on this machine: at a loopback address, or at a socket in the file system.
     pub(crate) fn is_local(&self) -> bool {
         self.is_local
@@ -44,7 +53,11 @@ impl Peer {
 impl From<SocketAddr> for Peer {
     fn from(address: SocketAddr) -> Self {
         // A listener for both kinds of addresses sees `127.0.0.1` as `::ffff:127.0.0.1`.
-        Self { name: address.to_string().into(), is_local: address.ip().to_canonical().is_loopback() }
+        Self {
+            name: address.to_string().into(),
+            is_local: address.ip().to_canonical().is_loopback(),
+            knocker: Some(address.ip().into()),
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    ReloadError, StartError, alerts, health,
+    ReloadError, StartError, access, alerts, health,
     listen::{Place, Prepared},
     reload,
     setup::Live,
@@ -26,6 +26,7 @@ pub struct Serving {
     checking: JoinHandle<()>,
     watching: JoinHandle<()>,
     counting: JoinHandle<()>,
+    keeping_keys: JoinHandle<()>,
 }
 
 impl Serving {
@@ -33,6 +34,12 @@ impl Serving {
     #[must_use]
     pub fn places(&self) -> Vec<Place> {
         self.live.listeners.places()
+    }
+
+    /// Whether clients have to show a key now.
+    #[must_use]
+    pub fn needs_key(&self) -> bool {
+        self.live.setup().access.needs_key()
     }
 
     /// Goes on with `config`, in a gateway that was not started from a file: what is under way ends by what it began with, and what is known of deployments that are
@@ -65,6 +72,7 @@ impl Serving {
         // Told to stop by the same word, and done before.
         let _ = self.checking.await;
         let _ = self.watching.await;
+        let _ = self.keeping_keys.await;
         let _ = self.counting.await;
         self.live.gateway.alerts.finish().await;
         let gateway = Arc::clone(&self.live.gateway);
@@ -80,11 +88,12 @@ pub(crate) fn serve(listening: Prepared, live: Arc<Live>) -> Serving {
     let checking = live.gateway.tasks.spawn(health::watch(Arc::clone(&live), stop.clone()));
     let watching = live.gateway.tasks.spawn(reload::watch(Arc::clone(&live), stop.clone()));
     let counting = live.gateway.tasks.spawn(alerts::watch(Arc::clone(&live.gateway), stop.clone()));
+    let keeping_keys = live.gateway.tasks.spawn(access::watch(Arc::clone(&live.gateway.keys), stop.clone()));
     live.listen(listening);
     let first = live.listeners.places().into_iter().find_map(|place| match place.address {
         Address::Ip(address) => Some(address),
         Address::Unix(_) => None,
     });
     let address = first.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0)));
-    Serving { address, live, stop, checking, watching, counting }
+    Serving { address, live, stop, checking, watching, counting, keeping_keys }
 }

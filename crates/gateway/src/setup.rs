@@ -24,6 +24,8 @@ pub(crate) struct Setup {
     pub(crate) fleet: Fleet,
     pub(crate) rules: Rules,
     pub(crate) access: Access,
+    /// The keys that are written in it.
+    keys: lockgate_config::Access,
     /// Which web pages may call.
     pub(crate) cors: Option<Arc<Cors>>,
     pub(crate) max_body: usize,
@@ -61,7 +63,8 @@ impl Setup {
             gateway: Arc::clone(gateway),
             fleet: Fleet::new(config, &gateway.tasks, &gateway.metrics, older.map(|older| &older.fleet))?,
             rules: Rules::new(&config.rules),
-            access: Access::new(&config.access, cors.clone()),
+            access: Access::new(config, Arc::clone(&gateway.keys), Arc::clone(&gateway.knocks), cors.clone()),
+            keys: config.access.clone(),
             cors,
             max_body: bytes(config.server.max_body.as_u64()),
             body_budget: bytes(config.server.body_budget.as_u64()),
@@ -134,6 +137,7 @@ impl Live {
         self.gateway.room.resize(setup.body_budget);
         self.gateway.alerts.set(&setup.alerts, &self.gateway.tasks);
         self.gateway.store.set(&setup.store);
+        self.gateway.keys.configure(&setup.keys);
         setup.fleet.discover();
         self.setup.store(Arc::new(setup));
         self.swapped.notify_one();

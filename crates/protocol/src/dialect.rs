@@ -277,11 +277,6 @@ pub trait Dialect: Sync + fmt::Debug {
         false
     }
 
-    /// The parameter of the query in which clients may show their key; it never travels.
-    fn key_in_query(&self) -> Option<&'static str> {
-        None
-    }
-
     /// The list of these models; `None` if the dialect has no such list.
     fn model_list(&self, _names: &[&str]) -> Option<Bytes> {
         None

@@ -96,7 +96,7 @@ impl KeyStore {
     ///
     /// # Errors
     /// What the database says; [`KeyStore::is_replaced`] says whether to open it anew.
-    pub fn has_changed(&mut self) -> Result<bool, rusqlite::Error> {
+    pub fn has_changed(&mut self) -> Result<bool, KeyError> {
         let version = file::data_version(&self.connection)?;
         if version != self.seen_version {
             self.is_stale |= file::generation(&self.connection)? != self.seen_generation;
@@ -115,7 +115,7 @@ impl KeyStore {
     ///
     /// # Errors
     /// What the database says.
-    pub fn all(&mut self) -> Result<Vec<KeyRow>, rusqlite::Error> {
+    pub fn all(&mut self) -> Result<Vec<KeyRow>, KeyError> {
         let transaction = self.connection.transaction()?;
         let generation = file::generation(&transaction)?;
         let rows = row::all(&transaction)?;
@@ -205,7 +205,7 @@ impl KeyStore {
     ///
     /// # Errors
     /// What the database says.
-    pub fn used(&mut self, keys: &[(String, u64)]) -> Result<(), rusqlite::Error> {
+    pub fn used(&mut self, keys: &[(String, u64)]) -> Result<(), KeyError> {
         let transaction = write(&mut self.connection)?;
         let mut statement = transaction
             .prepare_cached("UPDATE key SET used_ms = max(coalesce(used_ms, 0), ?2) WHERE id = ?1")?;
@@ -213,7 +213,7 @@ impl KeyStore {
             statement.execute(params![id, at_ms])?;
         }
         drop(statement);
-        transaction.commit()
+        Ok(transaction.commit()?)
     }
 }
 

@@ -50,10 +50,10 @@ async fn serve(found: Found) -> ExitCode {
         Ok(serving) => serving,
         Err(error) => return failed(error),
     };
-    let guard = match (config.access.keys.len(), config.access.open) {
-        (0, true) => "open to everybody who can reach it",
-        (0, false) => "no keys configured: answers local programs only",
-        _ => "clients need a key",
+    let guard = match (serving.needs_key(), config.access.open) {
+        (true, _) => "clients need a key",
+        (false, true) => "open to everybody who can reach it",
+        (false, false) => "no keys: answers local programs only",
     };
     println!(
         "lockgate {} listens on {} ({guard}; config: {source})",

@@ -1,6 +1,13 @@
 //! One client key's rights: what it may be used for, on whose bill.
 
-use std::{fmt, sync::Arc, time::SystemTime};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::SystemTime,
+};
 
 use lockgate_config::{self as config, Share, Use};
 use lockgate_protocol::{
@@ -37,7 +44,14 @@ pub(crate) struct Caller {
     pub(crate) meter: OwnMeter,
     /// Of which of its calls bodies are kept, where the key says so.
     pub(crate) log_bodies: Option<Share>,
+    /// Tells it from other keys, as long as the process lives.
+    pub(crate) mark: u64,
+    /// When it was last used, in seconds since 1970; nought is never.
+    used: AtomicU64,
 }
+
+/// How many callers there were.
+static COUNT: AtomicU64 = AtomicU64::new(0);
 
 impl fmt::Debug for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -58,7 +72,44 @@ impl Caller {
             expires: key.expires,
             meter: OwnMeter::default(),
             log_bodies: key.log_bodies,
+            mark: COUNT.fetch_add(1, Ordering::Relaxed),
+            used: AtomicU64::new(0),
         }
+    }
+
+    /// One of that name who may do nothing.
+    pub(crate) fn nobody(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            tags: Vec::new(),
+            models: Vec::new(),
+            providers: Some(Vec::new()),
+            uses: Vec::new(),
+            expires: None,
+            meter: OwnMeter::default(),
+            log_bodies: None,
+            mark: COUNT.fetch_add(1, Ordering::Relaxed),
+            used: AtomicU64::new(0),
+        }
+    }
+
+    /// Notes that the key was used just now. Written once a second at most, so that the threads that serve one key do not
+    /// wait for each other.
+    pub(super) fn note_use(&self, now_ms: u128) {
+        let now = u64::try_from(now_ms / 1000).unwrap_or_default();
+        if self.used.load(Ordering::Relaxed) < now {
+            self.used.store(now, Ordering::Relaxed);
+        }
+    }
+
+    /// When it was last used since the start of the process, in milliseconds since 1970.
+    pub(crate) fn used_ms(&self) -> Option<u64> {
+        Some(self.used.load(Ordering::Relaxed)).filter(|used| *used > 0).map(|used| used * 1000)
+    }
+
+    /// When its time is over.
+    pub(crate) fn expires(&self) -> Option<SystemTime> {
+        self.expires
     }
 
     /// True if the key may use `model`.

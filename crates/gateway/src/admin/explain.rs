@@ -14,8 +14,8 @@ use super::{
     words,
 };
 use crate::{
-    Setup,
-    access::Access,
+    Setup, StartError,
+    access::{Book, Caller},
     clock,
     fleet::{Fleet, Limits, Model},
 };
@@ -36,49 +36,59 @@ pub(super) const ROWS: &[Row] = &[Row::new::<Explanation>(
     may("key", Kind::Text, "the name of a client key, whose rights are told too"),
 ])];
 
+/// Why a deployment is not asked whose provider the key may not use.
+const OF_KEY: &str = "key";
+
 /// What the config alone says of `model`, for the client key of that name: nothing is asked of anybody.
 ///
 /// # Errors
 /// A provider that cannot be set up, a model or a key that is not in the config.
 pub fn explain(config: &Config, model: &str, key: Option<&str>) -> Result<Explanation, AdminError> {
-    let fleet =
-        Fleet::new(config, &TaskTracker::new(), &Arc::default(), None).map_err(|error| AdminError {
-            code: "config".to_owned(),
-            message: error.to_string(),
-            paths: Vec::new(),
-            problems: Vec::new(),
-        })?;
+    let unfit = |error: StartError| AdminError {
+        code: "config".to_owned(),
+        message: error.to_string(),
+        paths: Vec::new(),
+        problems: Vec::new(),
+    };
+    let fleet = Fleet::new(config, &TaskTracker::new(), &Arc::default(), None).map_err(unfit)?;
     let found = fleet.known(model).ok_or_else(|| *Refusal::from(fleet.unknown(model)).error)?;
-    let key = rights(&Access::new(&config.access, None), key, model).map_err(|refusal| *refusal.error)?;
-    Ok(explanation(model, &found, key, false))
+    let book = Book::new(config).map_err(unfit)?;
+    let key = rights(&book, key).map_err(|refusal| *refusal.error)?;
+    Ok(explanation(model, &found, key.as_deref(), false))
 }
 
 /// The same of a running gateway, as it would be now.
 async fn now(setup: &Arc<Setup>, model: &str, key: Option<&str>) -> Result<Explanation, Refusal> {
     let found = setup.fleet.model(model).await?;
-    let key = rights(&setup.access, key, model)?;
-    Ok(explanation(model, &found, key, true))
+    let key = rights(&setup.gateway.keys, key)?;
+    Ok(explanation(model, &found, key.as_deref(), true))
 }
 
-fn rights(access: &Access, key: Option<&str>, model: &str) -> Result<Option<KeyRights>, Refusal> {
+fn rights(book: &Book, key: Option<&str>) -> Result<Option<Arc<Caller>>, Refusal> {
     let Some(name) = key else { return Ok(None) };
-    let Some(caller) = access.named(name) else {
-        let message = format!("there is no key of the name `{name}`: `access.keys` has the names");
-        return Err(Refusal::new(StatusCode::NOT_FOUND, "unknown_key", message));
+    let unknown = || {
+        let message =
+            format!("there is no key of the name `{name}`: `access.keys` has the names, and `lockgate keys`");
+        Refusal::new(StatusCode::NOT_FOUND, "unknown_key", message)
     };
-    Ok(Some(KeyRights { name: name.to_owned(), may_use: caller.may_use(model) }))
+    book.named(name).map(Some).ok_or_else(unknown)
 }
 
-fn explanation(name: &str, model: &Model, key: Option<KeyRights>, live: bool) -> Explanation {
+fn explanation(name: &str, model: &Model, key: Option<&Caller>, live: bool) -> Explanation {
     let now = clock::now();
+    let may_reach = |provider: &str| key.is_none_or(|key| key.may_reach(provider));
+    let rights = |key: &Caller| KeyRights {
+        name: key.name.to_string(),
+        may_use: key.may_use(name) && model.is_answered_by(&may_reach),
+    };
     Explanation {
         model: name.to_owned(),
         live,
-        key,
+        key: key.map(rights),
         strategy: model.strategy.name.to_owned(),
         limits: limits(&model.limits),
         retries: retries(model, now),
-        deployments: candidates(model, now),
+        deployments: candidates(model, now, &may_reach),
     }
 }
 
@@ -90,7 +100,7 @@ pub(super) fn retries(model: &Model, now: Instant) -> Retries {
 
 /// Every place in the model's lists in the order of asking: list by list, tier by tier, within a tier whoever may be asked
 /// and gets more of its calls first.
-fn candidates(model: &Model, now: Instant) -> Vec<Candidate> {
+fn candidates(model: &Model, now: Instant, may_reach: &dyn Fn(&str) -> bool) -> Vec<Candidate> {
     let mut rows = model.explain(now);
     // Shares are of the order of their tiers; more digits than these are noise.
     let share = |row: &Explained| (row.share.unwrap_or_default() * 1e6) as u64;
@@ -101,7 +111,8 @@ fn candidates(model: &Model, now: Instant) -> Vec<Candidate> {
         let Some(deployment) = model.deployments.get(row.deployment) else { continue };
         let place = (row.list, row.deployment);
         // In a call each deployment of a list is asked once, where it comes first.
-        let order = (row.blocked.is_none() && !asked.contains(&place)).then(|| {
+        let is_allowed = may_reach(&deployment.provider.name);
+        let order = (is_allowed && row.blocked.is_none() && !asked.contains(&place)).then(|| {
             asked.push(place);
             asked.iter().filter(|(list, _)| *list == row.list).count()
         });
@@ -111,6 +122,9 @@ fn candidates(model: &Model, now: Instant) -> Vec<Candidate> {
             condition.reason = Some(blocked.why.name().to_owned());
             condition.until_ms = until.map(millis);
             condition.until = until.and_then(words::moment);
+        }
+        if !is_allowed {
+            condition.reason = Some(OF_KEY.to_owned());
         }
         candidates.push(Candidate {
             order,

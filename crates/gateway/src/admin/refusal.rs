@@ -1,5 +1,7 @@
 //! A request that is not done: what is said about it, and with which status.
 
+use std::time::Duration;
+
 use http::{HeaderValue, StatusCode};
 use lockgate_protocol::ir::Fault;
 
@@ -13,13 +15,24 @@ pub(crate) struct Refusal {
     pub(super) error: Box<AdminError>,
     /// The methods that the path takes.
     pub(super) allow: Option<HeaderValue>,
+    /// After how many seconds to come again.
+    pub(super) wait: Option<HeaderValue>,
 }
 
 impl Refusal {
     pub(super) fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
         let (paths, problems) = (Vec::new(), Vec::new());
         let error = Box::new(AdminError { code: code.to_owned(), message: message.into(), paths, problems });
-        Self { status, error, allow: None }
+        Self { status, error, allow: None, wait: None }
+    }
+
+    /// Of an address that has to wait before its next key is looked at.
+    pub(super) fn too_many(wait: Duration) -> Self {
+        let message =
+            "too many wrong admin keys were sent from this address: send the right one, a little later";
+        let mut refusal = Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_tries", message);
+        refusal.wait = Some(HeaderValue::from(wait.as_secs_f64().ceil() as u64));
+        refusal
     }
 
     pub(super) fn bad(message: impl Into<String>) -> Self {

@@ -211,6 +211,11 @@ impl Call {
         Wanted { now: clock::now(), dice: self.setup.gateway.ids.seed(), affinity }
     }
 
+    /// Who is at the other end.
+    pub(crate) fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
     /// The setup that it runs on to its end.
     pub(crate) fn setup(&self) -> &Arc<Setup> {
         &self.setup

@@ -84,7 +84,7 @@ pub(crate) fn head<'h>(setup: &Setup, call: &mut Call, head: &'h Parts) -> Resul
             refuse_encoded(&head.headers)?;
         }
     }
-    call.caller = setup.access.identify(&head.headers, query::key(call.dialect, head))?;
+    call.caller = setup.access.identify(call.peer(), &head.headers, query::key(head))?;
     Ok(route)
 }
 
@@ -126,7 +126,7 @@ pub(crate) async fn read(
         method: head.method.clone(),
         path: head.uri.path().to_owned(),
         tail: called.tail.to_owned(),
-        query: query::without_key(called.dialect, head),
+        query: query::without_key(head),
         stream_in_path: called.stream,
         model_in_tail: called.model.map(|(model, at)| at..at + model.len()),
         model,

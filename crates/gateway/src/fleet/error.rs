@@ -16,6 +16,9 @@ pub enum StartError {
         /// What is wrong with it.
         error: ProviderError,
     },
+    /// The keys of clients cannot be had.
+    #[error("{0}")]
+    Keys(String),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {error}")]
     Listen {

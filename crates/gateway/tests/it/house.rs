@@ -59,6 +59,13 @@ pub(crate) fn secret(name: &str) -> String {
     secret
 }
 
+/// Lists a key that a gateway has made as a secret to look for. Only what shows it is left out of what is looked through.
+pub(crate) fn watch(name: &str, secret: &str) {
+    if let Some(run) = &*RUN {
+        run.watch(name, secret).unwrap();
+    }
+}
+
 /// Lists the private key in this PEM text as a secret to look for.
 pub(crate) fn watch_pem(name: &str, pem: &str) {
     if let Some(run) = &*RUN {

@@ -37,6 +37,7 @@ mod hedging;
 mod house;
 mod invoke;
 mod journal;
+mod keys;
 mod listen;
 mod local;
 mod login;

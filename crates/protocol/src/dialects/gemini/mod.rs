@@ -118,10 +118,6 @@ impl Dialect for Gemini {
             || query.is_some_and(|query| query.split('&').any(|pair| pair.starts_with("key=")))
     }
 
-    fn key_in_query(&self) -> Option<&'static str> {
-        Some("key")
-    }
-
     fn model_list(&self, names: &[&str]) -> Option<Bytes> {
         Some(models::list(names))
     }
