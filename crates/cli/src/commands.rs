@@ -8,6 +8,7 @@ pub(crate) mod demo;
 pub(crate) mod deployments;
 pub(crate) mod explain;
 pub(crate) mod import;
+pub(crate) mod keys;
 pub(crate) mod login;
 pub(crate) mod mock;
 pub(crate) mod run;

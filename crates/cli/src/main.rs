@@ -41,6 +41,8 @@ enum Command {
     Explain(commands::explain::Options),
     /// Turn the config file of another gateway into Lockgate's own form; what has no meaning here goes to standard error.
     Import(commands::import::Options),
+    /// List the client keys of a running gateway, or create, revoke or rotate one.
+    Keys(commands::keys::Options),
     /// Sign in at a service and write the credential file for a provider.
     Login(commands::login::Options),
     /// Run only the built-in provider, to try clients and failures against.
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
         Command::Deployments(options) => commands::deployments::run(&options),
         Command::Explain(options) => commands::explain::run(&options),
         Command::Import(options) => commands::import::run(&options),
+        Command::Keys(options) => commands::keys::run(&options),
         Command::Login(options) => commands::login::run(&options),
         Command::Mock(options) => commands::mock::run(&options),
         Command::Schema(options) => commands::schema::run(&options),

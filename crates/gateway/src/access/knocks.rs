@@ -188,7 +188,8 @@ impl Tries {
             self.next = (self.next + 1) % RECENT;
         }
         self.weight += f64::from(if is_again { patience.again } else { patience.wrong });
-        if self.weight < most {
+        // What was forgotten since the first of them makes no difference to the last.
+        if self.weight < most - f64::from(patience.wrong) / 2.0 {
             return false;
         }
         // What is over does not prolong the wait.

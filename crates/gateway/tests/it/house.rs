@@ -280,6 +280,17 @@ pub(crate) async fn eventually<T>(mut probe: impl FnMut() -> Option<T>) -> T {
     panic!("it did not happen within five seconds");
 }
 
+/// Asks until the answer is yes; ten seconds at most.
+pub(crate) async fn eventually_ok<F: Future<Output = bool>>(mut probe: impl FnMut() -> F) {
+    for _ in 0..500 {
+        if probe().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("it did not happen within ten seconds");
+}
+
 /// A chat request for `fast`.
 pub(crate) const CHAT: &str = r#"{"model":"fast","messages":[{"role":"user","content":"hello"}]}"#;
 /// The same, streamed.

@@ -1,8 +1,8 @@
 //! Client keys through the real thing: what they may do, how they come and go, and what becomes of wrong ones.
 
 mod carriers;
-mod life;
 mod lasting;
+mod life;
 mod scopes;
 mod wrong;
 
@@ -54,7 +54,8 @@ impl Gate {
             .body(Full::new(if body.is_null() { String::new() } else { body.to_string() }.into()));
         let response = self.house.send(request.unwrap()).await;
         let status = response.status().as_u16();
-        let said: Value = serde_json::from_slice(&response.into_body().collect().await.unwrap().to_bytes()).unwrap();
+        let said: Value =
+            serde_json::from_slice(&response.into_body().collect().await.unwrap().to_bytes()).unwrap();
         if let Some(key) = said["key"].as_str() {
             watch("created key", key);
         }
@@ -84,7 +85,8 @@ impl Gate {
 
     /// Asks for a chat with that key.
     async fn chat(&self, key: &str) -> Answer {
-        self.ask(Method::POST, CHAT_PATH, &[("x-api-key", key), ("content-type", "application/json")], CHAT).await
+        self.ask(Method::POST, CHAT_PATH, &[("x-api-key", key), ("content-type", "application/json")], CHAT)
+            .await
     }
 
     /// What a chat with that key comes to.

@@ -21,16 +21,30 @@ async fn a_key_is_made_used_changed_given_another_text_and_ended() {
     assert_eq!(record.tags.iter().map(|tag| &**tag).collect::<Vec<_>>(), ["team:search"]);
 
     let shown = gate.ok(Method::GET, &format!("keys/{id}"), Value::Null).await;
-    assert_eq!((&shown["name"], &shown["state"], &shown["source"]), (&json!("alice"), &json!("live"), &json!("created")));
+    assert_eq!(
+        (&shown["name"], &shown["state"], &shown["source"]),
+        (&json!("alice"), &json!("live"), &json!("created"))
+    );
     assert_eq!(shown["hint"], json!(&key[36..]));
     assert_eq!(shown["budget"], json!([{ "usd": 1.5, "tokens": null, "per": "day", "rolling": false }]));
     assert!(shown["last_used_at"].is_string() && shown.get("key").is_none(), "{shown}");
-    assert_eq!(gate.ok(Method::GET, "keys/alice", Value::Null).await, shown, "a live key goes by its name too");
+    assert_eq!(
+        gate.ok(Method::GET, "keys/alice", Value::Null).await,
+        shown,
+        "a live key goes by its name too"
+    );
 
-    let changed = gate.ok(Method::PATCH, &format!("keys/{id}"), json!({ "models": ["other"], "owner": null })).await;
-    assert_eq!((&changed["models"], &changed["owner"], &changed["tags"]), (&json!(["other"]), &Value::Null, &json!({ "team": "search" })));
+    let changed =
+        gate.ok(Method::PATCH, &format!("keys/{id}"), json!({ "models": ["other"], "owner": null })).await;
+    assert_eq!(
+        (&changed["models"], &changed["owner"], &changed["tags"]),
+        (&json!(["other"]), &Value::Null, &json!({ "team": "search" }))
+    );
     let refused = gate.chat(&key).await;
-    assert_eq!((refused.status.as_u16(), message(&refused)), (403, "the key `alice` may not use the model `fast`".to_owned()));
+    assert_eq!(
+        (refused.status.as_u16(), message(&refused)),
+        (403, "the key `alice` may not use the model `fast`".to_owned())
+    );
     gate.ok(Method::PATCH, &format!("keys/{id}"), json!({ "models": null, "name": "alice-2" })).await;
     assert_eq!(gate.status(&key).await, 200);
 
@@ -87,10 +101,14 @@ async fn bodies_are_held_to_the_words_of_the_config() {
         assert!(text.contains(expect), "{method} {path} {body}: {text}");
     }
     let listed = gate.ok(Method::GET, "keys", Value::Null).await;
-    let names: Vec<_> = listed["keys"].as_array().unwrap().iter().map(|key| key["name"].as_str().unwrap()).collect();
+    let names: Vec<_> =
+        listed["keys"].as_array().unwrap().iter().map(|key| key["name"].as_str().unwrap()).collect();
     assert_eq!((names, &listed["next"]), (vec!["written", "alice"], &Value::Null));
     let first = gate.ok(Method::GET, "keys?limit=1", Value::Null).await;
-    assert_eq!((&first["keys"][0]["id"], &first["next"]), (&json!("config:written"), &json!("config:written")));
+    assert_eq!(
+        (&first["keys"][0]["id"], &first["next"]),
+        (&json!("config:written"), &json!("config:written"))
+    );
     let rest = gate.ok(Method::GET, "keys?after=config:written&state=live", Value::Null).await;
     assert_eq!(rest["keys"][0]["id"], json!(id));
 }
@@ -121,10 +139,20 @@ async fn keys_of_the_config_count_beside_created_ones_through_reloads() {
     let written = |key: &str| format!("keys: [{{ name: written, key: {key} }}]");
     let gate = Gate::with(1, &written(&one)).await;
     let (_, created) = gate.create(named("alice")).await;
-    assert_eq!((gate.status(&one).await, gate.status(&other).await, gate.status(&created).await), (200, 401, 200));
+    assert_eq!(
+        (gate.status(&one).await, gate.status(&other).await, gate.status(&created).await),
+        (200, 401, 200)
+    );
     gate.house.apply(&super::text(&gate.mocks, &gate.folder, &written(&other)));
-    assert_eq!((gate.status(&one).await, gate.status(&other).await, gate.status(&created).await), (401, 200, 200));
-    gate.house.apply(&super::text(&gate.mocks, &gate.folder, &format!("{}, created_keys: false", written(&other))));
+    assert_eq!(
+        (gate.status(&one).await, gate.status(&other).await, gate.status(&created).await),
+        (401, 200, 200)
+    );
+    gate.house.apply(&super::text(
+        &gate.mocks,
+        &gate.folder,
+        &format!("{}, created_keys: false", written(&other)),
+    ));
     assert_eq!((gate.status(&other).await, gate.status(&created).await), (200, 401));
     let (status, said) = gate.admin(Method::POST, "keys", &named("bob")).await;
     assert_eq!((status, &said["error"]["code"]), (409, &json!("created_keys_off")), "{said}");
