@@ -43,7 +43,7 @@ impl Patience {
         Self { most: 1000, wrong: 10, again: 1, forgets: Duration::from_secs(60) };
     /// With operators, of whom there are few.
     pub(crate) const OPERATORS: Self =
-        Self { most: 5, wrong: 1, again: 1, forgets: Duration::from_secs(600) };
+        Self { most: 20, wrong: 4, again: 1, forgets: Duration::from_secs(600) };
 }
 
 /// Whom a try is put down to: an address, or the network of an IPv6 host, whose addresses cost nothing.
@@ -180,7 +180,7 @@ impl Tries {
         self.weight = (self.weight - passed * most).max(0.0);
         self.at = now;
         if self.weight == 0.0 {
-            self.waits = 0;
+            (self.waits, self.recent) = (0, [0; RECENT]);
         }
         let is_again = self.recent.contains(&print);
         if !is_again {
@@ -247,7 +247,7 @@ mod tests {
         let knocks = Knocks::new(Patience::OPERATORS);
         let mut now = crate::clock::now();
         let from = at("10.0.0.1");
-        assert_eq!(until_wait(&knocks, from, now, |_| "the-same".to_owned()), 5);
+        assert_eq!(until_wait(&knocks, from, now, |count| format!("guess-{count}")), 5);
         for expect in [1, 2, 4, 8, 16, 32, 60, 60] {
             let wait = knocks.wait(from, now).unwrap();
             assert_eq!(wait, secs(expect));
@@ -256,7 +256,7 @@ mod tests {
             knocks.wrong(from, b"another", now);
         }
         now += secs(660);
-        assert_eq!(until_wait(&knocks, from, now, |_| "the-same".to_owned()), 5);
+        assert_eq!(until_wait(&knocks, from, now, |count| format!("guess-{count}")), 5);
         assert_eq!(knocks.wait(from, now), Some(secs(1)));
     }
 

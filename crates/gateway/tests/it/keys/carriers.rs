@@ -24,8 +24,10 @@ async fn ask(gate: &Gate, client: usize, keys: &[(&str, &str)]) -> Answer {
             scheme @ ("Bearer" | "bearer") => request.header("authorization", format!("{scheme} {key}")),
             "raw" => request.header("authorization", *key),
             "basic" => {
-                let pair =
-                    base64::Engine::encode(&base64::engine::general_purpose::STANDARD, format!("me:{key}"));
+                let pair = base64::Engine::encode(
+                    &base64::engine::general_purpose::STANDARD,
+                    format!("{}:{key}", if key.is_empty() { "" } else { "me" }),
+                );
                 request.header("authorization", format!("Basic {pair}"))
             }
             "query" => {
