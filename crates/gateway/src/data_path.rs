@@ -22,6 +22,7 @@ mod reply;
 mod resume;
 mod settle;
 mod sign;
+mod traced;
 mod vectors;
 mod way;
 mod work;

@@ -6,9 +6,9 @@ use lockgate_protocol::dialect::Dialect;
 /// Travels to every provider, once: of a header that was sent twice the first counts, since some clients name two
 /// programs.
 const TO_PROVIDER: &[HeaderName] = &[header::ACCEPT, header::CONTENT_TYPE, header::USER_AGENT];
-/// Travels to every provider too, as often as it was sent: what ties requests to a trace (W3C Trace Context) or to a
-/// session (opencode, OpenRouter's own clients), and what makes a repeated request known as one.
-const TIES: &[&str] = &["idempotency-key", "traceparent", "tracestate", "x-session-affinity", "x-session-id"];
+/// Travels to every provider too, as often as it was sent: what ties requests to a session (opencode, OpenRouter's own
+/// clients), and what makes a repeated request known as one. What ties them to a trace is `telemetry`'s.
+const TIES: &[&str] = &["idempotency-key", "x-session-affinity", "x-session-id"];
 /// Of these, what says which program asks, on which machine, from which page: kept back by a cloak. What is in no list
 /// travels for nobody.
 const IDENTIFYING: &[&str] = &[
@@ -182,7 +182,6 @@ mod tests {
             ("openai-beta", "y"),
             ("openai-safety-identifier", "z"),
             ("openaix", "no"),
-            ("traceparent", "00-1-2-01"),
             ("x-session-id", "s"),
             ("user-agent", "first"),
             ("user-agent", "second"),
@@ -195,7 +194,6 @@ mod tests {
             ("openai-beta", "x"),
             ("openai-beta", "y"),
             ("openai-safety-identifier", "z"),
-            ("traceparent", "00-1-2-01"),
             ("x-session-id", "s"),
             ("user-agent", "first"),
             ("accept-encoding", "identity"),
@@ -213,7 +211,6 @@ mod tests {
             ("x-stainless-os", "Linux"),
             ("openai-beta", "x"),
             ("openai-new", "who knows"),
-            ("traceparent", "00-1-2-01"),
             ("session_id", "s"),
             ("x-session-id", "s"),
         ]);
@@ -229,7 +226,6 @@ mod tests {
             ("x-title", "ours"),
             ("content-type", "application/json"),
             ("openai-beta", "x"),
-            ("traceparent", "00-1-2-01"),
             ("accept-encoding", "identity"),
         ];
         assert_eq!(seen(&|_| None), map(&both));

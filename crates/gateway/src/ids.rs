@@ -37,7 +37,7 @@ impl Ids {
 }
 
 /// The finaliser of SplitMix64: a bijection, so that different counts stay different.
-fn scramble(count: u64) -> u64 {
+pub(crate) fn scramble(count: u64) -> u64 {
     let mut z = count.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

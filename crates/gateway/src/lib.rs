@@ -45,6 +45,7 @@ mod slow_head;
 mod slow_reader;
 mod store;
 mod tally;
+mod telemetry;
 pub mod training;
 mod upstream;
 
@@ -105,6 +106,7 @@ pub(crate) struct Gateway {
 pub fn check(config: &Config) -> Result<(), StartError> {
     listen::check(&config.server)?;
     alerts::Wish::new(config)?;
+    telemetry::Telemetry::check(&config.telemetry).map_err(StartError::Telemetry)?;
     fleet::Fleet::new(config, &TaskTracker::new(), &Arc::default(), None).map(drop)
 }
 

@@ -27,8 +27,11 @@ use crate::{
 use cells::{Counter, Histogram, Words};
 use meters::{KeyMeter, Outcome, Register};
 
-pub(crate) use call::CallMeter;
-pub(crate) use meters::{DeploymentMeter, ModelMeter, OwnMeter, SecondTry};
+pub(crate) use call::{CallMeter, GIVEN_UP};
+pub(crate) use cells::Buckets;
+pub(crate) use family::Kind;
+pub(crate) use gather::{Gathered, Value, now as gathered};
+pub(crate) use meters::{DeploymentMeter, ModelMeter, OwnMeter, Pair, SecondTry};
 pub(crate) use page::{answer, claims};
 
 /// Most models that are told apart.
@@ -50,6 +53,7 @@ pub(crate) struct Metrics {
     phases: [Histogram; Phase::ALL.len()],
     refusals: Words<Counter>,
     rejections: Words<Counter>,
+    spans: Words<Counter>,
     /// Answers that are passing in pieces.
     pub(crate) streams: Tally,
     /// When counting began.
@@ -68,6 +72,7 @@ impl Default for Metrics {
             phases: [(); Phase::ALL.len()].map(|()| Histogram::new(bounds::WORK)),
             refusals: Words::default(),
             rejections: Words::default(),
+            spans: Words::default(),
             streams: Tally::default(),
             since: clock::wall(),
         }
@@ -83,6 +88,16 @@ impl Metrics {
     /// A request was refused because of a limit of that kind.
     pub(crate) fn limited(&self, limit: &'static str) {
         self.rejections.of(limit, Counter::default).add(1);
+    }
+
+    /// That became of so many spans for a collector.
+    pub(crate) fn spans(&self, result: &'static str, count: u64) {
+        self.spans.of(result, Counter::default).add(count);
+    }
+
+    /// When counting began.
+    pub(crate) fn since(&self) -> SystemTime {
+        self.since
     }
 
     /// The meter of the key that called; `own` is where it is kept.

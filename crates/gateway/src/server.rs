@@ -75,6 +75,7 @@ impl Serving {
         let _ = self.keeping_keys.await;
         let _ = self.counting.await;
         self.live.gateway.alerts.finish().await;
+        self.live.setup().telemetry.finish().await;
         let gateway = Arc::clone(&self.live.gateway);
         // Waits for files, which no task of the runtime's should.
         let _ = tokio::task::spawn_blocking(move || gateway.store.close()).await;

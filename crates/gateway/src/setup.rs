@@ -16,6 +16,7 @@ use crate::{
     listen::{Listeners, Prepared, Serve},
     rules::Rules,
     store,
+    telemetry::Telemetry,
 };
 
 /// What one config comes to. Nothing of it ever changes: another config is another setup.
@@ -42,6 +43,8 @@ pub(crate) struct Setup {
     pub(crate) metrics: MetricsAccess,
     /// Of which calls the journal has what was said.
     pub(crate) bodies: bodies::Wish,
+    /// Where traces and metrics are sent.
+    pub(crate) telemetry: Telemetry,
     /// What the operator is told, and how.
     alerts: Arc<alerts::Wish>,
     /// What is wanted of the journal.
@@ -76,6 +79,8 @@ impl Setup {
             bodies: bodies::Wish::of(config),
             alerts: alerts::Wish::new(config)?,
             store: store::Wish::of(config),
+            telemetry: Telemetry::new(&config.telemetry, gateway, older.map(|older| &older.telemetry))
+                .map_err(StartError::Telemetry)?,
         })
     }
 
@@ -114,7 +119,9 @@ impl Live {
         gateway.room.resize(setup.body_budget);
         gateway.alerts.set(&setup.alerts, &gateway.tasks);
         gateway.store.set(&setup.store);
-        let (setup, swapped) = (ArcSwap::from_pointee(setup), tokio::sync::Notify::new());
+        let setup = Arc::new(setup);
+        setup.telemetry.counts_now(&setup);
+        let (setup, swapped) = (ArcSwap::new(setup), tokio::sync::Notify::new());
         Self { gateway, setup, listeners: Listeners::new(), serve, swapped }
     }
 
@@ -139,7 +146,9 @@ impl Live {
         self.gateway.store.set(&setup.store);
         self.gateway.keys.configure(&setup.keys);
         setup.fleet.discover();
-        self.setup.store(Arc::new(setup));
+        let setup = Arc::new(setup);
+        setup.telemetry.counts_now(&setup);
+        self.setup.store(setup);
         self.swapped.notify_one();
         self.listen(listening);
     }

@@ -148,6 +148,16 @@ async fn ask(host: &Arc<Host>, mut request: Request<RequestBody>) -> Result<Resp
     }
 }
 
+/// TLS to what is no provider: the public roots are believed, and those of a file if one is named.
+///
+/// # Errors
+/// A file that cannot be used; nothing of its contents is repeated.
+pub(crate) fn elsewhere_tls(ca_file: Option<&str>) -> Result<rustls::ClientConfig, String> {
+    let written =
+        lockgate_config::Tls { ca_file: ca_file.map(str::to_owned), ..lockgate_config::Tls::default() };
+    Tls::new(&written).map(|tls| tls.for_proxy())
+}
+
 /// The request as it may leave: signed, where its provider wants that.
 pub(crate) fn signed(
     site: &Site,

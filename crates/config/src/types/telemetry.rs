@@ -42,6 +42,9 @@ pub struct Otlp {
     /// What it is shown with each request, such as a key.
     #[serde(default)]
     pub headers: IndexMap<String, Secret>,
+    /// A PEM file with certificates that are believed beside the public ones, for a collector with one of its own making.
+    #[serde(default)]
+    pub ca_file: Option<String>,
     /// Whether it is sent traces.
     #[serde(default = "yes")]
     #[schemars(extend("default" = true))]

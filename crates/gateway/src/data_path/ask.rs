@@ -17,6 +17,7 @@ use crate::{
     data_path::{
         attempt::Attempt,
         reply::{self, Begun},
+        traced,
         way::Way,
     },
     headers,
@@ -173,6 +174,7 @@ impl Attempt<'_> {
             }
             None => headers::to_provider(self.asked.dialect, client, &mut headers),
         }
+        traced::carry(self.call, self.deployment, self.since, client, &mut headers);
         site.screen(&mut headers, way.losses_mut());
         headers::usual(site.kind().provider.usual_headers(), &mut headers);
         let dressing = Dressing {

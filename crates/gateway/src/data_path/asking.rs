@@ -51,6 +51,8 @@ pub(crate) struct Asking<'a> {
 /// A place at one deployment for one attempt.
 pub(super) struct Part {
     place: usize,
+    /// When it was taken, which is when the attempt begins.
+    pub(super) since: Instant,
     pub(super) ticket: Ticket,
     pub(super) permit: Option<Permit>,
 }
@@ -121,7 +123,7 @@ impl<'a> Asking<'a> {
         };
         let ticket = ticket.ok_or_else(|| health.blocked(now).and_then(|blocked| blocked.wait(now)))?;
         let permit = deployment.credential().gauge.enter(self.asked.about_tokens(), now).map_err(Some)?;
-        Ok(Part { place, ticket, permit })
+        Ok(Part { place, since: now, ticket, permit })
     }
 
     /// Asks one deployment, and another one beside it if it is slow and the model says so; else the fault of the one that
@@ -163,7 +165,7 @@ impl<'a> Asking<'a> {
         'a: 'c,
     {
         let Self { setup, head, asked, plan } = self;
-        let since = clock::now();
+        let since = part.since;
         Attempt {
             setup,
             call,
@@ -206,7 +208,7 @@ impl<'a> Asking<'a> {
     /// What the first of two comes to who has something to say; the second is asked only if the first takes longer than
     /// `after`. If one fails, the other is waited for.
     async fn hedged(self, part: Part, after: Duration, call: &mut Call, course: &mut Course) -> Tried {
-        let (place, since) = (part.place, clock::now());
+        let (place, since) = (part.place, part.since);
         let mut first = Box::pin(self.attempt(part, course.has_other(), call));
         if let Ok(tried) = tokio::time::timeout(after, &mut first).await {
             return tried;
@@ -214,7 +216,7 @@ impl<'a> Asking<'a> {
         let other =
             self.decide(call, |moment| course.beside(moment)).and_then(|other| self.begin(other, false).ok());
         let Some(part) = other else { return first.await };
-        let (other, other_since) = (part.place, clock::now());
+        let (other, other_since) = (part.place, part.since);
         call.meter.tries_again(SecondTry::Hedge);
         let second = Box::pin(self.attempt(part, course.has_other(), call));
         let (tried, left) = select(first, second).await.factor_first();

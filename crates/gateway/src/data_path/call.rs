@@ -25,12 +25,14 @@ use crate::{
         bill::Bill,
         phases::{Phase, Phases},
         sign::Sign,
+        traced,
     },
     fleet::{Deployment, Wanted},
     gauge::Permit,
-    metrics::CallMeter,
+    metrics::{CallMeter, GIVEN_UP},
     peer::Peer,
     tally::Counted,
+    telemetry::Trace,
 };
 
 /// Status in the record of a call whose client went away: nobody got it, so it is nginx's word for that.
@@ -80,6 +82,10 @@ pub(crate) struct Call {
     /// Where it is counted.
     pub(crate) meter: CallMeter,
     _passing: Option<Counted>,
+    /// The trace that it belongs to, where traces are sent.
+    pub(crate) trace: Option<Box<Trace>>,
+    /// The kind of fault that its client was told of in place of an answer.
+    pub(crate) refusal: Option<&'static str>,
 }
 
 impl Call {
@@ -113,6 +119,12 @@ impl Call {
             _under_way: setup.gateway.calls.enter(),
             meter: CallMeter::default(),
             _passing: None,
+            trace: setup.telemetry.trace(
+                request.headers(),
+                || setup.gateway.ids.seed(),
+                || setup.gateway.ids.dice(),
+            ),
+            refusal: None,
         }
     }
 
@@ -233,8 +245,13 @@ impl Call {
         } else {
             self.bill.answers(deployment);
         }
-        let took = clock::now() - since;
-        self.meter.attempted(&deployment.meter, since, took, fault.map(|fault| fault.kind.name()));
+        let (now, kind) = (clock::now(), fault.map(|fault| fault.kind.name()));
+        let took = now - since;
+        self.meter.attempted(&deployment.meter, since, took, kind);
+        let after = since.saturating_duration_since(self.began());
+        if let Some(trace) = &mut self.trace {
+            trace.attempted(deployment, (since, after), now, kind);
+        }
         self.attempts.push(AttemptRecord {
             deployment: Arc::clone(&deployment.name),
             fault: fault.map(|fault| Cow::Owned(fault.to_string())),
@@ -244,17 +261,25 @@ impl Call {
 
     /// Notes an attempt that nobody waited for any longer, since another one had something to say first.
     pub(crate) fn gave_up(&mut self, deployment: &Deployment, since: Instant) {
-        self.meter.gave_up(&deployment.meter, clock::now() - since);
+        let now = clock::now();
+        self.meter.gave_up(&deployment.meter, now - since);
+        let after = since.saturating_duration_since(self.began());
+        if let Some(trace) = &mut self.trace {
+            trace.attempted(deployment, (since, after), now, Some(GIVEN_UP));
+        }
         self.attempts.push(AttemptRecord {
             deployment: Arc::clone(&deployment.name),
             fault: Some(Cow::Borrowed("given up: another deployment answered first")),
-            micros: micros(clock::now() - since),
+            micros: micros(now - since),
         });
     }
 
     /// A fault after the commit belongs to the attempt that had answered.
     pub(crate) fn broke(&mut self, fault: &Fault) {
         self.meter.broke(fault.kind);
+        if let Some(trace) = &mut self.trace {
+            trace.broke(clock::now(), fault.kind.name());
+        }
         if let Some(attempt) = self.attempts.last_mut() {
             tracing::warn!(call = self.id, deployment = &*attempt.deployment, %fault, "answer broke off");
             attempt.fault = Some(Cow::Owned(fault.to_string()));
@@ -269,6 +294,11 @@ impl Call {
     /// How often a deployment was asked.
     pub(crate) fn attempts(&self) -> usize {
         self.attempts.len()
+    }
+
+    /// When the request's head was read.
+    pub(crate) fn began(&self) -> Instant {
+        self.phases.began()
     }
 
     /// Time since the request's head was read.
@@ -353,6 +383,8 @@ impl Call {
         );
         let caller = self.caller.as_deref().map(|caller| (&caller.meter, &*caller.name));
         self.setup.gateway.metrics.settled(&self.meter, &record, self.dialect, &self.phases, caller);
+        let trace = self.trace.take();
+        traced::settled(self, trace, &record, ended_at);
         self.setup.gateway.feed.settled(&record, ended_at);
         self.setup.gateway.alerts.settled(&record);
         self.setup.gateway.journal.append(record);

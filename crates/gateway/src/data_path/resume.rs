@@ -72,7 +72,7 @@ impl Resumer {
         loop {
             let next = match asking.begin(place, course.is_last()) {
                 Ok(mut part) => {
-                    let since = clock::now();
+                    let since = part.since;
                     call.enter_at(Phase::Upstream, since);
                     let mut attempt = asking.attempt_at(&mut part, course.has_other(), call);
                     let result: Result<GoneOn, Fault> = attempt.go_on(said).await;

@@ -43,6 +43,7 @@ pub(crate) fn mark(call: &Call, deployment: Option<&Deployment>, headers: &mut H
 /// The answer to a call that failed before its commit: the fault, in the client's dialect.
 pub(crate) fn refuse(mut call: Call, fault: &Fault) -> Response<AnswerBody> {
     call.setup().gateway.metrics.refused(fault.kind);
+    call.refusal = Some(fault.kind.name());
     let body = call.dialect.error_body(fault);
     let status = StatusCode::from_u16(fault.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = Response::new(AnswerBody::Whole(body));

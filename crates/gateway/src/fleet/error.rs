@@ -35,6 +35,9 @@ pub enum StartError {
         /// The setting, and what is wrong with it.
         why: String,
     },
+    /// Telemetry cannot be sent as the config or the environment says.
+    #[error("{0}")]
+    Telemetry(String),
     /// A certificate cannot be shown.
     #[error("listener {address}: {why}")]
     Tls {

@@ -15,7 +15,7 @@ use super::{
 use crate::clock;
 
 /// What became of a try that another one overtook.
-const GIVEN_UP: &str = "given_up";
+pub(crate) const GIVEN_UP: &str = "given_up";
 
 /// The cells of one call.
 #[derive(Debug, Default)]
@@ -38,6 +38,11 @@ impl CallMeter {
         self.model = Some(Arc::clone(model));
     }
 
+    /// What is asked for, by its name in metrics and traces.
+    pub(crate) fn operation(&self) -> &'static str {
+        self.operation.unwrap_or(OTHER)
+    }
+
     /// Something is done to save it.
     pub(crate) fn tries_again(&self, how: SecondTry) {
         if let Some(model) = &self.model {
@@ -54,7 +59,7 @@ impl CallMeter {
         fault: Option<&'static str>,
     ) {
         let Some(model) = &self.model else { return };
-        let pair = model.pair(deployment, self.operation.unwrap_or(OTHER));
+        let pair = model.pair(deployment, self.operation());
         pair.attempted(micros(took), fault);
         self.pair = Some((pair, since));
     }
@@ -62,7 +67,7 @@ impl CallMeter {
     /// A deployment was asked, and another one beside it had something to say first.
     pub(crate) fn gave_up(&self, deployment: &Arc<DeploymentMeter>, took: Duration) {
         if let Some(model) = &self.model {
-            model.pair(deployment, self.operation.unwrap_or(OTHER)).attempted(micros(took), Some(GIVEN_UP));
+            model.pair(deployment, self.operation()).attempted(micros(took), Some(GIVEN_UP));
         }
     }
 
@@ -77,7 +82,7 @@ impl CallMeter {
     pub(super) fn pair(&self, other: &Arc<ModelMeter>, nobody: &Arc<DeploymentMeter>) -> Arc<Pair> {
         match &self.pair {
             Some((pair, _)) => Arc::clone(pair),
-            None => self.model.as_ref().unwrap_or(other).pair(nobody, self.operation.unwrap_or(OTHER)),
+            None => self.model.as_ref().unwrap_or(other).pair(nobody, self.operation()),
         }
     }
 

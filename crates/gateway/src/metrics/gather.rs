@@ -8,7 +8,7 @@ use super::{
     Metrics, bounds,
     cells::{Buckets, Counter, Histogram, Words},
     family::{self, FAMILIES, Family},
-    meters::{CLASSES, NONE, Pair, SecondTry},
+    meters::{CLASSES, Pair, SecondTry},
     process::Process,
 };
 use crate::{Setup, clock, data_path::Phase, reload::Standing};
@@ -175,6 +175,7 @@ fn gateway(setup: &Setup, basket: &mut Basket) {
     basket.gauge(family::TASKS, &[], gateway.tasks.len() as f64);
     basket.gauge(family::BODIES, &[], gateway.room.held() as f64);
     basket.gauge(family::BODY_BUDGET, &[], gateway.room.most() as f64);
+    basket.words(family::SPANS, &metrics.spans);
     let Standing { since, reloads, refusals, .. } = gateway.reloads.standing();
     basket.put(family::RELOADS, &["taken"], Value::Count(reloads));
     basket.put(family::RELOADS, &["refused"], Value::Count(refusals));
@@ -188,7 +189,7 @@ fn deployments(setup: &Setup, basket: &mut Basket) {
     for (_, model) in setup.fleet.configured() {
         for deployment in &model.deployments {
             let name = &*deployment.meter.name;
-            if name == NONE || seen.insert(name, ()).is_some() {
+            if deployment.meter.is_nobody() || seen.insert(name, ()).is_some() {
                 continue;
             }
             let status = deployment.health.status(now);

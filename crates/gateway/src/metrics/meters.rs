@@ -24,6 +24,9 @@ pub(crate) const OTHER: &str = "other";
 /// What stands for no deployment, and for no key.
 pub(crate) const NONE: &str = "none";
 
+/// The place of no deployment among all; that of `other` is the one before it.
+const NOBODY: usize = 1;
+
 /// Every operation that is counted by its name, as OpenTelemetry's conventions have it where they have one.
 const OPERATIONS: &[(Operation, &str)] = &[
     (Operation::Generate, "chat"),
@@ -148,7 +151,12 @@ impl fmt::Debug for DeploymentMeter {
 impl DeploymentMeter {
     /// Of calls for which nobody was asked.
     pub(super) fn nobody() -> Self {
-        Self { name: NONE.into(), provider: OTHER, place: 1 }
+        Self { name: NONE.into(), provider: OTHER, place: NOBODY }
+    }
+
+    /// Whether it stands for no deployment.
+    pub(crate) fn is_nobody(&self) -> bool {
+        self.place == NOBODY
     }
 
     /// The model's name at its provider.
@@ -243,6 +251,11 @@ impl Pair {
         self.tokens.each_ref().map(Counter::now)
     }
 
+    /// The tries that came to a fault, by its kind.
+    pub(crate) fn faults(&self) -> impl Iterator<Item = (&'static str, &Histogram)> {
+        self.attempts.all().filter(|(fault, _)| *fault != NONE)
+    }
+
     /// A try came to an answer, or to a fault.
     pub(crate) fn attempted(&self, micros: u64, fault: Option<&'static str>) {
         self.attempts.of(fault.unwrap_or(NONE), || Histogram::new(bounds::DURATION)).record(micros);
@@ -317,8 +330,7 @@ impl<M> Register<M> {
         if in_order.len() >= self.most {
             return Arc::clone(&self.other);
         }
-        // The first places are those of `other` and of nobody.
-        let meter = Arc::new(make(name, in_order.len() + 2));
+        let meter = Arc::new(make(name, in_order.len() + NOBODY + 1));
         by_name.insert(name.into(), Arc::clone(&meter));
         in_order.push(Arc::clone(&meter));
         meter

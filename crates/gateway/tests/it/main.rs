@@ -57,6 +57,7 @@ mod reuse;
 mod routes;
 mod scenarios;
 mod seen;
+mod telemetry;
 mod tls;
 mod training;
 mod truth;
