@@ -3,6 +3,7 @@
 //! Not part of any client's dialect. Who may use it is [`Door`](crate::door::Door)'s to say; nothing of it shows a secret.
 
 mod alerts;
+mod allowed;
 mod calls;
 mod config;
 mod deployments;
@@ -29,11 +30,12 @@ pub(crate) use calls::line;
 pub use explain::explain;
 pub use keys::{BudgetStatus, CreatedKey, KeyStatus, Keys};
 pub use said::{
-    AdminError, CallBodies, CallBody, CallDetail, CallLimits, CallLine, CallTokens, CallTry, Calls,
-    Candidate, Condition, ConfigChanged, ConfigError, ConfigStatus, ConfigText, DeploymentStats,
-    DeploymentStatus, Deployments, ErrorBody, Explanation, FaultText, GatewayStatus, HealthStatus,
-    JournalStatus, KeyRights, Minute, Missed, NoteText, ProblemText, ProjectionStatus, Reloaded, Retries,
-    Second, Serves, Spread, Stats, Sums, Tested, Usage, UsageRow,
+    AdminError, Allowed, BudgetState, CallBodies, CallBody, CallDetail, CallLimits, CallLine, CallTokens,
+    CallTry, Calls, Candidate, Condition, ConfigChanged, ConfigError, ConfigStatus, ConfigText,
+    DeploymentStats, DeploymentStatus, Deployments, ErrorBody, Explanation, FaultText, GatewayStatus,
+    HealthStatus, JournalStatus, KeyRights, Minute, Missed, NoteText, PriceStatus, ProblemText,
+    ProjectionStatus, Reloaded, Retries, Second, Serves, Spread, Stats, Sums, Tested, TierStatus, Usage,
+    UsageRow,
 };
 
 use crate::{

@@ -14,6 +14,7 @@ mod count;
 mod identify;
 mod idle;
 mod kept;
+mod limits;
 mod outgoing;
 mod passage;
 mod phases;
@@ -22,6 +23,7 @@ mod reply;
 mod resume;
 mod settle;
 mod sign;
+mod tab;
 mod traced;
 mod vectors;
 mod way;
@@ -73,7 +75,9 @@ async fn prepare(setup: &Arc<Setup>, call: &mut Call, request: Request<Arriving>
     let (head, body) = request.into_parts();
 
     // identify: what is asked and who asks come from the head alone; nobody unknown gets a body looked at.
-    let called = match identify::head(setup, call, &head)? {
+    let route = identify::head(setup, call, &head)?;
+    tab::open(call).await;
+    let called = match route {
         Route::Local(local) => {
             return local::answer(setup, local, call.caller.as_deref()).await.map(Prepared::Local);
         }
@@ -112,6 +116,7 @@ async fn prepare(setup: &Arc<Setup>, call: &mut Call, request: Request<Arriving>
         None => plan,
     };
     let plan = admit::narrow(call, &asked, plan)?;
+    let plan = tab::admit(call, &asked, plan).await?;
 
     let fallback = count::Fallback::of(&asked, &plan);
     if let Some(fallback) = fallback.as_ref().filter(|fallback| fallback.is_at_once()) {

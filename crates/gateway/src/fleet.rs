@@ -33,6 +33,7 @@ use wildmatch::WildMatch;
 
 use crate::{
     metrics::{Metrics, ModelMeter},
+    purses::Allowance,
     upstream::Exits,
 };
 use cloak::Cloaks;
@@ -141,7 +142,9 @@ impl Fleet {
             let limits = Arc::new(Limits::of(written, &retry, &health));
             let budget = heritage.budget(name, &limits);
             let meter = metrics.models.model(name);
-            let model = fleet.pool(written, limits, (meter, budget), retry.connect, &mut exits)?;
+            let mut model = fleet.pool(written, limits, (meter, budget), retry.connect, &mut exits)?;
+            model.allowance =
+                Some(Allowance::of_model(name, written)).filter(|allowance| !allowance.is_open());
             let model = Arc::new(model);
             let (patterns, aliases): (Vec<_>, Vec<_>) =
                 written.aliases.iter().partition(|alias| alias.contains(['*', '?']));

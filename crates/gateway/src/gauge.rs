@@ -1,26 +1,54 @@
-//! What one credential may be asked for at once and in a minute, as its operator said.
+//! What may be asked for at once and in a minute: of a credential, by a key, of a model, by everybody together.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-use lockgate_config as config;
+use lockgate_config::CallerLimits;
 
 /// Over how long requests and tokens are counted.
 const WINDOW: Duration = Duration::from_secs(60);
 /// How soon a place among those that run at once may be free: nobody knows.
 const SOON: Duration = Duration::from_secs(1);
 
-/// Counts one credential's requests. Over the last window they are counted as a share of the window before and all of
-/// this one, so that no minute, wherever it begins, has noticeably more than its limit.
+/// Counts requests. Over the last window they are counted as a share of the window before and all of this one, so that no
+/// minute, wherever it begins, has noticeably more than its limit.
 #[derive(Debug)]
 pub(crate) struct Gauge {
-    requests: Option<u32>,
-    tokens: Option<u32>,
-    at_once: Option<u32>,
-    /// Shared with the gauge of the same credential under another config.
+    limits: CallerLimits,
+    /// Shared with the gauge of the same under another config.
     state: Arc<Mutex<State>>,
+}
+
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Measure {
+    /// Requests in a minute.
+    Requests,
+    /// Tokens in a minute.
+    Tokens,
+    /// Requests under way.
+    AtOnce,
+}
+
+/// A limit that leaves no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Full {
+    pub(crate) measure: Measure,
+    /// How much there may be.
+    pub(crate) most: u32,
+    /// How long until there may be room.
+    pub(crate) wait: Duration,
+}
+
+/// How a count stands against its limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Share {
+    pub(crate) limit: u32,
+    pub(crate) remaining: u32,
+    /// How long until all of it is there again, if nothing more is counted.
+    pub(crate) reset: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -45,17 +73,14 @@ pub(crate) struct Permit {
     gauge: Arc<Gauge>,
     /// Tokens that were counted ahead.
     reserved: u64,
+    /// The window it was counted in, by when that began.
+    window: Option<Instant>,
 }
 
 impl Gauge {
-    /// `older` has counted what the same credential was asked for under an older config.
-    pub(crate) fn new(row: &config::Credential, older: Option<&Self>) -> Arc<Self> {
-        Arc::new(Self {
-            requests: row.rpm,
-            tokens: row.tpm,
-            at_once: row.max_concurrent,
-            state: older.map(|older| Arc::clone(&older.state)).unwrap_or_default(),
-        })
+    /// `older` has counted the same under an older config.
+    pub(crate) fn new(limits: CallerLimits, older: Option<&Self>) -> Arc<Self> {
+        Arc::new(Self { limits, state: older.map(|older| Arc::clone(&older.state)).unwrap_or_default() })
     }
 
     /// How long until there may be room; `None` if there is.
@@ -65,34 +90,60 @@ impl Gauge {
         }
         let mut state = self.state();
         let passed = state.turn(now);
-        self.lack(&state, passed)
+        self.lack(&state, passed).map(|full| full.wait)
     }
 
-    /// Takes a place for a request of about `tokens`; else says how long it may take until there is room.
-    pub(crate) fn enter(self: &Arc<Self>, tokens: u64, now: Instant) -> Result<Option<Permit>, Duration> {
+    /// Takes a place for a request of about `tokens`; else says what leaves no room.
+    pub(crate) fn enter(self: &Arc<Self>, tokens: u64, now: Instant) -> Result<Option<Permit>, Full> {
         if self.is_open() {
             return Ok(None);
         }
         let mut state = self.state();
         let passed = state.turn(now);
-        if let Some(wait) = self.lack(&state, passed) {
-            return Err(wait);
+        if let Some(full) = self.lack(&state, passed) {
+            return Err(full);
         }
         state.requests.now += 1;
         state.tokens.now += tokens;
         state.running += 1;
-        Ok(Some(Permit { gauge: Arc::clone(self), reserved: tokens }))
+        Ok(Some(Permit { gauge: Arc::clone(self), reserved: tokens, window: state.began }))
     }
 
-    fn is_open(&self) -> bool {
-        self.requests.is_none() && self.tokens.is_none() && self.at_once.is_none()
+    /// How requests and tokens stand against their limits, where they have one.
+    pub(crate) fn shares(&self, now: Instant) -> [Option<Share>; 2] {
+        if self.limits.rpm.is_none() && self.limits.tpm.is_none() {
+            return [None; 2];
+        }
+        let mut state = self.state();
+        let passed = state.turn(now);
+        [
+            self.limits.rpm.map(|most| state.requests.share(most, passed)),
+            self.limits.tpm.map(|most| state.tokens.share(most, passed)),
+        ]
     }
 
-    fn lack(&self, state: &State, passed: f64) -> Option<Duration> {
-        let at_once = self.at_once.is_some_and(|most| state.running >= most).then_some(SOON);
-        let requests = self.requests.and_then(|most| state.requests.lack(most, passed));
-        let tokens = self.tokens.and_then(|most| state.tokens.lack(most, passed));
-        at_once.max(requests).max(tokens)
+    /// How many requests are under way.
+    pub(crate) fn running(&self) -> u32 {
+        self.state().running
+    }
+
+    /// Whether it holds them to nothing.
+    pub(crate) fn is_open(&self) -> bool {
+        self.limits == CallerLimits::default()
+    }
+
+    /// Of several limits that leave no room the one that does for longest.
+    fn lack(&self, state: &State, passed: f64) -> Option<Full> {
+        let CallerLimits { rpm, tpm, max_concurrent } = self.limits;
+        let full = |measure, most, wait| Full { measure, most, wait };
+        let at_once = max_concurrent.filter(|most| state.running >= *most);
+        let at_once = at_once.map(|most| full(Measure::AtOnce, most, SOON));
+        let windows = |count: Windows, most: Option<u32>, measure| {
+            most.and_then(|most| count.lack(most, passed).map(|wait| full(measure, most, wait)))
+        };
+        let requests = windows(state.requests, rpm, Measure::Requests);
+        let tokens = windows(state.tokens, tpm, Measure::Tokens);
+        [tokens, requests, at_once].into_iter().flatten().max_by_key(|full| full.wait)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -135,13 +186,46 @@ impl Windows {
     }
 }
 
+impl Windows {
+    fn share(self, most: u32, passed: f64) -> Share {
+        let (before, now) = (self.before as f64, self.now as f64);
+        let left = (f64::from(most) - before * (1.0 - passed) - now).clamp(0.0, f64::from(most));
+        // This window's count is gone when the one after it is over.
+        let windows = match (self.now, self.before) {
+            (0, 0) => 0.0,
+            (0, _) => 1.0 - passed,
+            _ => 2.0 - passed,
+        };
+        Share { limit: most, remaining: left as u32, reset: WINDOW.mul_f64(windows) }
+    }
+}
+
 impl Permit {
     /// The request took `used` tokens, whatever was thought.
     pub(crate) fn settle(&mut self, used: u64) {
-        let mut state = self.gauge.state();
         let reserved = std::mem::replace(&mut self.reserved, used);
-        // What was counted in a window that is gone stays where it is: it is a limit, not a bill.
-        state.tokens.now = state.tokens.now.saturating_sub(reserved).saturating_add(used);
+        self.count(|_, tokens| *tokens = tokens.saturating_sub(reserved).saturating_add(used));
+    }
+
+    /// The request was not made after all.
+    pub(crate) fn cancel(self) {
+        let reserved = self.reserved;
+        self.count(|requests, tokens| {
+            *requests = requests.saturating_sub(1);
+            *tokens = tokens.saturating_sub(reserved);
+        });
+    }
+
+    /// Changes the counts of requests and tokens where it was counted. What was counted in a window that is gone stays
+    /// where it is: it is a limit, not a bill.
+    fn count(&self, change: impl FnOnce(&mut u64, &mut u64)) {
+        let mut state = self.gauge.state();
+        let State { began, requests, tokens, .. } = &mut *state;
+        if *began == self.window {
+            change(&mut requests.now, &mut tokens.now);
+        } else if *began == self.window.and_then(|window| window.checked_add(WINDOW)) {
+            change(&mut requests.before, &mut tokens.before);
+        }
     }
 }
 
@@ -158,8 +242,7 @@ mod tests {
     use crate::clock;
 
     fn gauge(rpm: Option<u32>, tpm: Option<u32>, at_once: Option<u32>) -> Arc<Gauge> {
-        let row = config::Credential { rpm, tpm, max_concurrent: at_once, ..config::Credential::default() };
-        Gauge::new(&row, None)
+        Gauge::new(CallerLimits { rpm, tpm, max_concurrent: at_once }, None)
     }
 
     #[test]
@@ -189,7 +272,7 @@ mod tests {
         for _ in 0..50 {
             match gauge.enter(0, now) {
                 Ok(_) => now += Duration::from_secs(1),
-                Err(wait) => {
+                Err(Full { wait, .. }) => {
                     assert!(wait <= WINDOW * 2);
                     now += wait + Duration::from_millis(10);
                     assert_eq!(gauge.wait(now), None);
@@ -211,10 +294,41 @@ mod tests {
 
         let places = gauge(None, None, Some(2));
         let (first, second) = (places.enter(0, now).expect("room"), places.enter(0, now).expect("room"));
-        assert_eq!(places.enter(0, now).expect_err("full"), SOON);
+        let full = Full { measure: Measure::AtOnce, most: 2, wait: SOON };
+        assert_eq!(places.enter(0, now).expect_err("full"), full);
         drop(first);
         assert!(places.enter(0, now).is_ok());
         drop(second);
         assert!(gauge(None, None, None).enter(0, now).expect("open").is_none());
+    }
+
+    #[test]
+    fn what_is_left_is_said() {
+        let (gauge, start) = (gauge(Some(4), Some(1000), None), clock::now());
+        let share =
+            |limit, remaining, seconds| Some(Share { limit, remaining, reset: Duration::from_secs(seconds) });
+        assert_eq!(gauge.shares(start), [share(4, 4, 0), share(1000, 1000, 0)]);
+        let mut permit = gauge.enter(600, start).expect("room").expect("counted");
+        assert_eq!(gauge.shares(start), [share(4, 3, 120), share(1000, 400, 120)]);
+        let next = start + WINDOW + WINDOW / 2;
+        assert_eq!(gauge.shares(next), [share(4, 3, 30), share(1000, 700, 30)]);
+        permit.settle(100);
+        assert_eq!(
+            gauge.shares(next),
+            [share(4, 3, 30), share(1000, 950, 30)],
+            "it is set right where it was"
+        );
+        assert_eq!(gauge.shares(start + WINDOW * 3), [share(4, 4, 0), share(1000, 1000, 0)]);
+        permit.settle(900);
+        assert_eq!(gauge.shares(start + WINDOW * 3), [share(4, 4, 0), share(1000, 1000, 0)]);
+    }
+
+    #[test]
+    fn a_request_that_is_not_made_does_not_count() {
+        let (gauge, now) = (gauge(Some(1), Some(10), Some(1)), clock::now());
+        gauge.enter(10, now).expect("room").expect("counted").cancel();
+        drop(gauge.enter(10, now).expect("room"));
+        let full = gauge.enter(1, now).expect_err("full");
+        assert_eq!((full.measure, full.most), (Measure::Requests, 1));
     }
 }

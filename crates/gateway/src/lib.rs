@@ -10,6 +10,7 @@ mod answers;
 mod arriving;
 mod bodies;
 mod body;
+mod budgets;
 mod clock;
 mod closing;
 mod connection;
@@ -34,6 +35,7 @@ mod passes;
 mod peer;
 mod pem;
 mod proofs;
+mod purses;
 mod query;
 mod reload;
 mod room;
@@ -47,7 +49,9 @@ mod store;
 mod tally;
 mod telemetry;
 pub mod training;
+mod unpriced;
 mod upstream;
+mod worst;
 
 use std::{sync::Arc, time::Instant};
 
@@ -62,6 +66,7 @@ pub use reload::{Origin, ReloadError};
 pub use server::Serving;
 use setup::{Live, Setup};
 pub use store::{Store, StoreError};
+pub use unpriced::unpriced;
 
 /// What all requests share, whatever becomes of the config.
 pub(crate) struct Gateway {
@@ -97,6 +102,8 @@ pub(crate) struct Gateway {
     pub(crate) metrics: Arc<metrics::Metrics>,
     /// What is held of answers whose bodies are kept.
     pub(crate) shelf: bodies::Shelf,
+    /// What keys, models and everybody have asked for and spent.
+    pub(crate) purses: purses::Purses,
 }
 
 /// Sets up all that `config` asks for short of listening.
@@ -155,6 +162,7 @@ fn begin(config: &Config, store: Store, origin: Option<(Origin, Loaded)>) -> Res
         alerts: alerts::Alerts::default(),
         metrics: Arc::default(),
         shelf: bodies::Shelf::default(),
+        purses: purses::Purses::default(),
     });
     gateway.keys.open()?;
     let setup = Setup::new(config, &gateway, None)?;

@@ -14,6 +14,7 @@ use crate::{
     door::Door,
     fleet::{Deployment, Fleet},
     listen::{Listeners, Prepared, Serve},
+    purses::Allowance,
     rules::Rules,
     store,
     telemetry::Telemetry,
@@ -27,6 +28,8 @@ pub(crate) struct Setup {
     pub(crate) access: Access,
     /// The keys that are written in it.
     keys: lockgate_config::Access,
+    /// What all callers together may ask for and spend.
+    pub(crate) everybody: Allowance,
     /// Which web pages may call.
     pub(crate) cors: Option<Arc<Cors>>,
     pub(crate) max_body: usize,
@@ -68,6 +71,7 @@ impl Setup {
             rules: Rules::new(&config.rules),
             access: Access::new(config, Arc::clone(&gateway.keys), Arc::clone(&gateway.knocks), cors.clone()),
             keys: config.access.clone(),
+            everybody: Allowance::of_everybody(&config.access),
             cors,
             max_body: bytes(config.server.max_body.as_u64()),
             body_budget: bytes(config.server.body_budget.as_u64()),

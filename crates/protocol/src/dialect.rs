@@ -11,6 +11,8 @@ use crate::{
     conversations::Conversations,
     envelope::Envelope,
     ir::{Fault, Usage},
+    limit_headers::LimitHeaders,
+    output_limit::OutputLimit,
     splice::Edits,
 };
 
@@ -230,6 +232,17 @@ pub trait Dialect: Sync + fmt::Debug {
     /// The provider's answer headers that are part of the dialect and travel to the client; lower case, `*` at the end
     /// stands for any rest.
     fn answer_headers(&self) -> &'static [&'static str];
+
+    /// How its answers say what is left of limits by the minute; dialects without a way of their own say it as OpenAI does.
+    fn limit_headers(&self) -> &'static LimitHeaders {
+        static USUAL: LimitHeaders = LimitHeaders::OPENAI;
+        &USUAL
+    }
+
+    /// Where its requests say how much they want at most.
+    fn output_limit(&self) -> OutputLimit {
+        OutputLimit { tokens: &[], answers: &[] }
+    }
 
     /// Asks for the usage of a streamed answer if the client did not; true if the client then has to be spared the
     /// extra event.

@@ -42,6 +42,9 @@ pub(crate) fn run(options: &Options) -> ExitCode {
             for note in found.notes() {
                 eprintln!("note: {note}");
             }
+            for note in lockgate_gateway::unpriced(found.config()) {
+                eprintln!("note: {note}");
+            }
             print!("{}", text(found));
         }
         (Err(unfit), Format::Text) => eprintln!("{unfit}"),
@@ -80,7 +83,7 @@ fn said(outcome: Result<&Found, &Unfit>) -> Value {
             "models": found.config().models.len(),
             "listens": found.config().server.listen.iter().map(|it| it.address.to_string()).collect::<Vec<_>>(),
             "overrides": found.overrides(),
-            "notes": found.notes().iter().map(note).collect::<Vec<_>>(),
+            "notes": notes(found),
         }),
         Err(Unfit::Wrong(errors)) => json!({ "problems": errors.iter().map(problem).collect::<Vec<_>>() }),
         Err(Unfit::None(message, hints)) => json!({ "problems": [{
@@ -95,6 +98,12 @@ fn said(outcome: Result<&Found, &Unfit>) -> Value {
         }
         (_, members) => members,
     }
+}
+
+fn notes(found: &Found) -> Vec<Value> {
+    let unpriced = lockgate_gateway::unpriced(found.config());
+    let of_money = unpriced.iter().map(|text| json!({ "file": "", "line": 0, "path": "", "text": text }));
+    found.notes().iter().map(note).chain(of_money).collect()
 }
 
 fn note(note: &Note) -> Value {

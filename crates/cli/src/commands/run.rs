@@ -36,6 +36,9 @@ async fn serve(found: Found) -> ExitCode {
     for note in found.notes() {
         tracing::warn!("config: {note}");
     }
+    for note in lockgate_gateway::unpriced(&config) {
+        tracing::warn!("config: {note}");
+    }
     let store = match Store::open(&config) {
         Ok(store) => store,
         Err(error) => return failed(error),

@@ -17,6 +17,7 @@ use lockgate_protocol::{
 use wildmatch::WildMatch;
 
 use crate::metrics::OwnMeter;
+use crate::purses::Allowance;
 
 /// Every use by its name in the config.
 const USES: [(Use, &str); 6] = [
@@ -48,6 +49,8 @@ pub(crate) struct Caller {
     pub(crate) mark: u64,
     /// When it was last used, in seconds since 1970; nought is never.
     used: AtomicU64,
+    /// How much it may ask for and spend.
+    pub(crate) allowance: Allowance,
 }
 
 /// How many callers there were.
@@ -74,6 +77,7 @@ impl Caller {
             log_bodies: key.log_bodies,
             mark: COUNT.fetch_add(1, Ordering::Relaxed),
             used: AtomicU64::new(0),
+            allowance: Allowance::of_key(key),
         }
     }
 
@@ -90,6 +94,7 @@ impl Caller {
             log_bodies: None,
             mark: COUNT.fetch_add(1, Ordering::Relaxed),
             used: AtomicU64::new(0),
+            allowance: Allowance::of_nobody(name),
         }
     }
 

@@ -8,7 +8,9 @@ use lockgate_routing::{Explained, List};
 use tokio_util::task::TaskTracker;
 
 use super::{
-    AdminError, CallLimits, Candidate, Explanation, KeyRights, Refusal, Retries, millis,
+    AdminError, CallLimits, Candidate, Explanation, KeyRights, Refusal, Retries,
+    allowed::{allowed, price},
+    millis,
     query::{Kind, may, must},
     table::{Row, Said},
     words,
@@ -18,6 +20,7 @@ use crate::{
     access::{Book, Caller},
     clock,
     fleet::{Fleet, Limits, Model},
+    purses::Allowance,
 };
 
 pub(super) const ROWS: &[Row] = &[Row::new::<Explanation>(
@@ -54,14 +57,32 @@ pub fn explain(config: &Config, model: &str, key: Option<&str>) -> Result<Explan
     let found = fleet.known(model).ok_or_else(|| *Refusal::from(fleet.unknown(model)).error)?;
     let book = Book::new(config).map_err(unfit)?;
     let key = rights(&book, key).map_err(|refusal| *refusal.error)?;
-    Ok(explanation(model, &found, key.as_deref(), false))
+    let everybody = Allowance::of_everybody(&config.access);
+    let allowances = allowances(key.as_deref(), &found, &everybody);
+    Ok(explanation(model, &found, key.as_deref(), &allowances, false))
 }
 
 /// The same of a running gateway, as it would be now.
 async fn now(setup: &Arc<Setup>, model: &str, key: Option<&str>) -> Result<Explanation, Refusal> {
     let found = setup.fleet.model(model).await?;
     let key = rights(&setup.gateway.keys, key)?;
-    Ok(explanation(model, &found, key.as_deref(), true))
+    let allowances = allowances(key.as_deref(), &found, &setup.everybody);
+    for allowance in &allowances {
+        // What was spent before is counted when somebody first wants to know.
+        allowance.purse(&setup.gateway).await;
+    }
+    Ok(explanation(model, &found, key.as_deref(), &allowances, true))
+}
+
+/// What the calls of a model count against, where anything is written.
+fn allowances<'a>(
+    caller: Option<&'a Caller>,
+    model: &'a Model,
+    everybody: &'a Allowance,
+) -> Vec<&'a Allowance> {
+    let own = caller.map(|caller| &caller.allowance);
+    let all = own.into_iter().chain(&model.allowance).chain([everybody]);
+    all.filter(|allowance| !allowance.is_open()).collect()
 }
 
 fn rights(book: &Book, key: Option<&str>) -> Result<Option<Arc<Caller>>, Refusal> {
@@ -74,7 +95,13 @@ fn rights(book: &Book, key: Option<&str>) -> Result<Option<Arc<Caller>>, Refusal
     book.named(name).map(Some).ok_or_else(unknown)
 }
 
-fn explanation(name: &str, model: &Model, key: Option<&Caller>, live: bool) -> Explanation {
+fn explanation(
+    name: &str,
+    model: &Model,
+    key: Option<&Caller>,
+    allowances: &[&Allowance],
+    live: bool,
+) -> Explanation {
     let now = clock::now();
     let may_reach = |provider: &str| key.is_none_or(|key| key.may_reach(provider));
     let rights = |key: &Caller| KeyRights {
@@ -88,6 +115,7 @@ fn explanation(name: &str, model: &Model, key: Option<&Caller>, live: bool) -> E
         strategy: model.strategy.name.to_owned(),
         limits: limits(&model.limits),
         retries: retries(model, now),
+        allowed: allowances.iter().map(|allowance| allowed(allowance)).collect(),
         deployments: candidates(model, now, &may_reach),
     }
 }
@@ -133,6 +161,7 @@ fn candidates(model: &Model, now: Instant, may_reach: &dyn Fn(&str) -> bool) -> 
             tier: row.tier,
             weight: row.weight,
             share: row.share,
+            price: deployment.price.as_ref().map(price),
             condition,
         });
     }

@@ -126,8 +126,64 @@ pub struct Explanation {
     pub limits: CallLimits,
     /// What its calls may still try again.
     pub retries: Retries,
+    /// What a call counts against: of the key that was asked about, of the model, of everybody together.
+    pub allowed: Vec<Allowed>,
     /// Every place in its lists, in the order of asking.
     pub deployments: Vec<Candidate>,
+}
+
+/// What a key, a model or everybody together may ask for and spend.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Allowed {
+    /// Whose it is, in words; `this gateway` is everybody together.
+    pub owner: String,
+    /// Requests a minute.
+    pub rpm: Option<u32>,
+    /// Tokens a minute.
+    pub tpm: Option<u32>,
+    /// Requests under way at once.
+    pub max_concurrent: Option<u32>,
+    /// Those under way now, where they are limited.
+    pub running: Option<u32>,
+    /// Its budgets.
+    pub budgets: Vec<BudgetState>,
+}
+
+/// One budget.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct BudgetState {
+    /// In words, such as `$50 a month`.
+    pub budget: String,
+    /// `usd`, whose amounts are in millionths of a dollar, or `tokens`.
+    pub of: String,
+    /// How much there is.
+    pub most: u64,
+    /// What is spent of it; none where no gateway says so.
+    pub spent: Option<u64>,
+    /// What is kept of it for calls under way.
+    pub kept: Option<u64>,
+    /// Milliseconds until it begins anew, where it does so at once.
+    pub renewed_in_ms: Option<u64>,
+}
+
+/// What a deployment charges, in millionths of a dollar for a million tokens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PriceStatus {
+    /// By the class of tokens; what is not here is as docs/prices.md says.
+    pub figures: BTreeMap<String, u64>,
+    /// What larger calls cost.
+    pub tiers: Vec<TierStatus>,
+    /// What a batch costs, in percent.
+    pub batch: Option<u32>,
+}
+
+/// What a whole call costs once its input is larger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TierStatus {
+    /// The tokens of input above which it counts.
+    pub above: u64,
+    /// By the class of tokens.
+    pub figures: BTreeMap<String, u64>,
 }
 
 /// What a client key may do.
@@ -199,6 +255,8 @@ pub struct Candidate {
     pub weight: u32,
     /// The part of the tier's first attempts that it gets now, from 0 to 1; none where the strategy cannot tell.
     pub share: Option<f64>,
+    /// What it charges; none where nobody knows.
+    pub price: Option<PriceStatus>,
     /// How it is; a reason of `full` is the operator's own limit.
     #[serde(flatten)]
     pub condition: Condition,

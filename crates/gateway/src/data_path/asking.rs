@@ -72,7 +72,7 @@ impl<'a> Asking<'a> {
         let Some(mut place) = course.first() else { return Err(self.plan.nobody(clock::now())) };
         let mut latest = None;
         loop {
-            let next = match self.begin(place, course.is_last()) {
+            let next = match self.begin(call, place, course.is_last()) {
                 Ok(part) => match self.try_at(part, call, course).await {
                     Ok(committed) => return Ok(committed),
                     Err((fault, since)) => {
@@ -96,7 +96,7 @@ impl<'a> Asking<'a> {
                     }
                     place = deployment;
                 }
-                Next::Stop => return Err(self.told(latest)),
+                Next::Stop => return Err(self.told(latest.or_else(|| call.tab.short()))),
             }
         }
     }
@@ -113,7 +113,20 @@ impl<'a> Asking<'a> {
 
     /// Takes part in what the deployment and its credential may be asked for; else says how long it may take until there
     /// is room, where waiting is of use.
-    pub(super) fn begin(&self, place: usize, is_last: bool) -> Result<Part, Option<Duration>> {
+    pub(super) fn begin(&self, call: &Call, place: usize, is_last: bool) -> Result<Part, Option<Duration>> {
+        let deployment = self.plan.at(place);
+        if !call.afford(deployment, false) {
+            return Err(None);
+        }
+        self.enter(place, is_last)
+    }
+
+    /// The same beside those that are asked already.
+    fn begin_beside(&self, call: &Call, place: usize) -> Option<Part> {
+        call.afford(self.plan.at(place), true).then(|| self.enter(place, false).ok()).flatten()
+    }
+
+    fn enter(&self, place: usize, is_last: bool) -> Result<Part, Option<Duration>> {
         let deployment = self.plan.at(place);
         let now = clock::now();
         let health = &deployment.health;
@@ -122,7 +135,8 @@ impl<'a> Asking<'a> {
             false => health.begin(now),
         };
         let ticket = ticket.ok_or_else(|| health.blocked(now).and_then(|blocked| blocked.wait(now)))?;
-        let permit = deployment.credential().gauge.enter(self.asked.about_tokens(), now).map_err(Some)?;
+        let gauge = &deployment.credential().gauge;
+        let permit = gauge.enter(self.asked.about_tokens(), now).map_err(|full| Some(full.wait))?;
         Ok(Part { place, since: now, ticket, permit })
     }
 
@@ -213,8 +227,9 @@ impl<'a> Asking<'a> {
         if let Ok(tried) = tokio::time::timeout(after, &mut first).await {
             return tried;
         }
-        let other =
-            self.decide(call, |moment| course.beside(moment)).and_then(|other| self.begin(other, false).ok());
+        let other = self
+            .decide(call, |moment| course.beside(moment))
+            .and_then(|other| self.begin_beside(call, other));
         let Some(part) = other else { return first.await };
         let (other, other_since) = (part.place, part.since);
         call.meter.tries_again(SecondTry::Hedge);

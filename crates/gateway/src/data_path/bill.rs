@@ -6,7 +6,7 @@ use lockgate_prices::{MicroUsd, Price};
 use lockgate_protocol::{dialect::Operation, ir::Usage};
 use lockgate_store as store;
 
-use crate::fleet::Deployment;
+use crate::{budgets::Spent, fleet::Deployment};
 
 /// The bill of one call. An attempt that failed before anything of it left costs nothing that anybody reported.
 #[derive(Default)]
@@ -54,11 +54,22 @@ impl Bill {
         self.before = used;
     }
 
+    /// What those came to that answered and broke off.
+    pub(crate) fn so_far(&self) -> Spent {
+        let tokens = self.before.total_input().saturating_add(self.before.output);
+        Spent { money: self.cost.0, tokens }
+    }
+
+    /// Whether there is an answer that costs something, should nobody say what it used.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.is_charged && self.has_answer
+    }
+
     /// What it comes to with `used` in all.
     pub(crate) fn sum(&self, used: Option<Usage>) -> Sum {
         let unknown = Sum { cost: None, price: store::Price::Unknown };
         let Some(used) = used else {
-            return if self.is_charged && self.has_answer { unknown } else { Sum::default() };
+            return if self.is_silent() { unknown } else { Sum::default() };
         };
         match self.of(used).filter(|_| !self.is_unknown) {
             Some(cost) => Sum { cost: Some(self.cost.plus(cost).0), price: store::Price::Known },

@@ -25,6 +25,7 @@ use crate::{
         bill::Bill,
         phases::{Phase, Phases},
         sign::Sign,
+        tab::Tab,
         traced,
     },
     fleet::{Deployment, Wanted},
@@ -52,6 +53,8 @@ pub(crate) struct Call {
     is_estimated: bool,
     /// What that costs.
     pub(crate) bill: Bill,
+    /// What is kept of limits and budgets for it.
+    pub(crate) tab: Tab,
     /// About how many tokens its request is.
     pub(crate) about_tokens: u64,
     /// What could not be said to the provider, or of its answer.
@@ -100,6 +103,7 @@ impl Call {
             usage: None,
             is_estimated: false,
             bill: Bill::default(),
+            tab: Tab::default(),
             about_tokens: 0,
             losses: Losses::default(),
             permit: None,
@@ -341,6 +345,7 @@ impl Call {
         let ended_at = clock::now();
         self.phases.enter(Phase::Relay, ended_at);
         let sum = self.bill.sum(self.usage);
+        self.close_tab(&sum);
         let mut record = CallRecord {
             id: self.id.clone(),
             started_ms: self.started_ms,

@@ -15,6 +15,7 @@ use crate::{
     body::{AnswerBody, Broken, Pieces},
     data_path::{
         call::Call,
+        limits,
         relay::relay,
         reply::Content,
         settle,
@@ -40,6 +41,8 @@ pub(crate) async fn answered(mut call: Call, work: Work) -> Response<AnswerBody>
     };
     call.sign = Some(sign);
     let (id, asked) = (call.id.clone(), work.asked());
+    let mut marks = HeaderMap::new();
+    limits::mark(&call, &mut marks);
     let watch = || asked.dialect.watch(asked.operation, false);
     let (watch, stream_type) = (watch(), asked.dialect.codec().stream_type(&asked.path));
     let mut run: Running = Box::pin(async move {
@@ -53,7 +56,7 @@ pub(crate) async fn answered(mut call: Call, work: Work) -> Response<AnswerBody>
             let waiting = Stage::Waiting(run, watch);
             let rest = stream::unfold(waiting, move |stage| next(sign, stage));
             let pieces: Pieces = Box::pin(first.chain(rest));
-            let mut headers = HeaderMap::new();
+            let mut headers = marks;
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(stream_type));
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
             settle::mark_id(&id, &mut headers);

@@ -70,7 +70,7 @@ impl Resumer {
         let mut course = plan.course_after(broken);
         let mut place = course.first().filter(|_| plan.budget().retry(clock::now()))?;
         loop {
-            let next = match asking.begin(place, course.is_last()) {
+            let next = match asking.begin(call, place, course.is_last()) {
                 Ok(mut part) => {
                     let since = part.since;
                     call.enter_at(Phase::Upstream, since);

@@ -2,10 +2,14 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
-use lockgate_protocol::ir::{Blame, Fault};
+use lockgate_protocol::ir::{Blame, Fault, FaultKind};
 use lockgate_store::Ended;
 
-use crate::{body::AnswerBody, data_path::call::Call, fleet::Deployment};
+use crate::{
+    body::AnswerBody,
+    data_path::{call::Call, limits},
+    fleet::Deployment,
+};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-lockgate-attempts");
@@ -25,6 +29,7 @@ pub(crate) fn mark_id(id: &str, headers: &mut HeaderMap) {
 /// The headers that every answer to a call carries.
 pub(crate) fn mark(call: &Call, deployment: Option<&Deployment>, headers: &mut HeaderMap) {
     mark_id(&call.id, headers);
+    limits::mark(call, headers);
     headers.insert(ATTEMPTS, HeaderValue::from(call.attempts()));
     headers
         .insert(OVERHEAD, HeaderValue::from(u64::try_from(call.overhead().as_micros()).unwrap_or(u64::MAX)));
@@ -59,7 +64,9 @@ pub(crate) fn refuse(mut call: Call, fault: &Fault) -> Response<AnswerBody> {
     if let Some(wait) = fault.retry_after {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs_f64().ceil() as u64));
     }
-    if call.attempts() > 0 && fault.kind.blame() == Blame::Upstream {
+    // A budget that is spent has nothing for a client that tries again and again.
+    let is_spent = call.attempts() == 0 && fault.kind == FaultKind::QuotaExhausted;
+    if is_spent || (call.attempts() > 0 && fault.kind.blame() == Blame::Upstream) {
         headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
     }
     if let AnswerBody::Whole(body) = response.body() {
@@ -88,5 +95,6 @@ pub(crate) fn whole(
 /// An answer of the gateway's own, which is no call of a model.
 pub(crate) fn local(call: &Call, mut response: Response<AnswerBody>) -> Response<AnswerBody> {
     mark_id(&call.id, response.headers_mut());
+    limits::mark(call, response.headers_mut());
     response
 }

@@ -96,7 +96,7 @@ impl NamedCredential {
             exit,
             upstream,
             offer: Offer::new(provider, row),
-            gauge: Gauge::new(row, older.map(|older| &*older.gauge)),
+            gauge: Gauge::new(limits(row), older.map(|older| &*older.gauge)),
             account: older.map_or_else(|| Arc::new(Account::new()), |older| Arc::clone(&older.account)),
             speaks: named_dialects(&row.speaks, row.wire_api),
             timeouts,
@@ -149,4 +149,9 @@ pub(super) fn pairs(headers: &IndexMap<String, config::Secret>) -> Vec<(String, 
 pub(super) fn named_dialects(names: &[String], api: Option<WireApi>) -> Vec<&'static dyn Dialect> {
     let short = api.map(WireApi::dialect);
     names.iter().map(String::as_str).chain(short).filter_map(dialects::find).collect()
+}
+
+/// What it may be asked for.
+fn limits(row: &config::Credential) -> config::CallerLimits {
+    config::CallerLimits { rpm: row.rpm, tpm: row.tpm, max_concurrent: row.max_concurrent }
 }

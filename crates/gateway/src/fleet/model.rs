@@ -6,6 +6,7 @@ use lockgate_routing::{Ask, Budget, Explained, Member, Pool, StrategyRow};
 
 use super::{Deployment, Limits, Plan, pool::Tiers};
 use crate::metrics::ModelMeter;
+use crate::purses::Allowance;
 
 /// More requests a second than clients ask for that are always allowed.
 const ALWAYS_ALLOWED: u32 = 10;
@@ -21,6 +22,8 @@ pub(crate) struct Model {
     pub(crate) strategy: &'static StrategyRow,
     /// Where its calls are counted.
     pub(crate) meter: Arc<ModelMeter>,
+    /// How much it may be asked for, whoever asks, and what may be spent on it.
+    pub(crate) allowance: Option<Allowance>,
 }
 
 /// What one call brings to be planned.
@@ -50,6 +53,7 @@ impl Model {
             limits,
             strategy,
             meter,
+            allowance: None,
         }
     }
 

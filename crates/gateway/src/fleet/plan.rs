@@ -9,6 +9,7 @@ use lockgate_protocol::ir::{Fault, FaultKind};
 use lockgate_routing::{Budget, Course, Leg, Order, Why};
 
 use super::{Deployment, Limits, Model};
+use crate::purses::Allowance;
 
 /// The deployments of one call, in the order of asking, and how long it may take.
 #[derive(Debug)]
@@ -29,6 +30,11 @@ impl Plan {
 
     pub(crate) fn limits(&self) -> &Arc<Limits> {
         &self.model.limits
+    }
+
+    /// How much the model may be asked for, where its config says it.
+    pub(crate) fn allowance(&self) -> Option<&Allowance> {
+        self.model.allowance.as_ref()
     }
 
     pub(crate) fn budget(&self) -> &Budget {

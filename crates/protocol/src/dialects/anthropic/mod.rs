@@ -24,6 +24,7 @@ pub(super) mod citation;
 mod count;
 mod error;
 mod hosted;
+mod limits;
 pub(super) mod model;
 mod models;
 pub(super) mod proof;
@@ -55,6 +56,8 @@ use crate::{
     envelope::Envelope,
     ir::{Complaint, Fault, Request, Response},
     json,
+    limit_headers::LimitHeaders,
+    output_limit::OutputLimit,
     resume::Prefill,
     splice::Edits,
 };
@@ -128,6 +131,14 @@ impl Dialect for Anthropic {
     fn request_headers(&self) -> &'static [&'static str] {
         // The last is Claude Code's; a gateway behind this one may balance by it.
         &["anthropic-version", "anthropic-beta", "x-claude-code-session-id"]
+    }
+
+    fn output_limit(&self) -> OutputLimit {
+        OutputLimit { tokens: &["max_tokens"], answers: &[] }
+    }
+
+    fn limit_headers(&self) -> &'static LimitHeaders {
+        &limits::LIMITS
     }
 
     fn answer_headers(&self) -> &'static [&'static str] {

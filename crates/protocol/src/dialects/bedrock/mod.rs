@@ -49,6 +49,7 @@ use crate::{
     dialect::{Answer, Dialect, Endpoint, Operation, Watch},
     envelope::Envelope,
     ir::{Complaint, Fault, Request, Response},
+    output_limit::OutputLimit,
     resume::Prefill,
     splice::Edits,
 };
@@ -105,6 +106,10 @@ impl Dialect for Bedrock {
 
     fn request_headers(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    fn output_limit(&self) -> OutputLimit {
+        OutputLimit { tokens: &["inferenceConfig.maxTokens"], answers: &[] }
     }
 
     fn answer_headers(&self) -> &'static [&'static str] {

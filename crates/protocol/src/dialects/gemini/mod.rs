@@ -51,6 +51,7 @@ use crate::{
     embedding::Embedding,
     envelope::Envelope,
     ir::{Complaint, Fault, Request, Response},
+    output_limit::OutputLimit,
     resume::Prefill,
     splice::Edits,
 };
@@ -137,6 +138,13 @@ impl Dialect for Gemini {
     fn request_headers(&self) -> &'static [&'static str] {
         // How long the SDK waits; the others say who the client is or who pays.
         &["x-server-timeout"]
+    }
+
+    fn output_limit(&self) -> OutputLimit {
+        OutputLimit {
+            tokens: &["generationConfig.maxOutputTokens", "generation_config.max_output_tokens"],
+            answers: &["generationConfig.candidateCount", "generation_config.candidate_count"],
+        }
     }
 
     fn answer_headers(&self) -> &'static [&'static str] {

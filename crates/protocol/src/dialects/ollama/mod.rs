@@ -58,6 +58,7 @@ use crate::{
     framing::Framing,
     ir::{Complaint, Fault, Request, Response},
     json,
+    output_limit::OutputLimit,
     resume::Prefill,
     splice::Edits,
 };
@@ -209,6 +210,10 @@ impl Dialect for Ollama {
 
     fn request_headers(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    fn output_limit(&self) -> OutputLimit {
+        OutputLimit { tokens: &["options.num_predict"], answers: &[] }
     }
 
     fn answer_headers(&self) -> &'static [&'static str] {

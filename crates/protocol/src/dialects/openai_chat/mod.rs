@@ -74,6 +74,7 @@ use crate::{
     envelope::Envelope,
     ir::Fault,
     json,
+    output_limit::OutputLimit,
     splice::Edits,
 };
 
@@ -169,6 +170,10 @@ impl Dialect for OpenAiChat {
 
     fn withheld_headers(&self) -> &'static [&'static str] {
         WITHHELD_HEADERS
+    }
+
+    fn output_limit(&self) -> OutputLimit {
+        OutputLimit { tokens: &["max_completion_tokens", "max_tokens"], answers: &["n"] }
     }
 
     fn answer_headers(&self) -> &'static [&'static str] {

@@ -59,6 +59,7 @@ use crate::{
     dialect::{Answer, Dialect, Endpoint, Operation, Watch},
     envelope::Envelope,
     ir::Fault,
+    output_limit::OutputLimit,
     splice::Edits,
 };
 
@@ -134,6 +135,10 @@ impl Dialect for OpenAiResponses {
 
     fn withheld_headers(&self) -> &'static [&'static str] {
         openai_chat::WITHHELD_HEADERS
+    }
+
+    fn output_limit(&self) -> OutputLimit {
+        OutputLimit { tokens: &["max_output_tokens"], answers: &[] }
     }
 
     fn answer_headers(&self) -> &'static [&'static str] {
