@@ -111,7 +111,7 @@ mod tests {
         let notice = |number: usize| {
             let alert = Alert::new(Kind::Deployment, format!("p/{number}#1"), "it fails");
             let status = if number == 0 { Status::Resolved } else { Status::Raised };
-            Arc::new(Notice::new(number.to_string(), SystemTime::UNIX_EPOCH, status, &alert))
+            Arc::new(Notice::new(number.to_string(), SystemTime::UNIX_EPOCH, status, alert))
         };
         Message { notices: (0..subjects).map(notice).collect(), left_out }
     }

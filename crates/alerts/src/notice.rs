@@ -73,9 +73,9 @@ impl Status {
 impl Notice {
     /// What is told of `alert`.
     #[must_use]
-    pub fn new(id: String, at: SystemTime, status: Status, alert: &Alert) -> Self {
-        let (subject, text) = (line(&alert.subject, SUBJECT), line(&alert.text, TEXT));
-        Self { id, at, status, kind: alert.kind, subject, text }
+    pub fn new(id: String, at: SystemTime, status: Status, alert: Alert) -> Self {
+        let Alert { kind, subject, text } = alert;
+        Self { id, at, status, kind, subject: line(&subject, SUBJECT), text: line(&text, TEXT) }
     }
 
     /// What a person reads first: what is the matter, and with whom.
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn what_others_made_up_is_one_short_line() {
         let alert = Alert::new(Kind::Deployment, "a\r\nBcc: x\u{202e}y", "é".repeat(TEXT + 1));
-        let notice = Notice::new("1".to_owned(), SystemTime::UNIX_EPOCH, Status::Raised, &alert);
+        let notice = Notice::new("1".to_owned(), SystemTime::UNIX_EPOCH, Status::Raised, alert);
         assert_eq!(notice.title(), "deployment ejected: a  Bcc: x y");
         assert_eq!(notice.text, format!("{}…", "é".repeat(TEXT)));
         assert_eq!(notice.time(), "1970-01-01T00:00:00Z");

@@ -62,7 +62,7 @@ mod tests {
         assert!(outbox.take().is_none());
         let notice = |number: usize| {
             let alert = Alert::new(Kind::Test, number.to_string(), "");
-            Arc::new(Notice::new(number.to_string(), SystemTime::UNIX_EPOCH, Status::Raised, &alert))
+            Arc::new(Notice::new(number.to_string(), SystemTime::UNIX_EPOCH, Status::Raised, alert))
         };
         let gone = (0..ROOM + 5).filter(|number| outbox.push(notice(*number))).count();
         assert_eq!((gone, outbox.len()), (5, ROOM));

@@ -97,12 +97,12 @@ impl Alerts {
     /// Tells that something is the matter, unless that was told of the same kind and subject a moment ago. True if it was
     /// told. Never waits for anybody who is told.
     pub(crate) fn raise(&self, alert: Alert) -> bool {
-        self.tell(Status::Raised, &alert)
+        self.tell(Status::Raised, alert)
     }
 
     /// Tells that what was raised of this kind and subject is over, if it was told. True if this was told.
     pub(crate) fn resolve(&self, alert: Alert) -> bool {
-        self.is_open(alert.kind) && self.tell(Status::Resolved, &alert)
+        self.is_open(alert.kind) && self.tell(Status::Resolved, alert)
     }
 
     /// Whether something of this kind was told whose end was not. Costs nothing, for those who would have to find out what
@@ -146,13 +146,13 @@ impl Alerts {
         }
     }
 
-    fn tell(&self, status: Status, alert: &Alert) -> bool {
-        let Alert { kind, subject, .. } = alert;
+    fn tell(&self, status: Status, alert: Alert) -> bool {
+        let kind = alert.kind;
         {
             let mut memory = lock(&self.memory);
-            let news = News { kind: *kind, subject, status };
+            let news = News { kind, subject: &alert.subject, status };
             let is_told = memory.admit(news, self.wish.load().cooldown, clock::now());
-            self.open[kind.place()].store(memory.open(*kind) > 0, Ordering::Relaxed);
+            self.open[kind.place()].store(memory.open(kind) > 0, Ordering::Relaxed);
             if !is_told {
                 return false;
             }
@@ -171,7 +171,7 @@ impl Alerts {
             }
             last.push_back(Arc::clone(&notice));
         }
-        for courier in lock(&self.couriers).iter().filter(|courier| courier.sink.wants(*kind)) {
+        for courier in lock(&self.couriers).iter().filter(|courier| courier.sink.wants(kind)) {
             courier.take(&notice);
         }
         true

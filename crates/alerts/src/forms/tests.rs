@@ -15,7 +15,7 @@ fn message(count: usize) -> Message {
     let at = SystemTime::UNIX_EPOCH + Duration::from_millis(NOW_MS);
     let notice = |number: usize| {
         let alert = Alert::new(Kind::Deployment, "p/<!channel>&#1", "it fails");
-        Arc::new(Notice::new(format!("alert_{number}"), at, Status::Raised, &alert))
+        Arc::new(Notice::new(format!("alert_{number}"), at, Status::Raised, alert))
     };
     Message { notices: (0..count).map(notice).collect(), left_out: 0 }
 }

@@ -42,7 +42,7 @@ impl Post {
         exits: &mut Exits,
     ) -> Result<Self, String> {
         let uri = receiver.url.expose().parse::<Uri>().ok();
-        if !uri.is_some_and(|uri| uri.host().is_some()) {
+        if uri.is_none_or(|uri| uri.host().is_none()) {
             return Err("`url` is not a valid URL".to_owned());
         }
         // One message in a while is no work for HTTP/2.

@@ -133,7 +133,7 @@ impl Sink {
     /// Sends a message that says that nothing is the matter.
     async fn test(self: Arc<Self>) -> Tried {
         let alert = Alert::new(Kind::Test, "", "alerts arrive here: nothing is the matter");
-        let notice = Notice::new(new_id(&Ids::new()), clock::wall(), Status::Raised, &alert);
+        let notice = Notice::new(new_id(&Ids::new()), clock::wall(), Status::Raised, alert);
         let message = Message { notices: vec![Arc::new(notice)], left_out: 0 };
         let since = clock::now();
         let error = self.send(&message).await.err().map(|failure| failure.text);
