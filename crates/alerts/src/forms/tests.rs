@@ -1,3 +1,5 @@
+//! Each form, as its receiver takes it.
+
 use std::{
     sync::Arc,
     time::{Duration, SystemTime},
