@@ -62,6 +62,13 @@ const SUITES: &[Suite] = &[
         run: proxies,
     },
     Suite {
+        name: "seeing",
+        about: "Prometheus' parsers and OpenTelemetry's own messages read what the real binary shows",
+        needs: &[Need::Binary, Need::Python("seeing")],
+        on_demand: false,
+        run: seeing,
+    },
+    Suite {
         name: "training",
         about: "Hugging Face datasets loads training files of recorded conversations",
         needs: &[Need::Python("training")],
@@ -86,7 +93,7 @@ const SUITES: &[Suite] = &[
 ];
 
 /// The suites that leave their secrets, and what the gateway wrote and answered, to be looked through.
-const LEAVING: &[&str] = &["rust", "sdk", "matrix", "proxies"];
+const LEAVING: &[&str] = &["rust", "sdk", "matrix", "proxies", "seeing"];
 
 fn rust() -> Result<(), Failure> {
     let run = leaks::run_of("rust");
@@ -108,6 +115,10 @@ fn matrix() -> Result<(), Failure> {
 fn proxies() -> Result<(), Failure> {
     // What was left out and why is part of the result.
     workspace::run(pytest("proxies").arg("-rs"))
+}
+
+fn seeing() -> Result<(), Failure> {
+    workspace::run(&mut pytest("seeing"))
 }
 
 fn training() -> Result<(), Failure> {

@@ -161,6 +161,22 @@ families! {
         "Times the config was read anew."
     CONFIG_SINCE: Gauge Seconds "lockgate_config_since_timestamp_seconds" []
         "When the config was taken that counts now."
+    JOURNAL_RECORDS: Counter Number "lockgate_journal_records" []
+        "Calls that were put on record."
+    JOURNAL_WAITING: Gauge Number "lockgate_journal_waiting_records" []
+        "Records in memory that the disk has not taken."
+    JOURNAL_STUCK: Gauge Seconds "lockgate_journal_stuck_seconds" []
+        "For how long the disk has taken none."
+    JOURNAL_LOST: Counter Number "lockgate_journal_lost_records" []
+        "Records that did not fit into memory while the disk took none."
+    JOURNAL_BYTES: Gauge Bytes "lockgate_journal_bytes" []
+        "What the journal takes up on disk."
+    BEHIND: Gauge Number "lockgate_projection_behind_lines" ["projection"]
+        "Lines of the journal that what is made of it has not read."
+    BEHIND_FOR: Gauge Seconds "lockgate_projection_behind_seconds" ["projection"]
+        "For how long it has not been at the journal's end."
+    PROJECTION_FAILURES: Counter Number "lockgate_projection_failures" ["projection"]
+        "Times it could not go on."
     SPANS: Counter Number "lockgate_telemetry_spans" ["result"]
         "Spans for the OpenTelemetry collector: sent, dropped because the queue was full, or failed because it did not take them."
     RESIDENT: Gauge Bytes "process_resident_memory_bytes" []

@@ -11,7 +11,7 @@ use super::{
     meters::{CLASSES, Pair, SecondTry},
     process::Process,
 };
-use crate::{Setup, clock, data_path::Phase, reload::Standing};
+use crate::{Setup, clock, data_path::Phase, reload, store::Standing};
 
 /// The states in which a deployment can be.
 const STATES: [State; 5] = [State::Closed, State::Open, State::Cooling, State::HalfOpen, State::Drained];
@@ -175,11 +175,28 @@ fn gateway(setup: &Setup, basket: &mut Basket) {
     basket.gauge(family::TASKS, &[], gateway.tasks.len() as f64);
     basket.gauge(family::BODIES, &[], gateway.room.held() as f64);
     basket.gauge(family::BODY_BUDGET, &[], gateway.room.most() as f64);
+    basket.put(family::JOURNAL_RECORDS, &[], Value::Count(metrics.overhead.read().count()));
+    if let Some(standing) = gateway.store.standing() {
+        journal(&standing, basket);
+    }
     basket.words(family::SPANS, &metrics.spans);
-    let Standing { since, reloads, refusals, .. } = gateway.reloads.standing();
+    let reload::Standing { since, reloads, refusals, .. } = gateway.reloads.standing();
     basket.put(family::RELOADS, &["taken"], Value::Count(reloads));
     basket.put(family::RELOADS, &["refused"], Value::Count(refusals));
     basket.gauge(family::CONFIG_SINCE, &[], seconds(since));
+}
+
+/// How the journal is, and what is made of it.
+fn journal(Standing { journal, projections }: &Standing, basket: &mut Basket) {
+    basket.gauge(family::JOURNAL_WAITING, &[], journal.waiting as f64);
+    basket.gauge(family::JOURNAL_STUCK, &[], journal.stuck_seconds as f64);
+    basket.put(family::JOURNAL_LOST, &[], Value::Count(journal.lost));
+    basket.gauge(family::JOURNAL_BYTES, &[], journal.bytes as f64);
+    for projection in projections {
+        basket.gauge(family::BEHIND, &[projection.name], projection.behind_lines as f64);
+        basket.gauge(family::BEHIND_FOR, &[projection.name], projection.behind_seconds as f64);
+        basket.put(family::PROJECTION_FAILURES, &[projection.name], Value::Count(projection.failures));
+    }
 }
 
 /// How the deployments of the config are.
