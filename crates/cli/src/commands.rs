@@ -10,9 +10,12 @@ pub(crate) mod explain;
 pub(crate) mod import;
 pub(crate) mod keys;
 pub(crate) mod login;
+pub(crate) mod logs;
 pub(crate) mod mock;
 pub(crate) mod run;
 pub(crate) mod schema;
+mod screen;
+pub(crate) mod top;
 pub(crate) mod translate;
 
 use std::{io, process::ExitCode};

@@ -45,10 +45,14 @@ enum Command {
     Keys(commands::keys::Options),
     /// Sign in at a service and write the credential file for a provider.
     Login(commands::login::Options),
+    /// List the calls of clients, the latest last, or follow them as they end.
+    Logs(commands::logs::Options),
     /// Run only the built-in provider, to try clients and failures against.
     Mock(commands::mock::Options),
     /// Print the JSON Schema (2020-12) of the config file.
     Schema(commands::schema::Options),
+    /// Watch a running gateway: requests, tokens, times, deployments and the latest errors.
+    Top(commands::top::Options),
     /// Show what a request, answer, stream or error becomes in another dialect; losses go to standard error.
     Translate(commands::translate::Options),
 }
@@ -65,8 +69,10 @@ fn main() -> ExitCode {
         Command::Import(options) => commands::import::run(&options),
         Command::Keys(options) => commands::keys::run(&options),
         Command::Login(options) => commands::login::run(&options),
+        Command::Logs(options) => commands::logs::run(&options),
         Command::Mock(options) => commands::mock::run(&options),
         Command::Schema(options) => commands::schema::run(&options),
+        Command::Top(options) => commands::top::run(&options),
         Command::Translate(options) => commands::translate::run(&options),
     }
 }

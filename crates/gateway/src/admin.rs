@@ -29,6 +29,7 @@ pub use alerts::{AlertText, AlertsStatus, AlertsTested, SinkStatus, SinkTested, 
 pub(crate) use calls::line;
 pub use explain::explain;
 pub use keys::{BudgetStatus, CreatedKey, KeyStatus, Keys};
+pub use requests::calls_on_disk;
 pub use said::{
     AdminError, Allowed, BudgetState, CallBodies, CallBody, CallDetail, CallLimits, CallLine, CallTokens,
     CallTry, Calls, Candidate, Condition, ConfigChanged, ConfigError, ConfigStatus, ConfigText,

@@ -223,6 +223,13 @@ impl From<Arc<Recent>> for Store {
     }
 }
 
+/// What a gateway of `config` has left on disk: what asks its database, and the journal's folder; `None` if there is
+/// nothing.
+pub(crate) fn on_disk(config: &Config) -> Option<(Queries, PathBuf)> {
+    let database = config.data_dir.0.join(DATABASE);
+    database.is_file().then(|| (Queries::new(&database), config.data_dir.0.join(JOURNAL)))
+}
+
 impl Wish {
     pub(crate) fn of(config: &Config) -> Self {
         Self { keep: keep(config), training: Files::of(config) }

@@ -12,8 +12,9 @@ use std::{
 
 use bytes::Bytes;
 use clap::Args;
-use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
+use http::{HeaderValue, Method, Request, Response, Uri, header, request::Builder};
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use lockgate_config::{Config, Listener, Secret, Server};
 use lockgate_gateway::admin::{AdminError, ErrorBody};
@@ -105,12 +106,28 @@ impl Gateway {
         path: &str,
         body: impl Into<Bytes>,
     ) -> Result<T, Failure> {
-        let strange = |error: &dyn fmt::Display| Failure::Strange(error.to_string());
-        let mut request = Request::builder()
-            .method(method)
+        let request = Request::builder().method(method).header(header::CONTENT_TYPE, "application/json");
+        let asked = async {
+            let answer = self.send(request, path, body.into()).await?;
+            let body = Limited::new(answer.into_body(), MAX_ANSWER).collect().await;
+            Ok(body.map_err(|error| strange(&error))?.to_bytes())
+        };
+        let body = in_time(asked).await?;
+        serde_json::from_slice(&body).map_err(|error| strange(&error))
+    }
+
+    /// Asks for what goes on at `path`, behind the event of that id.
+    pub(crate) async fn follow(&self, path: &str, last: Option<&str>) -> Result<Incoming, Failure> {
+        let request = Request::builder().method(Method::GET).header(header::ACCEPT, "text/event-stream");
+        let request = last.into_iter().fold(request, |request, last| request.header("last-event-id", last));
+        in_time(self.send(request, path, Bytes::new())).await.map(Response::into_body)
+    }
+
+    /// Sends a request and returns the answer to it, unless it is a refusal.
+    async fn send(&self, request: Builder, path: &str, body: Bytes) -> Result<Response<Incoming>, Failure> {
+        let mut request = request
             .uri(format!("{}/admin/v1/{path}", self.base))
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(Full::new(body.into()))
+            .body(Full::new(body))
             .map_err(|error| strange(&error))?;
         if let Some(key) = &self.key {
             let shown = HeaderValue::from_str(&format!("Bearer {}", key.expose()));
@@ -119,25 +136,20 @@ impl Gateway {
             shown.set_sensitive(true);
             request.headers_mut().insert(header::AUTHORIZATION, shown);
         }
-        let asked = async {
-            let client = Client::builder(TokioExecutor::new()).build_http();
-            let answer = client.request(request).await.map_err(|error| match error.is_connect() {
-                true => Failure::Unreachable(format!("no gateway listens on {}", self.base)),
-                false => strange(&error),
-            })?;
-            let status = answer.status();
-            let body = Limited::new(answer.into_body(), MAX_ANSWER).collect().await;
-            Ok((status, body.map_err(|error| strange(&error))?.to_bytes()))
-        };
-        let (status, body) = tokio::time::timeout(PATIENCE, asked)
-            .await
-            .map_err(|_| strange(&format!("it took longer than {} s", PATIENCE.as_secs())))??;
-        if status != StatusCode::OK {
-            let body: ErrorBody = serde_json::from_slice(&body)
-                .map_err(|_| strange(&format!("it answers {status}; is it a gateway of this version?")))?;
-            return Err(Failure::Refused(body.error));
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        let answer = client.request(request).await.map_err(|error| match error.is_connect() {
+            true => Failure::Unreachable(format!("no gateway listens on {}", self.base)),
+            false => strange(&error),
+        })?;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(answer);
         }
-        serde_json::from_slice(&body).map_err(|error| strange(&error))
+        let body = Limited::new(answer.into_body(), MAX_ANSWER).collect().await;
+        let body = body.map_err(|error| strange(&error))?.to_bytes();
+        let body: ErrorBody = serde_json::from_slice(&body)
+            .map_err(|_| strange(&format!("it answers {status}; is it a gateway of this version?")))?;
+        Err(Failure::Refused(body.error))
     }
 
     /// Says why there is no answer and gives the exit code for it.
@@ -155,6 +167,16 @@ impl Gateway {
             }
         }
     }
+}
+
+fn strange(error: &dyn fmt::Display) -> Failure {
+    Failure::Strange(error.to_string())
+}
+
+/// What comes, unless it takes too long.
+async fn in_time<T>(asked: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let late = |_| strange(&format!("it took longer than {} s", PATIENCE.as_secs()));
+    tokio::time::timeout(PATIENCE, asked).await.map_err(late)?
 }
 
 /// A text as one segment of a path or one value of a query.

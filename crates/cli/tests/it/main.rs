@@ -11,6 +11,7 @@ mod alerts;
 mod foreign;
 mod import;
 mod journal;
+mod seen;
 
 use std::process::Command;
 

@@ -161,7 +161,8 @@ async fn since(ask: &Ask, last: String, sought: &Sought) -> Result<(Vec<CallLine
                 let page = queries.calls(&filter, None, MOST_AGAIN)?;
                 let is_all = page.next.is_none_or(|next| next <= position);
                 let rows = page.calls.iter().filter(|row| row.position > position);
-                let mut lines: Vec<_> = rows.map(|row| requests::line(row, &segments)).collect();
+                let mut lines: Vec<_> =
+                    rows.map(|row| requests::line(row, &requests::segments_of(&segments))).collect();
                 lines.reverse();
                 Ok((lines, is_all))
             })

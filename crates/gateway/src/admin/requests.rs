@@ -3,20 +3,21 @@
 use std::{sync::Arc, time::Duration};
 
 use http::{Method, StatusCode};
+use lockgate_config::Config;
 use lockgate_store::{
-    Ended, Position, Recent, Segments,
-    sqlite::{DatabaseError, Filter, Queries},
+    CallRecord, Ended, Position, Recent, Segments, record_at,
+    sqlite::{CallRow, DatabaseError, Filter, Queries},
 };
 use tokio::sync::Semaphore;
 
 use super::{
-    CallDetail, CallLine, Calls, Refusal,
+    AdminError, CallDetail, CallLine, Calls, Refusal,
     calls::{self, DEPLOYMENT, ENDING, KEY, MODEL, STATUS, Sought, TAG, TEXT},
     live,
-    query::{Kind, may, shown},
+    query::{Kind, Parameter, Query, may, shown},
     table::{Ask, Row, Said},
 };
-use crate::Setup;
+use crate::{Setup, clock, store};
 
 /// Calls on a page that says nothing else.
 const PAGE: u64 = 100;
@@ -27,23 +28,26 @@ static TURNS: Semaphore = Semaphore::const_new(8);
 /// How long the database may need to know of the latest calls.
 const CATCH_UP: Duration = Duration::from_millis(500);
 
+/// What the list takes.
+const LIST: &[Parameter] = &[
+    may("from", Kind::Moment, "calls that ended then or later"),
+    may("to", Kind::Moment, "calls that ended before then"),
+    KEY,
+    MODEL,
+    DEPLOYMENT,
+    TAG,
+    STATUS,
+    ENDING,
+    TEXT,
+    may("limit", Kind::Count(1, LONGEST_PAGE), "most calls on the page, 100 by default"),
+    may("before", Kind::Text, "goes on behind another page: its `next`"),
+];
+
 pub(super) const ROWS: &[Row] = &[
     Row::new::<Calls>(Method::GET, "/admin/v1/requests", "The calls of clients, newest first.", |ask| {
         Box::pin(async move { Ok(Said::json(&list(&ask).await?)) })
     })
-    .asked(&[
-        may("from", Kind::Moment, "calls that ended then or later"),
-        may("to", Kind::Moment, "calls that ended before then"),
-        KEY,
-        MODEL,
-        DEPLOYMENT,
-        TAG,
-        STATUS,
-        ENDING,
-        TEXT,
-        may("limit", Kind::Count(1, LONGEST_PAGE), "most calls on the page, 100 by default"),
-        may("before", Kind::Text, "goes on behind another page: its `next`"),
-    ]),
+    .asked(LIST),
     Row::new::<CallLine>(
         Method::GET,
         "/admin/v1/requests/live",
@@ -109,32 +113,70 @@ pub(super) async fn blocking<T: Send + 'static>(
 
 async fn list(ask: &Ask) -> Result<Calls, Refusal> {
     let sought = Sought::of(&ask.query)?;
-    let limit = usize::try_from(ask.query.count("limit").unwrap_or(PAGE)).unwrap_or(usize::MAX);
+    let limit = limit(&ask.query);
     let before = ask.query.get("before").map(str::to_owned);
     match Place::of(&ask.setup)? {
         Place::Memory(recent) => Ok(page_of(&recent, &sought, before.as_deref(), limit)),
         Place::Journal(queries, segments) => {
             let before = before.as_deref().map(position).transpose()?;
-            blocking(&ask.setup, move || {
-                let page = queries.calls(&sought.filter(), before, limit)?;
-                Ok(Calls {
-                    requests: page.calls.iter().map(|row| line(row, &segments)).collect(),
-                    next: page.next.map(|position| position.key().to_string()),
-                    source: "journal".to_owned(),
-                })
-            })
-            .await
+            blocking(&ask.setup, move || page(&queries, &segments_of(&segments), &sought, before, limit))
+                .await
         }
     }
 }
 
+/// The same as `GET /admin/v1/requests?{query}` says, of what a gateway of `config` has left on disk, whether it runs or not.
+///
+/// # Errors
+/// A query that cannot be, no database, or one that cannot be read.
+pub fn calls_on_disk(config: &Config, query: &str) -> Result<Calls, AdminError> {
+    read_disk(config, query).map_err(|refusal| *refusal.error)
+}
+
+fn read_disk(config: &Config, query: &str) -> Result<Calls, Refusal> {
+    let query = Query::read(query, LIST, "/admin/v1/requests", clock::wall())?;
+    let sought = Sought::of(&query)?;
+    let before = query.get("before").map(position).transpose()?;
+    let (queries, folder) = store::on_disk(config).ok_or_else(|| {
+        let folder = config.data_dir.0.display();
+        let message = format!("no gateway has kept calls in `{folder}`: `log.journal` says whether it does");
+        Refusal::new(StatusCode::NOT_FOUND, "no_journal", message)
+    })?;
+    let record = |position| record_at(&folder, position).ok().flatten();
+    page(&queries, &record, &sought, before, limit(&query))
+        .map_err(|error| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "store_failed", error.to_string()))
+}
+
+fn limit(query: &Query) -> usize {
+    usize::try_from(query.count("limit").unwrap_or(PAGE)).unwrap_or(usize::MAX)
+}
+
+/// Reads records of the journal.
+pub(super) fn segments_of(segments: &Segments) -> impl Fn(Position) -> Option<CallRecord> + '_ {
+    |position| segments.record_at(position).ok().flatten()
+}
+
+fn page(
+    queries: &Queries,
+    record: &dyn Fn(Position) -> Option<CallRecord>,
+    sought: &Sought,
+    before: Option<Position>,
+    limit: usize,
+) -> Result<Calls, DatabaseError> {
+    let page = queries.calls(&sought.filter(), before, limit)?;
+    Ok(Calls {
+        requests: page.calls.iter().map(|row| line(row, record)).collect(),
+        next: page.next.map(|position| position.key().to_string()),
+        source: "journal".to_owned(),
+    })
+}
+
 /// A call of the list, with what went wrong in it, which its record says.
-pub(super) fn line(row: &lockgate_store::sqlite::CallRow, segments: &Segments) -> CallLine {
+pub(super) fn line(row: &CallRow, record: &dyn Fn(Position) -> Option<CallRecord>) -> CallLine {
     let mut line = calls::line_of_row(row);
     if row.ended != Ended::Answered {
         // A record that cannot be read leaves the line without it.
-        let record = segments.record_at(row.position).ok().flatten();
-        line.error = record.as_ref().and_then(calls::error);
+        line.error = record(row.position).as_ref().and_then(calls::error);
     }
     line
 }
