@@ -16,6 +16,7 @@ mod query;
 mod refusal;
 mod requests;
 mod said;
+mod short;
 mod stats;
 mod table;
 mod usage;
@@ -34,9 +35,9 @@ pub use said::{
     AdminError, Allowed, BudgetState, CallBodies, CallBody, CallDetail, CallLimits, CallLine, CallTokens,
     CallTry, Calls, Candidate, Condition, ConfigChanged, ConfigError, ConfigStatus, ConfigText,
     DeploymentStats, DeploymentStatus, Deployments, ErrorBody, Explanation, FaultText, GatewayStatus,
-    HealthStatus, JournalStatus, KeyRights, Minute, Missed, NoteText, PriceStatus, ProblemText,
-    ProjectionStatus, Reloaded, Retries, Second, Serves, Spread, Stats, Sums, Tested, TierStatus, Usage,
-    UsageRow,
+    HealthStatus, JournalStatus, KeyRights, Minute, Missed, ModelPlace, ModelStatus, Models, NoteText,
+    PriceStatus, ProblemText, ProjectionStatus, ProviderStatus, Providers, Reloaded, Retries, Second, Serves,
+    Spread, Stats, Sums, SystemInfo, Tested, TierStatus, Usage, UsageRow,
 };
 
 use crate::{
@@ -54,7 +55,7 @@ const ROOT: &str = "/admin";
 /// What the one admin key is told from others by.
 const THE_ADMIN: u64 = 0;
 /// The paths of it that are elsewhere.
-const ELSEWHERE: &[&str] = &["/api/config"];
+const ELSEWHERE: &[&str] = &["/api/config", "/api/providers", "/api/system-info"];
 
 /// All there is, by subject.
 const TABLES: &[&[Row]] = &[
@@ -68,6 +69,7 @@ const TABLES: &[&[Row]] = &[
     config::ROWS,
     alerts::ROWS,
     keys::ROWS,
+    short::ROWS,
 ];
 
 /// Every row.
@@ -210,7 +212,10 @@ mod tests {
         check("POST", "/admin/v1/config/reload", "/admin/v1/config/reload");
         check("POST", "/api/config", "/api/config");
         check("POST", "/admin/v1/config", "method_not_allowed Some(\"GET, PUT\")");
-        check("GET", "/api/config", "method_not_allowed Some(\"POST\")");
+        check("GET", "/api/config", "/api/config");
+        check("PUT", "/api/config", "method_not_allowed Some(\"POST, GET\")");
+        check("GET", "/admin/v1/requests/live", "/admin/v1/requests/live");
+        check("GET", "/admin/v1/requests/req_1", "/admin/v1/requests/{id} req_1");
     }
 
     #[test]
@@ -219,6 +224,20 @@ mod tests {
             assert!(claims(row.path), "{}", row.shown());
         }
         assert!(ELSEWHERE.iter().all(|path| rows().any(|row| row.path == *path)));
+    }
+
+    #[test]
+    fn the_page_has_every_path_and_no_other() {
+        let page = include_str!("../../../docs/admin.md");
+        let code = page.split("```").step_by(2).flat_map(|text| text.split('`').skip(1).step_by(2));
+        let is_path = |text: &&str| {
+            let (method, path) = text.split_once(' ').unwrap_or_default();
+            ["GET", "POST", "PUT", "PATCH", "DELETE"].contains(&method) && claims(path)
+        };
+        let told: std::collections::BTreeSet<String> =
+            code.filter_map(|text| text.split('?').next()).filter(is_path).map(str::to_owned).collect();
+        let there: std::collections::BTreeSet<String> = rows().map(Row::shown).collect();
+        assert_eq!(told, there);
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub(crate) use cells::Buckets;
 pub(crate) use family::Kind;
 pub(crate) use gather::{Gathered, Value, now as gathered};
 pub(crate) use meters::{DeploymentMeter, ModelMeter, OwnMeter, Pair, SecondTry};
-pub(crate) use page::{answer, claims};
+pub(crate) use page::{answer, claims, page};
 
 /// Most models that are told apart.
 const MODELS: usize = 2_000;

@@ -42,7 +42,7 @@ fn replace(ask: Ask) -> Answering {
 const OWN_FORM: &str = "lockgate";
 
 /// The text of the config that counts.
-fn show(live: &Live) -> Result<Said, Refusal> {
+pub(super) fn show(live: &Live) -> Result<Said, Refusal> {
     let document = live.gateway.reloads.standing().loaded.ok_or_else(no_file)?.document.clone();
     let text = ConfigText {
         path: document.path().display().to_string(),

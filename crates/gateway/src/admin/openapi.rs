@@ -75,6 +75,7 @@ fn operation(row: &Row, answers: &mut SchemaGenerator, bodies: &mut SchemaGenera
         Says::Json(schema) => ("application/json", json!(schema(answers))),
         // OpenAPI 3.1 has no words for events: the schema is that of their data.
         Says::Events(schema) => ("text/event-stream", json!(schema(answers))),
+        Says::Text => ("text/plain", json!({ "type": "string" })),
     };
     let mut operation = json!({
         "operationId": name(row),

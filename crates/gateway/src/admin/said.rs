@@ -1,6 +1,7 @@
 //! What the admin API says, field by field: docs/admin.md is about these.
 
 mod calls;
+mod short;
 mod stats;
 mod usage;
 
@@ -10,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use calls::{CallBodies, CallBody, CallDetail, CallLine, CallTokens, CallTry, Calls, Missed};
+pub use short::{ModelPlace, ModelStatus, Models, ProviderStatus, Providers, SystemInfo};
 pub use stats::{
     DeploymentStats, HealthStatus, JournalStatus, Minute, ProjectionStatus, Second, Spread, Stats,
 };

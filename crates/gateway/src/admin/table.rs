@@ -55,6 +55,8 @@ pub(super) enum Says {
     Json(MakeSchema),
     /// Events as they happen, whose data is JSON.
     Events(MakeSchema),
+    /// Text for people or for other programs.
+    Text,
 }
 
 // === impl Row ===
@@ -92,6 +94,12 @@ impl Row {
     /// With events of `T` in the place of one answer.
     pub(super) const fn says_events<T: JsonSchema>(mut self) -> Self {
         self.says = Says::Events(SchemaGenerator::subschema_for::<T>);
+        self
+    }
+
+    /// With text in the place of JSON.
+    pub(super) const fn says_text(mut self) -> Self {
+        self.says = Says::Text;
         self
     }
 

@@ -210,7 +210,7 @@ impl House {
     ) -> Answer {
         let mut request =
             Request::builder().method(method).uri(self.url(path)).header("content-type", content_type);
-        if path.starts_with("/admin") {
+        if path.starts_with("/admin") || path.starts_with("/api/") {
             request = request.header("x-admin-key", &*ADMIN_KEY);
         }
         read(self.send(request.body(Full::new(body.into())).unwrap()).await).await

@@ -50,6 +50,9 @@ async fn answers_are_what_the_document_says() {
     for body in ["", r#"{"sink":"none"}"#] {
         check(&house, &document, Method::POST, tested, tested, body).await;
     }
+    for path in ["/admin/config", "/admin/models", "/api/config", "/api/providers", "/api/system-info"] {
+        check(&house, &document, Method::GET, path, path, "").await;
+    }
     let explain = "/admin/v1/explain";
     check(&house, &document, Method::GET, &format!("{explain}?model=fast"), explain, "").await;
     check(&house, &document, Method::GET, &format!("{explain}?model=none"), explain, "").await;

@@ -327,3 +327,44 @@ async fn the_last_minute_is_in_figures() {
     assert!(health["journal"]["bytes"].as_u64().unwrap() > 0 && health["journal"]["error"].is_null());
     assert_eq!(health["projections"][0]["name"], "ledger");
 }
+
+#[tokio::test]
+async fn short_forms_say_the_same_and_need_the_same_key() {
+    let seen = Seen::new(None).await;
+    seen.three_calls().await;
+    let get = async |path: &str| seen.house.ask(Method::GET, path, "", "").await;
+    let models = get("/admin/models").await.json();
+    assert_eq!(models["models"][0]["name"], "fast");
+    assert_eq!(
+        models["models"][0]["deployments"],
+        json!([{ "name": "a/gpt-4o-mini#1", "list": "targets", "tier": 0, "state": "closed" }])
+    );
+    let providers = get("/api/providers").await.json();
+    let provider = &providers["providers"][0];
+    assert_eq!(
+        (&provider["name"], &provider["healthy"], &provider["requests"]),
+        (&json!("a"), &json!(true), &json!(3)),
+        "{provider}"
+    );
+    let system = get("/api/system-info").await.json();
+    assert_eq!((&system["name"], &system["models"]), (&json!("lockgate"), &json!(1)), "{system}");
+    let metrics = get("/admin/metrics").await;
+    assert!(
+        metrics.header("content-type").starts_with("text/plain") && metrics.text.contains("# TYPE "),
+        "{}",
+        metrics.text
+    );
+    for path in [
+        "/admin/models",
+        "/admin/config",
+        "/admin/metrics",
+        "/api/providers",
+        "/api/config",
+        "/api/system-info",
+    ] {
+        let request =
+            Request::get(seen.house.url(path)).header("authorization", format!("Bearer {}", seen.alice));
+        let answer = read(seen.house.send(request.body(Full::default()).unwrap()).await).await;
+        assert_eq!((answer.status.as_u16(), answer.header("cache-control")), (401, "no-store"), "{path}");
+    }
+}
