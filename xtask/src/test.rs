@@ -69,6 +69,13 @@ const SUITES: &[Suite] = &[
         run: seeing,
     },
     Suite {
+        name: "openapi",
+        about: "the admin API's own description, by a validator of OpenAPI and in real answers",
+        needs: &[Need::Binary, Need::Python("openapi")],
+        on_demand: false,
+        run: openapi,
+    },
+    Suite {
         name: "training",
         about: "Hugging Face datasets loads training files of recorded conversations",
         needs: &[Need::Python("training")],
@@ -93,7 +100,7 @@ const SUITES: &[Suite] = &[
 ];
 
 /// The suites that leave their secrets, and what the gateway wrote and answered, to be looked through.
-const LEAVING: &[&str] = &["rust", "sdk", "matrix", "proxies", "seeing"];
+const LEAVING: &[&str] = &["rust", "sdk", "matrix", "proxies", "seeing", "openapi"];
 
 fn rust() -> Result<(), Failure> {
     let run = leaks::run_of("rust");
@@ -119,6 +126,10 @@ fn proxies() -> Result<(), Failure> {
 
 fn seeing() -> Result<(), Failure> {
     workspace::run(&mut pytest("seeing"))
+}
+
+fn openapi() -> Result<(), Failure> {
+    workspace::run(&mut pytest("openapi"))
 }
 
 fn training() -> Result<(), Failure> {
