@@ -20,6 +20,12 @@ impl Share {
     /// Nothing.
     pub const NONE: Self = Self(0);
 
+    /// How much it is, from 0 to 1.
+    #[must_use]
+    pub fn part(self) -> f64 {
+        f64::from(self.0) / f64::from(WHOLE)
+    }
+
     /// Whether a throw in `0.0..1.0` falls into it.
     #[must_use]
     pub fn takes(self, dice: f64) -> bool {

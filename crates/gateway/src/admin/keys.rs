@@ -316,6 +316,7 @@ fn settings(key: &config::ClientKey) -> KeyStatus {
         expires: key.expires.map(|end| humantime::format_rfc3339_seconds(end).to_string()),
         owner: key.owner.clone(),
         tags: key.tags.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+        log_bodies: key.log_bodies.map(config::Share::part),
         ..KeyStatus::default()
     }
 }

@@ -75,12 +75,22 @@ impl<'w> MakeWriter<'w> for Logs {
 }
 
 /// A run of this test's own, whether or not a suite looks on.
-struct Hunt {
-    run: Run,
+pub(crate) struct Hunt {
+    pub(crate) run: Run,
     logs: Logs,
 }
 
 impl Hunt {
+    /// A hunt of that name, through what is logged on this thread as long as the guard lives.
+    pub(crate) fn new(name: &str) -> (Self, tracing::subscriber::DefaultGuard) {
+        let run = Run::at(std::env::temp_dir().join(format!("lockgate-{name}-{}", std::process::id())));
+        run.clear().unwrap();
+        let hunt = Self { run, logs: Logs::default() };
+        let logs = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false);
+        let guard = tracing::subscriber::set_default(logs.with_writer(hunt.logs.clone()).finish());
+        (hunt, guard)
+    }
+
     fn secret(&self, name: &str) -> String {
         let secret = canary::secret();
         self.run.watch(name, &secret).unwrap();
@@ -104,7 +114,7 @@ impl Hunt {
             .unwrap();
     }
 
-    fn finish(self, records: &str) {
+    pub(crate) fn finish(self, records: &str) {
         self.run.keep("records.log", records.as_bytes()).unwrap();
         let logs = self.logs.0.lock().unwrap().clone();
         let lines = String::from_utf8_lossy(&logs);
@@ -131,11 +141,7 @@ impl Hunt {
 // On one thread, so that all of the gateway's logs come to this test.
 #[tokio::test]
 async fn no_failure_shows_a_secret() {
-    let run = Run::at(std::env::temp_dir().join(format!("lockgate-canaries-{}", std::process::id())));
-    run.clear().unwrap();
-    let hunt = Hunt { run, logs: Logs::default() };
-    let logs = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false);
-    let _guard = tracing::subscriber::set_default(logs.with_writer(hunt.logs.clone()).finish());
+    let (hunt, _guard) = Hunt::new("canaries");
 
     let mock = mock().await;
     let host = format!("http://{}", mock.addr());

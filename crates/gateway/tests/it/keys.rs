@@ -107,7 +107,7 @@ fn message(answer: &Answer) -> String {
     answer.json()["error"]["message"].as_str().unwrap_or_default().to_owned()
 }
 
-/// The settings of a key that may use `models`.
+/// The settings of a key that may do everything.
 fn named(name: &str) -> Value {
     json!({ "name": name })
 }

@@ -1,5 +1,7 @@
 //! Created keys over the real file: what is kept, what others see of it, and what is refused.
 
+mod kill;
+
 use std::{fs, path::Path};
 
 use tempfile::TempDir;

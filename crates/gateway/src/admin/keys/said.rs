@@ -48,6 +48,8 @@ pub struct KeyStatus {
     pub owner: Option<String>,
     /// What its calls are counted by beside its name.
     pub tags: BTreeMap<String, String>,
+    /// Of which part of its calls the journal has what was said, from 0 to 1; absent where `log.bodies` counts.
+    pub log_bodies: Option<f64>,
     /// When it was made.
     pub created_at: Option<String>,
     /// When it last got another text.
