@@ -82,6 +82,8 @@ async fn gateway(options: &Options, mock: &Mock) -> Result<(Serving, Arc<Recent>
     let env = |name: &str| (name == "MOCK").then(|| mock.base_url());
     let mut config: Config =
         lockgate_config::parse("demo", CONFIG, &env).map_err(|errors| errors.to_string())?;
+    // Whatever gateway keeps keys in this folder: the demo needs none.
+    config.access.created_keys = Some(false);
     if let Some(listen) = options.listen {
         config.server.listen = listen.into();
     }
