@@ -7,6 +7,7 @@ mod config;
 pub(crate) mod demo;
 pub(crate) mod deployments;
 pub(crate) mod explain;
+pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod keys;
 pub(crate) mod login;

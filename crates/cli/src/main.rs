@@ -39,6 +39,8 @@ enum Command {
     Deployments(commands::deployments::Options),
     /// Say why which deployment answers a model now; without a running gateway, what the config alone comes to.
     Explain(commands::explain::Options),
+    /// Write answered calls as lines that models are trained with, from what the journal has of them.
+    Export(commands::export::Options),
     /// Turn the config file of another gateway into Lockgate's own form; what has no meaning here goes to standard error.
     Import(commands::import::Options),
     /// List the client keys of a running gateway, or create, revoke or rotate one.
@@ -66,6 +68,7 @@ fn main() -> ExitCode {
         Command::Alerts(options) => commands::alerts::run(&options),
         Command::Deployments(options) => commands::deployments::run(&options),
         Command::Explain(options) => commands::explain::run(&options),
+        Command::Export(options) => commands::export::run(&options),
         Command::Import(options) => commands::import::run(&options),
         Command::Keys(options) => commands::keys::run(&options),
         Command::Login(options) => commands::login::run(&options),

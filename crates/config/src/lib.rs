@@ -62,10 +62,10 @@ pub use types::{
     Access, Address, AdminFor, AlertKind, Alerts, Auth, Budget, Budgets, CallerLimits, CheckMethod,
     ClientAuth, ClientKey, Cloak, CloakMode, CloakPlace, CloakSystem, CloakUser, Commit, Config, Cors,
     Credential, DataDir, ErrorRate, FilterRule, Health, HealthOverride, Keep, Listen, Listener, ListenerTls,
-    Log, LogFormat, LogLevel, MailTls, Mailbox, Mailboxes, Match, MetricsAccess, Model, OnLoss, Otlp,
-    OtlpProtocol, Per, Price, PriceTier, Provider, Receiver, Receivers, Retry, RetryOverride, Rules, Served,
-    Server, ServerTls, SetRule, Share, Strategy, Telemetry, Timeouts, Tls, TrainingFiles, TrainingForm,
-    TrainingReasoning, Usd, Use, WireApi,
+    Log, LogFormat, LogLevel, LogSync, MailTls, Mailbox, Mailboxes, Match, MetricsAccess, Model, OnLoss,
+    Otlp, OtlpProtocol, Per, Price, PriceTier, Provider, Receiver, Receivers, Retry, RetryOverride, Rules,
+    Served, Server, ServerTls, SetRule, Share, Strategy, Telemetry, Timeouts, Tls, TrainingFiles,
+    TrainingForm, TrainingReasoning, Usd, Use, WireApi,
 };
 
 use diff::Said;

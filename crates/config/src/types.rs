@@ -38,7 +38,7 @@ pub use cloak::{Cloak, CloakMode, CloakPlace, CloakSystem, CloakUser};
 pub use health::{CheckMethod, Health, HealthOverride};
 pub(crate) use listen::Detailed;
 pub use listen::{Address, Listen, Listener, ListenerTls};
-pub use log::{Keep, Log, LogFormat, LogLevel};
+pub use log::{Keep, Log, LogFormat, LogLevel, LogSync};
 pub use model::{Commit, Model, OnLoss, Strategy};
 pub use price::{Price, PriceTier, Usd};
 pub use provider::{Credential, Provider, Timeouts, WireApi};

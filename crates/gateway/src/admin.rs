@@ -48,6 +48,12 @@ use query::Query;
 use refusal::Refusal;
 use table::{Ask, Row, Said};
 
+/// A moment in milliseconds since 1970, as it may be said here and on the command line: `2026-11-21T20:15:00Z`, `2026-11-21`,
+/// milliseconds since 1970, or how long ago it was, as `15m` or `24h`; `None` if it is none of these.
+pub fn moment(text: &str) -> Option<u64> {
+    query::moment(text, Duration::from_millis(clock::wall_ms()))
+}
+
 /// The code of the answer where there is no admin API.
 pub const ADMIN_OFF: &str = "admin_off";
 /// Where the API is.

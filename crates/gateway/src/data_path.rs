@@ -55,12 +55,19 @@ pub(crate) async fn answer(
     request: Request<Arriving>,
 ) -> Response<AnswerBody> {
     let mut call = Call::begin(setup, peer, &request);
-    match prepare(setup, &mut call, request).await {
+    let response = match prepare(setup, &mut call, request).await {
         Ok(Prepared::Local(response)) => settle::local(&call, response),
         // attempt, commit, relay and settle: see there; the answer's last byte leaves after the call is on record.
         Ok(Prepared::Work(work)) => company::answered(call, *work).await,
         Err(fault) => settle::refuse(call, &fault),
+    };
+    // What goes out in one piece is on record by now.
+    if matches!(response.body(), AnswerBody::Whole(_))
+        && let Some(durable) = setup.gateway.journal.durable()
+    {
+        durable.await;
     }
+    response
 }
 
 /// What a request comes to before any deployment is asked.

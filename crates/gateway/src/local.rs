@@ -76,7 +76,7 @@ pub(crate) fn warnings(setup: &Setup) -> Vec<String> {
             "the config is not valid since {at}, the gateway runs on the one of {since}: {count} problem{plural}"
         )
     });
-    warning.into_iter().collect()
+    warning.into_iter().chain(setup.gateway.store.warnings()).collect()
 }
 
 /// What `dialect` says of one model.

@@ -14,6 +14,7 @@ use crate::{
     listen::{Place, Prepared},
     reload,
     setup::Live,
+    store,
 };
 
 /// A gateway that listens.
@@ -27,6 +28,8 @@ pub struct Serving {
     watching: JoinHandle<()>,
     counting: JoinHandle<()>,
     keeping_keys: JoinHandle<()>,
+    /// Looks after the journal.
+    noticing: JoinHandle<()>,
 }
 
 impl Serving {
@@ -72,6 +75,7 @@ impl Serving {
         // Told to stop by the same word, and done before.
         let _ = self.checking.await;
         let _ = self.watching.await;
+        let _ = self.noticing.await;
         let _ = self.keeping_keys.await;
         let _ = self.counting.await;
         self.live.gateway.alerts.finish().await;
@@ -90,11 +94,12 @@ pub(crate) fn serve(listening: Prepared, live: Arc<Live>) -> Serving {
     let watching = live.gateway.tasks.spawn(reload::watch(Arc::clone(&live), stop.clone()));
     let counting = live.gateway.tasks.spawn(alerts::watch(Arc::clone(&live.gateway), stop.clone()));
     let keeping_keys = live.gateway.tasks.spawn(access::watch(Arc::clone(&live.gateway.keys), stop.clone()));
+    let noticing = live.gateway.tasks.spawn(store::watch(Arc::clone(&live.gateway), stop.clone()));
     live.listen(listening);
     let first = live.listeners.places().into_iter().find_map(|place| match place.address {
         Address::Ip(address) => Some(address),
         Address::Unix(_) => None,
     });
     let address = first.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0)));
-    Serving { address, live, stop, checking, watching, counting, keeping_keys }
+    Serving { address, live, stop, checking, watching, counting, keeping_keys, noticing }
 }

@@ -1,5 +1,7 @@
 //! Where calls are remembered: the journal on disk with what is made of it, or the last calls in memory.
 
+mod watch;
+
 use std::{
     fs::DirBuilder,
     io,
@@ -10,13 +12,16 @@ use std::{
 };
 
 use arc_swap::ArcSwapOption;
-use lockgate_config::Config;
+use lockgate_config::{Config, LogSync};
 use lockgate_store::{
-    Driver, Event, Health, Journal, Keep, OpenError, Progress, Recent, Segments, Settings, Watcher,
+    Driver, Health, Journal, Keep, OpenError, Progress, Recent, Segments, Settings, Watcher,
     sqlite::{DatabaseError, Ledger, Queries},
 };
+use tokio::sync::Notify;
 
 use crate::training::{self, Files};
+
+pub(crate) use watch::watch;
 
 /// The journal's folder in the data folder.
 const JOURNAL: &str = "journal";
@@ -41,6 +46,10 @@ struct Disk {
     segments: Arc<Segments>,
     drivers: Mutex<Vec<Driver>>,
     queries: Arc<Queries>,
+    /// Told when the journal has something to say.
+    news: Arc<Notify>,
+    /// What an operator should look at, as it was last seen.
+    warnings: Mutex<Vec<String>>,
     training: Training,
 }
 
@@ -54,6 +63,7 @@ struct Training {
 #[derive(Debug)]
 pub(crate) struct Wish {
     keep: Keep,
+    awaits_disk: bool,
     training: Option<Arc<Files>>,
 }
 
@@ -122,7 +132,11 @@ impl Store {
         }
         let folder = &config.data_dir.0;
         make(folder).map_err(|error| StoreError::Folder { folder: folder.clone(), error })?;
-        let settings = Settings { keep: keep(config), watcher: Watcher::new(told), ..Settings::default() };
+        let news = Arc::new(Notify::new());
+        let told = Arc::clone(&news);
+        // What there is to tell is read where it is told: see `watch`.
+        let watcher = Watcher::new(move |_| told.notify_one());
+        let settings = Settings { keep: keep(config), watcher, ..Settings::default() };
         let segments = Segments::open(&folder.join(JOURNAL), settings)?;
         let database = folder.join(DATABASE);
         let ledger = Ledger::open(&database)?;
@@ -135,6 +149,8 @@ impl Store {
                 segments,
                 drivers: Mutex::new(drivers),
                 queries: Arc::new(Queries::new(&database)),
+                news,
+                warnings: Mutex::default(),
                 training: Training { folder: folder.join(TRAINING), files: Arc::default() },
             }),
         })
@@ -169,6 +185,14 @@ impl Store {
         })
     }
 
+    /// What an operator should look at: the facts alone, since everybody may read them.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let warnings = self.disk.as_ref().map(|disk| &disk.warnings);
+        warnings
+            .map(|warnings| warnings.lock().unwrap_or_else(PoisonError::into_inner).clone())
+            .unwrap_or_default()
+    }
+
     /// Waits until the database knows every call that is on record by now, at most `longest`; true if it does, or if
     /// there is none. It waits without a task of the runtime's.
     pub(crate) fn catch_up(&self, longest: Duration) -> bool {
@@ -179,6 +203,9 @@ impl Store {
     pub(crate) fn set(&self, wish: &Wish) {
         if let Some(disk) = &self.disk {
             disk.segments.keep(wish.keep);
+            if let Err(error) = disk.segments.await_disk(wish.awaits_disk) {
+                tracing::error!(%error, "no thread can be started for `log.sync: disk`: nobody waits for the disk");
+            }
             if let Some(files) = &wish.training {
                 disk.make_training_files(files);
             }
@@ -232,7 +259,8 @@ pub(crate) fn on_disk(config: &Config) -> Option<(Queries, PathBuf)> {
 
 impl Wish {
     pub(crate) fn of(config: &Config) -> Self {
-        Self { keep: keep(config), training: Files::of(config) }
+        let awaits_disk = config.log.sync == LogSync::Disk;
+        Self { keep: keep(config), awaits_disk, training: Files::of(config) }
     }
 }
 
@@ -244,24 +272,4 @@ fn keep(config: &Config) -> Keep {
 /// Makes a folder that only its owner may look into; one that is there stays as it is.
 fn make(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)
-}
-
-/// Tells the operator what the journal has to say.
-fn told(event: &Event) {
-    match event {
-        Event::Stuck { error } => tracing::error!(
-            error,
-            "the disk takes no records: calls go on, and what they leave waits in memory"
-        ),
-        Event::Recovered { lost: 0 } => {
-            tracing::info!("the disk takes records again, all that waited are written")
-        }
-        Event::Recovered { lost } => {
-            tracing::error!(lost, "the disk takes records again, some did not fit into memory")
-        }
-        Event::DeletedUnread { segments } => tracing::error!(
-            segments,
-            "segments of the journal were deleted before all was made of them: `log.keep.bytes` is too little"
-        ),
-    }
 }

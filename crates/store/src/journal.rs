@@ -1,6 +1,7 @@
 //! The journal: append-only segments of one line per call. docs/journal.md describes the format.
 
 mod bell;
+mod durable;
 mod folder;
 mod health;
 mod keeper;
@@ -17,6 +18,7 @@ mod settings;
 mod tests;
 mod writer;
 
+pub use durable::Durable;
 pub use folder::OpenError;
 pub use health::Health;
 pub use line::{Line, VERSION, read as read_line};

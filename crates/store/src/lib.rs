@@ -18,8 +18,8 @@ mod tests;
 pub use body::{Bodies, Body};
 pub use hourly::{Describe, Hourly, KeepFor, MakeLine};
 pub use journal::{
-    Batch, Depth, Entry, Event, Health, Keep, Line, Most, OpenError, Position, Reader, Segments, Settings,
-    Skipped, VERSION, Watcher, read_line, record_at,
+    Batch, Depth, Durable, Entry, Event, Health, Keep, Line, Most, OpenError, Position, Reader, Segments,
+    Settings, Skipped, VERSION, Watcher, read_line, record_at,
 };
 pub use memory::Recent;
 pub use projection::{Driver, Progress, Projection, ProjectionError};
@@ -37,6 +37,11 @@ pub trait Journal: Send + Sync {
     /// ends.
     fn shows(&self, id: &str) {
         let _ = id;
+    }
+
+    /// Comes when the disk has all that was appended by now; `None` where nobody is to wait for that.
+    fn durable(&self) -> Option<Durable> {
+        None
     }
 
     /// Keeps `record`. Called before the last byte of the answer is sent, so it must be quick.

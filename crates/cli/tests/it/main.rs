@@ -8,9 +8,13 @@
 )]
 
 mod alerts;
+mod clock;
+mod disk;
 mod foreign;
 mod import;
 mod journal;
+mod kills;
+mod load;
 mod seen;
 
 use std::process::Command;

@@ -132,7 +132,7 @@ mod tests {
         }
         assert_eq!(
             in_order("Log", &schema["$defs"]["Log"]),
-            ["level", "format", "journal", "keep", "bodies", "body_limit", "training_files"]
+            ["level", "format", "journal", "keep", "sync", "bodies", "body_limit", "training_files"]
         );
     }
 }

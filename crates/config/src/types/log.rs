@@ -25,6 +25,9 @@ pub struct Log {
     pub journal: bool,
     /// How much of the journal is kept.
     pub keep: Keep,
+    /// What an answer's last byte waits for.
+    #[schemars(extend("default" = "os"))]
+    pub sync: LogSync,
     /// Of which calls the journal has what was said, request and answer: `true`, `false`, or a part of them that dice choose,
     /// such as `0.1`. A streamed answer is kept as the whole one that it makes. A key can say otherwise with `log_bodies`.
     #[schemars(extend("default" = "false"))]
@@ -50,6 +53,19 @@ pub struct Keep {
     #[serde(deserialize_with = "units::size")]
     #[schemars(with = "units::Size", extend("default" = "20GiB"))]
     pub bytes: ByteSize,
+}
+
+/// What is waited for before a call counts as on record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogSync {
+    /// The system has its record: it survives the gateway, however that ends, and a machine that loses its power takes the last
+    /// second along.
+    #[default]
+    Os,
+    /// The disk has it, which all who wait are told at once: nothing is lost, and answers end later by as long as the disk
+    /// takes.
+    Disk,
 }
 
 /// How important a log line is.
@@ -89,6 +105,7 @@ impl Default for Log {
             format: LogFormat::default(),
             journal: true,
             keep: Keep::default(),
+            sync: LogSync::default(),
             bodies: Share::NONE,
             body_limit: ByteSize::kib(64),
             training_files: None,

@@ -123,7 +123,7 @@ impl Parameter {
 }
 
 /// A moment in milliseconds since 1970, as far as it can be understood.
-fn moment(text: &str, now: Duration) -> Option<u64> {
+pub(super) fn moment(text: &str, now: Duration) -> Option<u64> {
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
         return text.parse().ok();
     }

@@ -14,7 +14,7 @@ use lockgate_protocol::{
     dialects::DEFAULT,
     ir::{Fault, Losses, Usage},
 };
-use lockgate_store::{AttemptRecord, Begin, CallRecord, Ended, Tokens};
+use lockgate_store::{AttemptRecord, Begin, CallRecord, Durable, Ended, Tokens};
 
 use crate::{
     Setup,
@@ -71,6 +71,8 @@ pub(crate) struct Call {
     first_token: Option<Duration>,
     /// What its client was told instead.
     error: Option<String>,
+    /// Comes when its record is on disk, where that is waited for.
+    durable: Option<Durable>,
     peer: Peer,
     path: String,
     started_ms: u64,
@@ -113,6 +115,7 @@ impl Call {
             deployment: None,
             first_token: None,
             error: None,
+            durable: None,
             peer,
             path: request.uri().path().to_owned(),
             started_ms: clock::wall_ms(),
@@ -392,7 +395,16 @@ impl Call {
         traced::settled(self, trace, &record, ended_at);
         self.setup.gateway.feed.settled(&record, ended_at);
         self.setup.gateway.alerts.settled(&record);
-        self.setup.gateway.journal.append(record);
+        let journal = &self.setup.gateway.journal;
+        journal.append(record);
+        self.durable = journal.durable();
+    }
+
+    /// Waits until the disk has its record, where that is waited for.
+    pub(crate) async fn is_kept(&mut self) {
+        if let Some(durable) = self.durable.take() {
+            durable.await;
+        }
     }
 }
 

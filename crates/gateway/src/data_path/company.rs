@@ -114,6 +114,7 @@ async fn next(sign: Sign, stage: Stage) -> Option<(Result<Bytes, Broken>, Stage)
     };
     call.tells(&fault);
     call.settle(http::StatusCode::OK.as_u16(), Ended::Broken);
+    call.is_kept().await;
     Some((Ok(watch.fail(&fault)), Stage::Over))
 }
 

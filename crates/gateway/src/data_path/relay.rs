@@ -243,6 +243,7 @@ impl EventRelay {
     async fn next(mut self) -> Option<(Result<Bytes, Broken>, Self)> {
         loop {
             if let Some(piece) = self.ready.pop_front() {
+                self.call.is_kept().await;
                 self.call.leaves(&piece);
                 self.call.hands_over();
                 return Some((Ok(piece), self));
@@ -383,6 +384,7 @@ impl ByteRelay {
                 if self.left == Some(0) {
                     self.witness.answered();
                     self.call.settle(self.status.as_u16(), Ended::Answered);
+                    self.call.is_kept().await;
                 }
                 self.call.hands_over();
                 Some((Ok(piece), self))
@@ -390,6 +392,7 @@ impl ByteRelay {
             Ok(None) => {
                 self.witness.answered();
                 self.call.settle(self.status.as_u16(), Ended::Answered);
+                self.call.is_kept().await;
                 None
             }
             Err(fault) => {

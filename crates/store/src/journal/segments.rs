@@ -14,6 +14,7 @@ use std::{
 use super::{
     Keep, OpenError, Position, Reader, Settings,
     bell::Bell,
+    durable::{self, Durable, Syncs},
     folder,
     health::{Counters, Health},
     keeper::{self, Keeper},
@@ -37,6 +38,8 @@ thread_local! {
 pub struct Segments {
     pub(crate) shared: Arc<Shared>,
     keeper: Mutex<Option<JoinHandle<()>>>,
+    /// Syncs for those who wait, once somebody shall.
+    syncer: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// Calls under way by their ids, with the time since when.
@@ -52,6 +55,8 @@ pub(crate) struct Shared {
     pub(crate) writer: Mutex<Writer>,
     /// Calls under way whose beginning is not written yet.
     pub(crate) pending: Mutex<Pending>,
+    /// Who waits for the disk.
+    pub(crate) syncs: Syncs,
     /// Rung when a line was written.
     pub(crate) written: Bell,
     pub(crate) keeper: Keeper,
@@ -83,7 +88,7 @@ impl Segments {
         let shared = Arc::new(shared);
         let keeper =
             keeper::start(&shared).map_err(|error| OpenError::Io { folder: folder.to_owned(), error })?;
-        Ok(Self { shared, keeper: Mutex::new(Some(keeper)) })
+        Ok(Self { shared, keeper: Mutex::new(Some(keeper)), syncer: Mutex::default() })
     }
 
     /// What tells this journal from any other.
@@ -115,14 +120,31 @@ impl Segments {
         *self.shared.keep.lock().unwrap_or_else(PoisonError::into_inner) = keep;
     }
 
-    /// Has the disk keep what was written, and ends the journal's thread. What is appended later is written, but nobody
+    /// Whether [`Journal::durable`] is to be waited for from now on: then a machine that loses its power takes no call along
+    /// whose answer was sent.
+    ///
+    /// # Errors
+    /// When no thread can be started for it.
+    pub fn await_disk(&self, is_awaited: bool) -> io::Result<()> {
+        let mut syncer = self.syncer.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_awaited && syncer.is_none() {
+            *syncer = Some(durable::start(&self.shared)?);
+        }
+        self.shared.syncs.set(is_awaited);
+        Ok(())
+    }
+
+    /// Has the disk keep what was written, and ends the journal's threads. What is appended later is written, but nobody
     /// looks after it any more.
     pub fn close(&self) {
+        self.shared.syncs.stop();
         self.shared.keeper.stop();
-        let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(keeper) = keeper {
-            // A thread that panicked has nothing left to say.
-            drop(keeper.join());
+        for thread in [&self.syncer, &self.keeper] {
+            let thread = thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(thread) = thread {
+                // A thread that panicked has nothing left to say.
+                drop(thread.join());
+            }
         }
     }
 
@@ -164,6 +186,7 @@ fn prepare(medium: Arc<dyn Medium>, folder: &Path, settings: Settings, lock: Fil
         settings,
         writer: Mutex::new(writer),
         pending: Mutex::default(),
+        syncs: Syncs::default(),
         written: Bell::default(),
         keeper: Keeper::default(),
         holds: Mutex::default(),
@@ -262,6 +285,10 @@ impl Journal for Segments {
             // All that wait, with one write. If the disk takes none, the journal's thread tries again.
             self.shared.write_begins(pending);
         }
+    }
+
+    fn durable(&self) -> Option<Durable> {
+        Durable::now(&self.shared)
     }
 
     fn append(&self, record: CallRecord) {
