@@ -20,16 +20,16 @@ pub fn unpriced(config: &Config) -> Vec<String> {
     let is_of_money = |budgets: &[Budget]| budgets.iter().any(|budget| budget.usd.is_some());
     let mut notes = Vec::new();
     if is_of_money(&config.access.budget) {
-        notes.extend(note(&Owner::Everybody, unknown(&fleet, |_| true)));
+        notes.extend(note(&Owner::Everybody, &unknown(&fleet, |_| true)));
     }
     for (name, _) in config.models.iter().filter(|(_, model)| is_of_money(&model.budget)) {
-        notes.extend(note(&Owner::Model(name.as_str().into()), unknown(&fleet, |other| other == name)));
+        notes.extend(note(&Owner::Model(name.as_str().into()), &unknown(&fleet, |other| other == name)));
     }
     for key in config.access.keys.iter().filter(|key| is_of_money(&key.budget)) {
         let caller = Caller::new(key);
         let names = unknown(&fleet, |name| caller.may_use(name));
         let names = names.into_iter().filter(|name| caller.may_reach(name.split('/').next().unwrap_or(name)));
-        notes.extend(note(&Owner::Key(key.name.as_str().into()), names.collect()));
+        notes.extend(note(&Owner::Key(key.name.as_str().into()), &names.collect::<Vec<_>>()));
     }
     notes
 }
@@ -48,7 +48,7 @@ fn unknown(fleet: &Fleet, fits: impl Fn(&str) -> bool) -> Vec<String> {
     names
 }
 
-fn note(owner: &Owner, names: Vec<String>) -> Option<String> {
+fn note(owner: &Owner, names: &[String]) -> Option<String> {
     let more = names.len().saturating_sub(NAMED);
     let named: Vec<_> = names.iter().take(NAMED).map(|name| format!("`{name}`")).collect();
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
