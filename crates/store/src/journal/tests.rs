@@ -6,8 +6,9 @@ use std::{
     path::Path,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    task::{Context, Waker},
     thread,
     time::{Duration, SystemTime},
 };
@@ -433,4 +434,96 @@ fn a_start_on_a_full_disk_finds_interrupted_calls_all_the_same() {
     left.store(u64::MAX, Ordering::SeqCst);
     wait_until("the recovery", || segments.health().waiting == 0);
     assert_eq!(said(folder.path()), [("lost".into(), Ended::Interrupted), ("next".into(), Ended::Answered)]);
+}
+
+/// A disk that keeps nothing before it is let.
+struct Slow {
+    is_let: Arc<AtomicBool>,
+    syncs: Arc<AtomicU64>,
+}
+
+struct SlowFile(Slow, Arc<dyn SegmentFile>);
+
+impl Medium for Slow {
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn SegmentFile>> {
+        let slow = Slow { is_let: Arc::clone(&self.is_let), syncs: Arc::clone(&self.syncs) };
+        Ok(Arc::new(SlowFile(slow, Disk.create(path)?)))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        Disk.rename(from, to)
+    }
+}
+
+impl SegmentFile for SlowFile {
+    fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.1.write(bytes)
+    }
+
+    fn truncate(&self, length: u64) -> io::Result<()> {
+        self.1.truncate(length)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        wait_until("leave to sync", || self.0.is_let.load(Ordering::SeqCst));
+        self.0.syncs.fetch_add(1, Ordering::SeqCst);
+        self.1.sync()
+    }
+}
+
+#[test]
+fn all_who_wait_for_the_disk_share_a_sync_and_none_goes_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (is_let, syncs) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let medium = Arc::new(Slow { is_let: Arc::clone(&is_let), syncs: Arc::clone(&syncs) });
+    let segments = Segments::open_on(medium, folder.path(), Settings::default()).unwrap();
+    segments.append(record("before"));
+    assert!(segments.durable().is_none(), "nobody was told to wait");
+    segments.await_disk(true).unwrap();
+    let mut waiting = Vec::new();
+    for count in 0..100 {
+        segments.append(record(&count.to_string()));
+        waiting.push(Box::pin(segments.durable().unwrap()));
+    }
+    let mut count_ready = || {
+        let mut context = Context::from_waker(Waker::noop());
+        waiting
+            .iter_mut()
+            .filter_map(|durable| durable.as_mut().poll(&mut context).is_ready().then_some(()))
+            .count()
+    };
+    assert_eq!(count_ready(), 0);
+    thread::sleep(Duration::from_millis(50));
+    assert_eq!(count_ready(), 0, "the disk has nothing yet");
+    is_let.store(true, Ordering::SeqCst);
+    for _ in 0..2000 {
+        if count_ready() == 100 {
+            break;
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(count_ready(), 100);
+    assert!(syncs.load(Ordering::SeqCst) < 10, "{syncs:?} syncs for 100 calls");
+    segments.await_disk(false).unwrap();
+    assert!(segments.durable().is_none());
+}
+
+#[test]
+fn a_stream_that_a_client_saw_begin_is_on_record_whenever_the_process_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let segments = open(folder.path());
+    for id in ["seen", "beside"] {
+        segments.begin(begin(id));
+    }
+    segments.shows("seen");
+    let file = fs::read_to_string(folder::segment(folder.path(), segments.end().segment)).unwrap();
+    assert_eq!(file.lines().count(), 2, "with one write, those that wait beside it too: {file}");
+    segments.shows("seen");
+    segments.append(record("beside"));
+    drop(segments);
+    open(folder.path());
+    assert_eq!(
+        said(folder.path()),
+        [("beside".to_owned(), Ended::Answered), ("seen".to_owned(), Ended::Interrupted)]
+    );
 }
