@@ -12,6 +12,7 @@ mod gather;
 mod meters;
 mod page;
 mod process;
+mod register;
 mod text;
 
 use std::{sync::Arc, time::SystemTime};
@@ -25,7 +26,8 @@ use crate::{
     tally::Tally,
 };
 use cells::{Counter, Histogram, Words};
-use meters::{KeyMeter, Outcome, Register};
+use meters::{KeyMeter, Outcome};
+use register::Register;
 
 pub(crate) use call::{CallMeter, GIVEN_UP};
 pub(crate) use cells::Buckets;

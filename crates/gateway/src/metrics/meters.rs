@@ -1,5 +1,4 @@
-//! The cells of models, deployments and keys. Their names come from the config and from created keys only: whatever clients
-//! make up is counted under `other`, so that nobody can make the metrics grow.
+//! The cells of models, deployments and keys.
 
 use std::{
     collections::HashMap,
@@ -25,7 +24,7 @@ pub(crate) const OTHER: &str = "other";
 pub(crate) const NONE: &str = "none";
 
 /// The place of no deployment among all; that of `other` is the one before it.
-const NOBODY: usize = 1;
+pub(super) const NOBODY: usize = 1;
 
 /// Every operation that is counted by its name, as OpenTelemetry's conventions have it where they have one.
 const OPERATIONS: &[(Operation, &str)] = &[
@@ -95,7 +94,7 @@ pub(crate) struct ModelMeter {
 }
 
 impl ModelMeter {
-    fn new(name: &str, _place: usize) -> Self {
+    pub(super) fn new(name: &str, _place: usize) -> Self {
         Self {
             name: name.into(),
             pairs: ArcSwap::default(),
@@ -139,7 +138,7 @@ pub(crate) struct DeploymentMeter {
     /// The kind of its provider, by OpenTelemetry's conventions.
     pub(crate) provider: &'static str,
     /// Its place among all.
-    place: usize,
+    pub(super) place: usize,
 }
 
 impl fmt::Debug for DeploymentMeter {
@@ -272,7 +271,7 @@ pub(crate) struct KeyMeter {
 }
 
 impl KeyMeter {
-    fn new(name: &str, _place: usize) -> Self {
+    pub(super) fn new(name: &str, _place: usize) -> Self {
         let (requests, tokens, cost) = Default::default();
         Self { name: name.into(), requests, tokens, cost }
     }
@@ -305,111 +304,10 @@ impl KeyMeter {
 /// The meter of a key, looked up when its first call ends.
 pub(crate) type OwnMeter = OnceLock<Arc<KeyMeter>>;
 
-/// Meters by their names, up to a number; what comes then is counted together. None is ever given up, so that counters go
-/// on counting after a reload.
-#[derive(Debug)]
-pub(crate) struct Register<M> {
-    meters: Mutex<(HashMap<Arc<str>, Arc<M>>, Vec<Arc<M>>)>,
-    most: usize,
-    pub(crate) other: Arc<M>,
-}
-
-impl<M> Register<M> {
-    /// Room for `most` of them beside `other`.
-    fn new(most: usize, other: M) -> Self {
-        Self { meters: Mutex::default(), most, other: Arc::new(other) }
-    }
-
-    /// The meter of that name, made by `make` with its place if there is none.
-    fn named(&self, name: &str, make: impl FnOnce(&str, usize) -> M) -> Arc<M> {
-        let mut meters = self.meters.lock().unwrap_or_else(PoisonError::into_inner);
-        let (by_name, in_order) = &mut *meters;
-        if let Some(meter) = by_name.get(name) {
-            return Arc::clone(meter);
-        }
-        if in_order.len() >= self.most {
-            return Arc::clone(&self.other);
-        }
-        let meter = Arc::new(make(name, in_order.len() + NOBODY + 1));
-        by_name.insert(name.into(), Arc::clone(&meter));
-        in_order.push(Arc::clone(&meter));
-        meter
-    }
-
-    fn find(&self, name: &str) -> Option<Arc<M>> {
-        let meters = self.meters.lock().unwrap_or_else(PoisonError::into_inner);
-        meters.0.get(name).cloned()
-    }
-
-    /// All of them in the order in which they came, and `other`.
-    pub(crate) fn all(&self) -> Vec<Arc<M>> {
-        let meters = self.meters.lock().unwrap_or_else(PoisonError::into_inner);
-        meters.1.iter().chain([&self.other]).cloned().collect()
-    }
-}
-
-impl Register<ModelMeter> {
-    pub(super) fn of_models(most: usize) -> Self {
-        Self::new(most, ModelMeter::new(OTHER, 0))
-    }
-
-    /// The meter of a model of the config.
-    pub(crate) fn model(&self, name: &str) -> Arc<ModelMeter> {
-        self.named(name, ModelMeter::new)
-    }
-}
-
-impl Register<KeyMeter> {
-    pub(super) fn of_keys(most: usize) -> Self {
-        Self::new(most, KeyMeter::new(OTHER, 0))
-    }
-
-    /// The meter of a key that the operator named.
-    pub(crate) fn key(&self, name: &str) -> Arc<KeyMeter> {
-        self.named(name, KeyMeter::new)
-    }
-}
-
-impl Register<DeploymentMeter> {
-    pub(super) fn of_deployments(most: usize) -> Self {
-        Self::new(most, DeploymentMeter { name: OTHER.into(), provider: OTHER, place: 0 })
-    }
-
-    /// The meter of a deployment of the config at a provider of that kind.
-    pub(crate) fn deployment(&self, name: &str, provider: &'static str) -> Arc<DeploymentMeter> {
-        self.named(name, |name, place| DeploymentMeter { name: name.into(), provider, place })
-    }
-
-    /// The meter of a deployment whose model only a client has named: that of the config, where it has the same, else the
-    /// one of all such models of its credential.
-    pub(crate) fn of_client(&self, name: &str, provider: &'static str) -> Arc<DeploymentMeter> {
-        if let Some(known) = self.find(name) {
-            return known;
-        }
-        let (Some((place, _)), Some((_, credential))) = (name.split_once('/'), name.rsplit_once('#')) else {
-            return Arc::clone(&self.other);
-        };
-        self.deployment(&format!("{place}/{OTHER}#{credential}"), provider)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_clients_make_up_is_counted_together() {
-        let deployments = Register::of_deployments(3);
-        let known = deployments.deployment("a/known#1", "openai");
-        assert!(Arc::ptr_eq(&known, &deployments.of_client("a/known#1", "openai")));
-        let made_up = deployments.of_client("a/made/up#1#1", "openai");
-        assert_eq!((&*made_up.name, made_up.model()), ("a/other#1", "other"));
-        assert!(Arc::ptr_eq(&made_up, &deployments.of_client("a/too#1", "openai")));
-        deployments.of_client("b/too#1", "openai");
-        assert_eq!(&*deployments.deployment("c/full#1", "openai").name, "other");
-        assert_eq!(deployments.all().len(), 4);
-        assert_eq!(known.model(), "known");
-    }
+    use crate::metrics::register::Register;
 
     #[test]
     fn every_operation_has_a_name_and_every_class_its_part() {

@@ -93,7 +93,7 @@ impl Settings {
         };
         let settings = match &written.otlp {
             Some(otlp) => base.with(otlp)?,
-            None => base.from_environment(&variable)?,
+            None => base.by_environment(&variable)?,
         };
         Ok((settings.traces.is_some() || settings.metrics.is_some()).then_some(settings))
     }
@@ -116,7 +116,7 @@ impl Settings {
         })
     }
 
-    fn from_environment(self, variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, String> {
+    fn by_environment(self, variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, String> {
         if variable("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
             return Ok(self);
         }
