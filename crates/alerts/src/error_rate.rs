@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn a_flood_is_counted_as_the_most() {
         let window = Window::default();
-        window.0[0].store(PARTS as u64 * 5 << (2 * BITS) | MOST << BITS | 7, Ordering::Relaxed);
+        window.0[0].store(((PARTS as u64 * 5) << (2 * BITS)) | (MOST << BITS) | 7, Ordering::Relaxed);
         window.count(PARTS as u64 * 5, true);
         assert_eq!(window.sum(PARTS as u64 * 5), counts(MOST, 8));
     }

@@ -104,7 +104,7 @@ pub(crate) fn ask(address: SocketAddr, known: &Known) {
 }
 
 fn one(client: &mut http::Client, known: &Known, mark: u64) -> io::Result<()> {
-    let stream = mark % 2 == 0;
+    let stream = mark.is_multiple_of(2);
     // Of a length of its own, so that no two calls need cost the same.
     let words = "word ".repeat(usize::try_from(mark % 97).unwrap());
     let body = format!(

@@ -81,7 +81,9 @@ async fn calls_are_shown_whether_the_gateway_runs_or_not() {
     let work = move || {
         let folder = folder.path();
         let gateway = start(folder, address);
-        ["m", "m", "none"].map(|model| ask(address, model));
+        for model in ["m", "m", "none"] {
+            ask(address, model);
+        }
         let running = lines(folder, &["logs", "--json"]);
         let statuses: Vec<_> = running.iter().map(|call| call["status"].as_u64().unwrap()).collect();
         assert_eq!(statuses, [200, 200, 404], "the latest last");

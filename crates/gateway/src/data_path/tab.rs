@@ -41,6 +41,13 @@ struct Kept {
     short: Option<Fault>,
 }
 
+/// What stops a call.
+struct Stopped {
+    /// The limit's kind, as metrics call it.
+    limit: &'static str,
+    fault: Box<Fault>,
+}
+
 fn moment() -> Moment {
     Moment { wall_ms: clock::wall_ms(), steady: clock::now() }
 }
@@ -68,9 +75,9 @@ pub(crate) async fn admit(call: &mut Call, asked: &Asked, mut plan: Plan) -> Res
     }
     let worst = Worst::of(asked.dialect, asked.operation, &asked.envelope);
     let gateway = Arc::clone(&call.setup().gateway);
-    let stopped = |(limit, fault): (&'static str, Fault)| {
+    let stopped = |Stopped { limit, fault }| {
         gateway.metrics.limited(limit);
-        fault
+        *fault
     };
     let tab = &mut call.tab;
     tab.worst = worst;
@@ -97,16 +104,16 @@ impl Tab {
     }
 
     /// Counts the call against all limits; else says which one stops it.
-    fn take_places(&mut self) -> Result<(), (&'static str, Fault)> {
+    fn take_places(&mut self) -> Result<(), Stopped> {
         let now = clock::now();
         for purse in &self.purses {
             match purse.gauge.enter(self.worst.ahead(), now) {
                 Ok(permit) => self.permits.extend(permit),
                 Err(full) => {
-                    let stopped = refusals::stopped(&purse.owner, Some(full.measure));
-                    let fault = refusals::full(&purse.owner, full);
+                    let limit = refusals::stopped(&purse.owner, Some(full.measure));
+                    let fault = Box::new(refusals::full(&purse.owner, full));
                     self.leave_places();
-                    return Err((stopped, fault));
+                    return Err(Stopped { limit, fault });
                 }
             }
         }
@@ -119,7 +126,7 @@ impl Tab {
     }
 
     /// Sees whether the budgets have anything left. How much is kept of them is for whoever is asked.
-    fn hold(&mut self) -> Result<(), (&'static str, Fault)> {
+    fn hold(&mut self) -> Result<(), Stopped> {
         let budgets: Vec<_> =
             self.purses.iter().flat_map(|purse| purse.budgets.iter().map(Arc::clone)).collect();
         if budgets.is_empty() {
@@ -131,10 +138,10 @@ impl Tab {
                 Ok(())
             }
             Err(short) => {
-                let stopped = refusals::stopped(refusals::owner(&self.purses, &short.budget), None);
-                let fault = refusals::short(&self.purses, &short);
+                let limit = refusals::stopped(refusals::owner(&self.purses, &short.budget), None);
+                let fault = Box::new(refusals::short(&self.purses, &short));
                 self.leave_places();
-                Err((stopped, fault))
+                Err(Stopped { limit, fault })
             }
         }
     }
