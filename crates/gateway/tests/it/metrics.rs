@@ -138,7 +138,9 @@ async fn made_up_names_add_no_series() {
             let stranger = ask(CHAT_PATH, &format!("k{number}"), CHAT.to_owned()).await;
             let in_path = ask(&format!("/model/m{number}/converse"), &key, "{}".to_owned()).await;
             let statuses = [unknown, passed, path, stranger, in_path].map(|status| status.as_u16());
-            assert_eq!(statuses, [404, 200, 404, 401, 404]);
+            // A stranger has to wait after some keys.
+            let is_expected = |stranger| statuses == [404, 200, 404, stranger, 404];
+            assert!(is_expected(401) || is_expected(429), "{statuses:?}");
         }
     };
     storm(0, 2).await;
