@@ -23,6 +23,18 @@ const THINGS: [(&[&str], &str); 5] = [
     (&["prices", "*"], "price"),
 ];
 
+/// What only a start takes, by its path.
+const AT_START: [&str; 5] = ["data_dir", "log.journal", "log.level", "log.format", "access.pepper"];
+/// How a change of that ends.
+const FROM_THE_NEXT_START: &str = "(counts from the next start on)";
+
+/// Whether a change, in the words of [`Loaded::changes_since`](crate::Loaded::changes_since), counts from the next start on
+/// only.
+#[must_use]
+pub fn waits_for_start(change: &str) -> bool {
+    change.ends_with(FROM_THE_NEXT_START)
+}
+
 /// What a config says, and what of it came from variables.
 #[derive(Clone, Debug)]
 pub(crate) struct Said {
@@ -136,8 +148,10 @@ impl<'a> Differ<'a> {
                 self.lists(place, schema, old, new);
             }
             (Some(old), Some(new)) => match (self.shown(schema, old), self.shown(schema, new)) {
-                (Some(old), Some(new)) => self.say(format!("changed {}: {old} -> {new}", place.path)),
-                _ => self.say(format!("changed {}", place.path)),
+                (Some(old), Some(new)) => {
+                    self.say(format!("changed {}: {old} -> {new}{}", place.path, when(place)))
+                }
+                _ => self.say(format!("changed {}{}", place.path, when(place))),
             },
             (None, Some(new)) => self.one_sided("added", place, schema, new),
             (Some(old), None) => self.one_sided("removed", place, schema, old),
@@ -164,8 +178,8 @@ impl<'a> Differ<'a> {
                 }
             }
             _ => match self.shown(schema, value) {
-                Some(shown) => self.say(format!("{verb} {}: {shown}", place.path)),
-                None => self.say(format!("{verb} {}", place.path)),
+                Some(shown) => self.say(format!("{verb} {}: {shown}{}", place.path, when(place))),
+                None => self.say(format!("{verb} {}{}", place.path, when(place))),
             },
         }
     }
@@ -287,6 +301,11 @@ impl<'a> Differ<'a> {
     }
 }
 
+/// What is said of when a change counts; nothing where it counts at once.
+fn when(place: &Place) -> String {
+    if AT_START.contains(&place.path.as_str()) { format!(" {FROM_THE_NEXT_START}") } else { String::new() }
+}
+
 fn are_mappings(a: &[Value], b: &[Value]) -> bool {
     a.iter().chain(b).all(|item| matches!(item, Value::Mapping(_)))
 }
@@ -380,6 +399,25 @@ retry: { attempts: 3 }
         check(
             &[("local: {", "local: { proxy: \"socks5://user:word@host:1\",")],
             &["added providers.local.proxy"],
+        );
+    }
+
+    #[test]
+    fn what_only_a_start_takes_says_so() {
+        let with = |rest: &str| format!("\n{rest}retry:");
+        for (rest, expect) in [
+            ("data_dir: ./other\n", "added data_dir: \"./other\" (counts from the next start on)"),
+            ("log: { journal: false }\n", "added log.journal: false (counts from the next start on)"),
+            ("log: { format: json }\n", "added log.format: \"json\" (counts from the next start on)"),
+            ("log: { level: debug }\n", "added log.level: \"debug\" (counts from the next start on)"),
+            ("log: { body_limit: 1KiB }\n", "added log.body_limit: \"1KiB\""),
+        ] {
+            check(&[("\nretry:", &with(rest))], &[expect]);
+            assert_eq!(crate::waits_for_start(expect), expect.ends_with(')'), "{expect}");
+        }
+        check(
+            &[("access: { ", "access: { pepper: \"0123456789abcdef0123456789abcdef\", ")],
+            &["added access.pepper (counts from the next start on)"],
         );
     }
 

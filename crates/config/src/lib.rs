@@ -47,6 +47,7 @@ use std::path::{Path, PathBuf};
 pub use any::AnyJson;
 pub use bytesize::ByteSize;
 pub use client_key::client_key;
+pub use diff::waits_for_start;
 pub use document::Document;
 pub use environment::{FromEnv, from_env};
 pub use import::{Imported, import};

@@ -265,8 +265,17 @@ pub(crate) fn micros(text: &str) -> Option<u64> {
 
 /// Reads a share of a whole, from 0 to 1.
 pub(crate) fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
-    let micros = micros(&String::deserialize(deserializer)?).filter(|micros| *micros <= WHOLE);
-    micros.map(|micros| micros as f64 / WHOLE as f64).ok_or_else(|| D::Error::custom("no share"))
+    part_of(&String::deserialize(deserializer)?)
+}
+
+/// Reads a share of a whole, from 0 to 1, or nothing.
+pub(crate) fn optional_share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    Option::<String>::deserialize(deserializer)?.map(|text| part_of(&text)).transpose()
+}
+
+fn part_of<E: Error>(text: &str) -> Result<f64, E> {
+    let micros = micros(text).filter(|micros| *micros <= WHOLE);
+    micros.map(|micros| micros as f64 / WHOLE as f64).ok_or_else(|| E::custom("no share"))
 }
 
 /// Reads the mode of a file, or nothing.

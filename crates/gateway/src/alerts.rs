@@ -1,6 +1,7 @@
 //! What the operator is told: once in a while for each subject, however often it comes and goes, and once that it is over. In
 //! the log, and by whatever else the config names.
 
+mod counts;
 mod courier;
 mod fleet;
 mod mail;
@@ -23,6 +24,7 @@ use lockgate_alerts::{Memory, News, Notice, Status};
 use tokio_util::task::TaskTracker;
 
 use crate::{clock, ids::Ids};
+use counts::Counts;
 use courier::Courier;
 pub(crate) use courier::SinkState;
 pub(crate) use fleet::{answers, left_alone, refused};
@@ -46,6 +48,7 @@ pub(crate) struct Alerts {
     last: Mutex<VecDeque<Arc<Notice>>>,
     rate: Rate,
     ids: Ids,
+    counts: Counts,
 }
 
 /// What came of a message to one receiver.
@@ -69,6 +72,7 @@ impl Default for Alerts {
             last: Mutex::default(),
             rate: Rate::new(clock::now()),
             ids: Ids::new(),
+            counts: Counts::default(),
         }
     }
 }
@@ -83,7 +87,7 @@ impl Alerts {
         for sink in &wish.sinks {
             let known = older.iter().find(|courier| courier.sink.is_as(sink));
             let new = || {
-                let courier = Courier::new(Arc::clone(sink));
+                let courier = Courier::new(Arc::clone(sink), self.counts.of_sink(&sink.name));
                 tasks.spawn(Arc::clone(&courier).run());
                 courier
             };
@@ -126,6 +130,11 @@ impl Alerts {
         lock(&self.couriers).iter().map(|courier| courier.state()).collect()
     }
 
+    /// How many there were, and what became of them.
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
     /// What the config says that counts.
     pub(crate) fn wish(&self) -> Arc<Wish> {
         self.wish.load_full()
@@ -157,6 +166,7 @@ impl Alerts {
                 return false;
             }
         }
+        self.counts.count(kind, status);
         let notice = Arc::new(Notice::new(new_id(&self.ids), clock::wall(), status, alert));
         let Notice { subject, text, .. } = &*notice;
         let (alert, title) = (kind.name(), kind.title(status));

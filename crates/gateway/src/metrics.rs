@@ -25,12 +25,12 @@ use crate::{
     data_path::{Phase, Phases},
     tally::Tally,
 };
-use cells::{Counter, Histogram, Words};
+use cells::{Histogram, Words};
 use meters::{KeyMeter, Outcome};
 use register::Register;
 
 pub(crate) use call::{CallMeter, GIVEN_UP};
-pub(crate) use cells::Buckets;
+pub(crate) use cells::{Buckets, Counter};
 pub(crate) use family::Kind;
 pub(crate) use gather::{Gathered, Value, now as gathered};
 pub(crate) use meters::{DeploymentMeter, ModelMeter, OwnMeter, Pair, SecondTry};

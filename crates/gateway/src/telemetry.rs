@@ -8,6 +8,7 @@ mod exporter;
 mod points;
 mod post;
 mod protobuf;
+mod sampler;
 mod settings;
 mod spans;
 mod trace;
@@ -19,6 +20,7 @@ use lockgate_config as config;
 
 use crate::{Gateway, Setup};
 use exporter::Exporter;
+use sampler::Sampler;
 use settings::Settings;
 
 pub(crate) use context::pass_on;
@@ -32,8 +34,8 @@ const LAST_PATIENCE: Duration = Duration::from_secs(2);
 pub(crate) struct Telemetry {
     /// Whether what says which trace a request belongs to goes on to providers.
     pub(crate) propagates: bool,
-    /// The share of the traces that begin here which are kept.
-    sample: f64,
+    /// Which traces are kept.
+    sampler: Sampler,
     exporter: Option<Arc<Exporter>>,
 }
 
@@ -56,7 +58,11 @@ impl Telemetry {
                 None => Arc::new(Exporter::start(settings, gateway)?),
             }),
         };
-        Ok(Self { propagates: written.propagate, sample: written.sample, exporter })
+        let (sampler, fault) = Sampler::of(written.sample, &|name| std::env::var(name).ok());
+        if let Some(fault) = fault.filter(|_| exporter.is_some()) {
+            tracing::warn!("telemetry: {fault}");
+        }
+        Ok(Self { propagates: written.propagate, sampler, exporter })
     }
 
     /// Looks for what cannot be meant.
@@ -75,15 +81,10 @@ impl Telemetry {
     }
 
     /// The trace that a request with these headers belongs to, or that begins with it; `None` where no traces are sent.
-    /// `ids` gives numbers that nobody else has, `dice` one from 0 to 1.
-    pub(crate) fn trace(
-        &self,
-        headers: &HeaderMap,
-        ids: impl Fn() -> u64,
-        dice: impl FnOnce() -> f64,
-    ) -> Option<Box<Trace>> {
+    /// `ids` gives random numbers that nobody else has.
+    pub(crate) fn trace(&self, headers: &HeaderMap, ids: impl Fn() -> u64) -> Option<Box<Trace>> {
         self.exporter.as_ref().filter(|exporter| exporter.takes_traces())?;
-        Some(Box::new(Trace::of(headers, ids, || dice() < self.sample)))
+        Some(Box::new(Trace::of(headers, ids, self.sampler)))
     }
 
     /// Hands over what a traced call came to. Never waits: what finds no room is dropped and counted.

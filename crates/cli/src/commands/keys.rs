@@ -81,6 +81,9 @@ struct Settings {
     /// What its calls are counted by too, such as team=search.
     #[arg(long = "tag", value_name = "NAME=VALUE", value_parser = tag)]
     tags: Vec<(String, String)>,
+    /// Of which part of its calls the journal has what was said: true, false, or a part such as 0.1.
+    #[arg(long, value_name = "PART", value_parser = part)]
+    log_bodies: Option<Value>,
     /// Print the key alone.
     #[arg(long, short)]
     quiet: bool,
@@ -192,6 +195,7 @@ fn body(settings: &Settings) -> Value {
     add("budget", json!(settings.budgets));
     add("expires", json!(settings.expires));
     add("owner", json!(settings.owner));
+    add("log_bodies", json!(settings.log_bodies));
     if !settings.tags.is_empty() {
         let tags: Map<String, Value> =
             settings.tags.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
@@ -219,6 +223,13 @@ fn tag(text: &str) -> Result<(String, String), String> {
     text.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned())).ok_or_else(wanted)
 }
 
+/// A part of all calls, such as `true` or `0.1`.
+fn part(text: &str) -> Result<Value, String> {
+    let wanted = || format!("`{text}` is no part of its calls: write true, false, or a part such as 0.1");
+    text.parse::<lockgate_config::Share>().map_err(|()| wanted())?;
+    serde_json::from_str(text).map_err(|_| wanted())
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -244,20 +255,25 @@ mod tests {
         check("create alice", &json!({ "name": "alice" }));
         check(
             "create ci --model fast,claude-* --model slow --operation generate --rpm 60 --owner ops --expires 2027-01-01 \
-             --budget 1.50usd/day --budget 1000tokens/hour --tag team=search --tag env=ci",
+             --budget 1.50usd/day --budget 1000tokens/hour --tag team=search --tag env=ci --log-bodies 0.1",
             &json!({
                 "name": "ci", "models": ["fast", "claude-*", "slow"], "operations": ["generate"], "rpm": 60, "owner": "ops",
-                "expires": "2027-01-01", "tags": { "team": "search", "env": "ci" },
+                "expires": "2027-01-01", "tags": { "team": "search", "env": "ci" }, "log_bodies": 0.1,
                 "budget": [{ "usd": "1.50", "per": "day" }, { "tokens": 1000, "per": "hour" }],
             }),
         );
+        check("create a --log-bodies true", &json!({ "name": "a", "log_bodies": true }));
+        check("create a --log-bodies false", &json!({ "name": "a", "log_bodies": false }));
     }
 
     #[test]
-    fn budgets_and_tags_that_are_none_are_refused() {
+    fn what_is_no_budget_tag_or_part_is_refused() {
         for text in ["50/month", "50usd", "xtokens/day", "1.5tokens/day", "50eur/day"] {
             assert!(budget(text).is_err(), "{text}");
         }
         assert!(tag("team").is_err());
+        for text in ["yes", "1.5", "-1", "10%", "", "\"true\"", ".1"] {
+            assert!(part(text).is_err(), "{text}");
+        }
     }
 }

@@ -19,10 +19,10 @@ pub struct Telemetry {
     /// The name that the gateway has there; without it `OTEL_SERVICE_NAME` of the environment, else `lockgate`.
     pub service_name: Option<String>,
     /// The share of calls that are traced, from 0 to 1. A client that says in `traceparent` whether its trace is kept
-    /// decides for its own calls.
-    #[serde(deserialize_with = "units::share")]
-    #[schemars(with = "units::Share", extend("default" = "1"))]
-    pub sample: f64,
+    /// decides for its own calls. Without it as `OTEL_TRACES_SAMPLER` of the environment says, else all.
+    #[serde(deserialize_with = "units::optional_share")]
+    #[schemars(with = "Option<units::Share>")]
+    pub sample: Option<f64>,
     /// Whether `traceparent` and `tracestate` go on to providers: with the gateway's own span as the parent where it sends
     /// traces, else as the client sent them.
     #[schemars(extend("default" = true))]
@@ -74,7 +74,7 @@ pub enum OtlpProtocol {
 
 impl Default for Telemetry {
     fn default() -> Self {
-        Self { otlp: None, service_name: None, sample: 1.0, propagate: true }
+        Self { otlp: None, service_name: None, sample: None, propagate: true }
     }
 }
 

@@ -41,9 +41,9 @@ impl Patience {
     /// With clients: many of them may share an address.
     pub(crate) const CLIENTS: Self =
         Self { most: 1000, wrong: 10, again: 1, forgets: Duration::from_secs(60) };
-    /// With operators, of whom there are few.
+    /// With operators, of whom there are few: a wrong key counts each time, whether it is another one or the same again.
     pub(crate) const OPERATORS: Self =
-        Self { most: 20, wrong: 4, again: 1, forgets: Duration::from_secs(600) };
+        Self { most: 20, wrong: 4, again: 4, forgets: Duration::from_secs(600) };
 }
 
 /// Whom a try is put down to: an address, or the network of an IPv6 host, whose addresses cost nothing.
@@ -258,6 +258,12 @@ mod tests {
         now += secs(660);
         assert_eq!(until_wait(&knocks, from, now, |count| format!("guess-{count}")), 5);
         assert_eq!(knocks.wait(from, now), Some(secs(1)));
+        let stubborn = at("10.0.0.2");
+        assert_eq!(
+            until_wait(&knocks, stubborn, now, |_| "the-same".to_owned()),
+            5,
+            "the same key again counts too"
+        );
     }
 
     #[test]

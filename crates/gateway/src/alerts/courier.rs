@@ -9,7 +9,7 @@ use lockgate_alerts::{Failure, Message, Notice, Outbox};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::{Sink, lock};
+use super::{Sink, counts::Deliveries, lock};
 use crate::clock;
 
 /// How long it waits for more after the first: what goes down together is told together.
@@ -26,6 +26,7 @@ pub(super) struct Courier {
     pub(super) sink: Arc<Sink>,
     outbox: Mutex<Outbox>,
     counts: Mutex<Counts>,
+    deliveries: Arc<Deliveries>,
     wake: Notify,
     /// From here on nothing is waited for.
     hurry: CancellationToken,
@@ -65,12 +66,13 @@ pub(crate) struct SinkState {
 }
 
 impl Courier {
-    pub(super) fn new(sink: Arc<Sink>) -> Arc<Self> {
+    pub(super) fn new(sink: Arc<Sink>, deliveries: Arc<Deliveries>) -> Arc<Self> {
         let abort = CancellationToken::new();
         Arc::new(Self {
             sink,
             outbox: Mutex::default(),
             counts: Mutex::default(),
+            deliveries,
             wake: Notify::new(),
             hurry: abort.child_token(),
             abort,
@@ -82,6 +84,7 @@ impl Courier {
     pub(super) fn take(&self, notice: &Arc<Notice>) {
         if lock(&self.outbox).push(Arc::clone(notice)) {
             lock(&self.counts).left_out += 1;
+            self.deliveries.dropped.add(1);
         }
         self.wake.notify_one();
     }
@@ -139,7 +142,7 @@ impl Courier {
     }
 
     async fn bring(&self, message: &Message) {
-        let (sink, alerts) = (self.sink.name.as_str(), message.notices.len());
+        let (sink, alerts) = (self.sink.name.as_str(), message.notices.len() as u64);
         if message.left_out > 0 {
             tracing::warn!(sink, left_out = message.left_out, "more alerts than a receiver has room for");
         }
@@ -147,6 +150,7 @@ impl Courier {
             let Err(failure) = self.sink.send(message).await else {
                 let mut counts = lock(&self.counts);
                 counts.sent += 1;
+                self.deliveries.told.add(alerts);
                 (counts.last_sent, counts.last_failed) = (Some(clock::wall()), None);
                 return;
             };
@@ -154,6 +158,7 @@ impl Courier {
             lock(&self.counts).last_failed = Some((clock::wall(), text.clone()));
             if !may_pass || again == TRIES || self.hurry.is_cancelled() {
                 lock(&self.counts).failed += 1;
+                self.deliveries.failed.add(alerts);
                 tracing::error!(sink, alerts, tries = again, why = text, "a receiver was not told of alerts");
                 return;
             }

@@ -126,11 +126,7 @@ impl Call {
             _under_way: setup.gateway.calls.enter(),
             meter: CallMeter::default(),
             _passing: None,
-            trace: setup.telemetry.trace(
-                request.headers(),
-                || setup.gateway.ids.seed(),
-                || setup.gateway.ids.dice(),
-            ),
+            trace: setup.telemetry.trace(request.headers(), || setup.gateway.ids.seed()),
             refusal: None,
         }
     }

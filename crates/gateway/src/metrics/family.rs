@@ -177,6 +177,12 @@ families! {
         "For how long it has not been at the journal's end."
     PROJECTION_FAILURES: Counter Number "lockgate_projection_failures" ["projection"]
         "Times it could not go on."
+    ALERTS: Counter Number "lockgate_alerts" ["kind", "status"]
+        "Alerts that were told: raised, or resolved."
+    ALERT_DELIVERIES: Counter Number "lockgate_alert_deliveries" ["sink", "result"]
+        "What became of alerts at each receiver: told, failed because it did not take them, or dropped because too many waited."
+    ALERTS_WAITING: Gauge Number "lockgate_alerts_waiting" ["sink"]
+        "Alerts that wait for a receiver."
     SPANS: Counter Number "lockgate_telemetry_spans" ["result"]
         "Spans for the OpenTelemetry collector: sent, dropped because the queue was full, or failed because it did not take them."
     RESIDENT: Gauge Bytes "process_resident_memory_bytes" []

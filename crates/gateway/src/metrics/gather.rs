@@ -11,7 +11,14 @@ use super::{
     meters::{CLASSES, Pair, SecondTry},
     process::Process,
 };
-use crate::{Setup, clock, data_path::Phase, reload, store::Standing};
+use crate::{
+    Setup,
+    alerts::{Alerts, SinkState},
+    clock,
+    data_path::Phase,
+    reload,
+    store::Standing,
+};
 
 /// The states in which a deployment can be.
 const STATES: [State; 5] = [State::Closed, State::Open, State::Cooling, State::HalfOpen, State::Drained];
@@ -179,11 +186,28 @@ fn gateway(setup: &Setup, basket: &mut Basket) {
     if let Some(standing) = gateway.store.standing() {
         journal(&standing, basket);
     }
+    alerts(&gateway.alerts, basket);
     basket.words(family::SPANS, &metrics.spans);
     let reload::Standing { since, reloads, refusals, .. } = gateway.reloads.standing();
     basket.put(family::RELOADS, &["taken"], Value::Count(reloads));
     basket.put(family::RELOADS, &["refused"], Value::Count(refusals));
     basket.gauge(family::CONFIG_SINCE, &[], seconds(since));
+}
+
+/// What operators were told, and what became of it.
+fn alerts(alerts: &Alerts, basket: &mut Basket) {
+    for (kind, status, count) in alerts.counts().alerts() {
+        basket.count(family::ALERTS, &[kind.name(), status.name()], count);
+    }
+    // Nought is shown as well: whoever watches for failures sees that there are none.
+    for (sink, results) in alerts.counts().sinks() {
+        for (result, count) in results {
+            basket.put(family::ALERT_DELIVERIES, &[&sink, result], Value::Count(count));
+        }
+    }
+    for SinkState { name, waiting, .. } in alerts.sinks() {
+        basket.gauge(family::ALERTS_WAITING, &[&name], waiting as f64);
+    }
 }
 
 /// How the journal is, and what is made of it.

@@ -17,7 +17,11 @@ pub(super) fn taken(changes: &[String], loaded: &Loaded, older: Option<&Loaded>,
         tracing::info!("config reloaded: nothing changed");
     }
     for change in changes {
-        tracing::info!("config reloaded: {change}");
+        if lockgate_config::waits_for_start(change) {
+            tracing::warn!("config reloaded: {change}");
+        } else {
+            tracing::info!("config reloaded: {change}");
+        }
     }
     let is_new = |note: &&Note| older.is_none_or(|older| !older.notes.contains(note));
     for note in loaded.notes.iter().filter(is_new) {

@@ -52,6 +52,11 @@ impl Context {
         Self { span, ..self }
     }
 
+    /// The same, kept or not.
+    pub(super) fn kept(self, is_kept: bool) -> Self {
+        Self { flags: (self.flags & !SAMPLED) | (u8::from(is_kept) * SAMPLED), ..self }
+    }
+
     /// Whether the trace is kept.
     pub(super) fn is_kept(self) -> bool {
         self.flags & SAMPLED != 0

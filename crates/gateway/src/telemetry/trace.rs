@@ -7,7 +7,10 @@ use std::{
 
 use http::{HeaderMap, HeaderValue};
 
-use super::context::{self, Context};
+use super::{
+    context::{self, Context},
+    sampler::Sampler,
+};
 use crate::{fleet::Deployment, ids::scramble};
 
 /// Most attempts that have a span: those of one call are few.
@@ -38,21 +41,20 @@ pub(super) struct Tried {
 }
 
 impl Trace {
-    /// Of a request with these headers. Who asks says whether the trace is kept; one that begins here is as `is_kept` has
-    /// it.
-    pub(super) fn of(headers: &HeaderMap, ids: impl Fn() -> u64, is_kept: impl FnOnce() -> bool) -> Self {
+    /// Of a request with these headers, kept as `sampler` has it.
+    pub(super) fn of(headers: &HeaderMap, ids: impl Fn() -> u64, sampler: Sampler) -> Self {
         // No id is nothing but zeros.
         let span = ids() | 1;
         match Context::read(headers) {
             Some(asked) => Self {
-                own: asked.with(span),
+                own: asked.with(span).kept(sampler.keeps(asked.trace, Some(asked.is_kept()))),
                 parent: Some(asked.span),
                 state: context::state(headers),
                 attempts: Vec::new(),
             },
             None => {
                 let trace = u128::from(ids()) << 64 | u128::from(ids() | 1);
-                let own = Context::new(trace, span, is_kept());
+                let own = Context::new(trace, span, sampler.keeps(trace, None));
                 Self { own, parent: None, state: Vec::new(), attempts: Vec::new() }
             }
         }

@@ -70,6 +70,17 @@ async fn a_deployment_is_told_of_once_and_when_it_is_back() {
     assert_eq!(kept, ["resolved", "raised"]);
     let sink = &said["sinks"][0];
     assert_eq!((&sink["name"], &sink["sent"], &sink["failed"]), (&json!("webhook"), &json!(2), &json!(0)));
+    let met = house.get("/metrics").await.text;
+    for line in [
+        r#"lockgate_alerts_total{kind="deployment",status="raised"} 1"#,
+        r#"lockgate_alerts_total{kind="deployment",status="resolved"} 1"#,
+        r#"lockgate_alert_deliveries_total{sink="webhook",result="told"} 2"#,
+        r#"lockgate_alert_deliveries_total{sink="webhook",result="failed"} 0"#,
+        r#"lockgate_alert_deliveries_total{sink="webhook",result="dropped"} 0"#,
+        r#"lockgate_alerts_waiting{sink="webhook"} 0"#,
+    ] {
+        assert!(met.lines().any(|found| found == line), "{line}: {met}");
+    }
     house.serving.stop().await;
 }
 
@@ -137,6 +148,38 @@ async fn a_message_that_was_not_taken_is_sent_again() {
     let sent = receiver.messages(2).await;
     assert_eq!(sent[0].json()["id"], sent[1].json()["id"], "the same message");
     eventually_sent(&house, 1).await;
+    house.serving.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_receivers_do_not_take_and_have_no_room_for_is_counted() {
+    // It takes connections and never says a word.
+    let silent = TcpListener::bind(loopback()).await.unwrap();
+    let (mock, receiver) = (mock().await, Receiver::saying("").await);
+    let more = format!(", slack: \"http://{}/s\", cooldown: 1ms", silent.local_addr().unwrap());
+    let house = house(&[&mock], &receiver, &more, "").await;
+    receiver.answers(&[(403, "not you")]);
+    let counted = async |sink: &str, result: &str| {
+        let met = house.get("/metrics").await.text;
+        let front = format!(r#"lockgate_alert_deliveries_total{{sink="{sink}",result="{result}"}} "#);
+        met.lines().find_map(|line| line.strip_prefix(&front)?.parse::<u64>().ok()).unwrap()
+    };
+    // As long as one message is not answered, more come than can wait.
+    for _ in 0..1000 {
+        fails(&mock, "401");
+        asked(&house, 1).await;
+        mock.cycle(Vec::new());
+        reset(&house).await;
+        asked(&house, 1).await;
+        if counted("slack", "dropped").await > 0 && counted("webhook", "failed").await > 0 {
+            break;
+        }
+    }
+    assert!(counted("slack", "dropped").await > 0 && counted("webhook", "failed").await > 0);
+    assert_eq!(counted("slack", "told").await, 0);
+    // They go on counting under another config.
+    house.apply(&config(&[&mock.base_url()], "alerts: { cooldown: 1s }\n"));
+    assert!(counted("slack", "dropped").await > 0);
     house.serving.stop().await;
 }
 

@@ -70,6 +70,28 @@ async fn a_key_is_made_used_changed_given_another_text_and_ended() {
 }
 
 #[tokio::test]
+async fn a_key_says_whether_its_calls_are_kept_with_what_was_said() {
+    let gate = Gate::new().await;
+    let (id, key) = gate.create(json!({ "name": "seen", "log_bodies": true })).await;
+    let kept = async |count: usize| {
+        assert_eq!(gate.status(&key).await, 200);
+        gate.house.records(count).await.pop().unwrap().bodies.is_some()
+    };
+    assert!(kept(1).await);
+    let shown = gate.ok(Method::GET, "keys/seen", Value::Null).await;
+    assert_eq!(shown["log_bodies"], json!(1.0));
+    let changed = gate.ok(Method::PATCH, &format!("keys/{id}"), json!({ "log_bodies": 0.25 })).await;
+    assert_eq!(changed["log_bodies"], json!(0.25));
+    gate.ok(Method::PATCH, &format!("keys/{id}"), json!({ "log_bodies": false })).await;
+    assert!(!kept(2).await);
+    let changed = gate.ok(Method::PATCH, &format!("keys/{id}"), json!({ "log_bodies": null })).await;
+    assert_eq!(changed["log_bodies"], Value::Null);
+    assert!(!kept(3).await, "`log.bodies` counts");
+    let (status, said) = gate.admin(Method::POST, "keys", &json!({ "name": "b", "log_bodies": 2 })).await;
+    assert!(status == 422 && said["error"]["message"].as_str().unwrap().contains("log_bodies"), "{said}");
+}
+
+#[tokio::test]
 async fn bodies_are_held_to_the_words_of_the_config() {
     let gate = Gate::with(1, &format!("keys: [{{ name: written, key: {} }}]", secret("client key"))).await;
     let (id, _) = gate.create(named("alice")).await;

@@ -66,6 +66,13 @@ async fn guessing_the_admin_key_is_held_up_where_it_comes_from() {
         assert_eq!(known.status, 401, "a key of this gateway is no guess");
         assert_eq!(from(&gate, "127.0.0.3", path, ("accept", "*/*")).await.status, 401, "nor is none");
     }
+    // One that is only shown again counts each time, too.
+    let mut again = Vec::new();
+    for _ in 0..10 {
+        let answer = from(&gate, "127.0.0.5", path, ("x-admin-key", "the-same-wrong-key-again")).await;
+        again.push(answer.status.as_u16());
+    }
+    assert!(again[..5].iter().all(|status| *status == 401) && again[5..].contains(&429), "{again:?}");
     let mut last = None;
     for guess in 0..8 {
         let answer =

@@ -197,6 +197,19 @@ async fn asked_for_it_tells_what_has_changed_or_what_is_wrong() {
         changes["changes"],
         json!(["changed server.drain: \"5s\" -> \"6s\"", "removed model \"fast\"", "added model \"other\"",])
     );
+    let elsewhere =
+        format!("{}data_dir: ./elsewhere\nlog: {{ journal: false, bodies: true }}\n", filed.text("other"));
+    fs::write(&filed.file, elsewhere.replace("drain: 5s", "drain: 6s")).unwrap();
+    let mut changes = reload().await.json()["changes"].as_array().unwrap().clone();
+    changes.sort_by_key(ToString::to_string);
+    assert_eq!(
+        changes,
+        [
+            "added data_dir: \"./elsewhere\" (counts from the next start on)",
+            "added log.bodies: \"true\"",
+            "added log.journal: false (counts from the next start on)",
+        ]
+    );
     fs::write(&filed.file, filed.text("other").replace("kind: openai", "kind: opnai")).unwrap();
     let refused = reload().await;
     assert_eq!(refused.status, 422);
