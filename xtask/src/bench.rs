@@ -1,91 +1,219 @@
-//! `cargo xtask bench`: the gateway and nginx in front of the same mock provider, measured in turn on this machine.
+//! `cargo xtask bench`: the gateway, nginx and whoever else is there in front of the same mock provider, measured in turn on
+//! this machine.
 //!
 //! The program under test has one core, the mock and the load generator share another. CPU time per request is the
 //! figure to trust on a shared machine; requests per second and latencies move with the neighbours.
 
+mod asks;
 mod cores;
+pub(crate) mod counts;
+mod goals;
+mod house;
 pub(crate) mod load;
 mod median;
-mod report;
+mod memory;
+mod overload;
+mod plan;
+mod results;
 mod scenarios;
-mod servers;
 mod startup;
+mod steady;
+mod subjects;
+mod usage;
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::workspace::{self, Failure};
-use cores::Cores;
-use report::{Report, Sample};
-use scenarios::{SCENARIOS, Scenario};
-use servers::{Route, Servers};
+use cores::{Cores, processor};
+use load::Load;
+use plan::{Apart, Plan};
+use results::{Results, Row, Sample};
+use scenarios::{Pace, SCENARIOS, Scenario};
+use subjects::{DIRECT, LOCKGATE, NGINX, Subject, Subjects};
 
 /// How much to measure.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Rounds; in each, every scenario goes once over every route. Medians are reported.
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=50))]
-    rounds: u32,
-    /// Seconds of load per scenario, route and round.
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=60))]
-    seconds: u64,
-    /// Measure only the scenario of this name.
-    #[arg(long, value_name = "NAME", value_parser = SCENARIOS.iter().map(|scenario| scenario.name).collect::<Vec<_>>())]
-    only: Option<String>,
+    /// Rounds; in each, every scenario goes once over every subject. Medians are reported.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=50))]
+    rounds: Option<u32>,
+    /// Seconds of load per scenario, subject and round.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=60))]
+    seconds: Option<u64>,
+    /// Minutes of steady load in which memory is watched.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=240))]
+    minutes: Option<u64>,
+    /// A quick look in less than three minutes: one round, the scenarios that say most.
+    #[arg(long, conflicts_with = "only")]
+    short: bool,
+    /// Measure only what has this name; may be given several times.
+    #[arg(long, value_name = "NAME", value_parser = plan::names())]
+    only: Vec<String>,
+    /// List what can be measured.
+    #[arg(long)]
+    list: bool,
+    /// Measure the gateway that this file describes too; may be given several times.
+    #[arg(long, value_name = "FILE")]
+    with: Vec<PathBuf>,
+    /// Measure the release binaries as they lie there.
+    #[arg(long)]
+    no_build: bool,
+    /// Count instructions under valgrind instead of measuring times, and hold them against the accepted ones.
+    #[arg(long)]
+    counts: bool,
+    /// Write the counts down as the accepted ones.
+    #[arg(long, requires = "counts")]
+    accept: bool,
 }
 
-/// Builds, starts, measures, prints the table and writes `target/bench.json`.
+/// The first run over a subject, which is not counted.
+const WARM_UP: Duration = Duration::from_millis(500);
+
+/// Builds, starts, measures, prints the tables and writes `target/bench.json`.
 ///
 /// # Errors
 /// When something cannot be built or started, or when no run of a scenario over the gateway was free of errors.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    workspace::run(&mut workspace::cargo(&[
-        "build",
-        "--release",
-        "--locked",
-        "--package",
-        "lockgate-cli",
-        "--package",
-        "xtask",
-    ]))?;
-    let cores = Cores::of_this_machine()?;
-    let servers = Servers::start(&cores)?;
-    let mut report = Report::new(arguments.rounds, arguments.seconds, &cores);
-    report.startup = Some(startup::measure()?);
-
-    let time = Duration::from_secs(arguments.seconds);
-    let chosen: Vec<&Scenario> = SCENARIOS
-        .iter()
-        .filter(|scenario| arguments.only.as_deref().is_none_or(|only| only == scenario.name))
-        .collect();
-    for round in 1..=arguments.rounds {
-        for scenario in &chosen {
-            for route in servers.routes() {
-                if round == 1 {
-                    measure(&cores, &servers, scenario, route, Duration::from_millis(500))?;
-                }
-                let sample = measure(&cores, &servers, scenario, route, time)?;
-                println!("round {round} {:<7} {:<8} {sample}", scenario.name, route.name());
-                report.add(scenario, route, sample);
-            }
-        }
+    if arguments.list {
+        plan::list();
+        return Ok(());
     }
-    report.print();
-    report.write(&workspace::target().join("bench.json"))?;
-    report.verdict()
+    if arguments.counts {
+        return counts::run(arguments.accept);
+    }
+    let plan = Plan::of(arguments);
+    if !arguments.no_build {
+        workspace::run(&mut workspace::cargo(&[
+            "build",
+            "--release",
+            "--locked",
+            "--package",
+            "lockgate-cli",
+            "--package",
+            "xtask",
+        ]))?;
+    }
+    let cores = Cores::of_this_machine()?;
+    clear(&house::folder()?)?;
+    let subjects = Subjects::start(&cores, &arguments.with)?;
+    println!("{}; subjects on core {}, mock and load on core {}", processor(), cores.subject, cores.rest);
+    println!("this takes about {} minutes", plan.length(&subjects).as_secs().div_ceil(60));
+    let mut results = Results::default();
+    measure(&plan, &subjects, &mut results)?;
+
+    results.print();
+    println!();
+    for (name, figure) in results.all_alone() {
+        println!("{name:<40} {figure:.2}");
+    }
+    let verdicts = goals::verdicts(&results);
+    goals::print(&verdicts);
+    let path = workspace::target().join("bench.json");
+    let json = serde_json::json!({
+        "processor": processor(),
+        "rounds": plan.rounds,
+        "seconds": plan.time.as_secs(),
+        "goals": verdicts,
+        "alone": results.all_alone().collect::<std::collections::BTreeMap<_, _>>(),
+        "results": results.summaries().collect::<Vec<_>>(),
+    });
+    fs::write(&path, serde_json::to_string_pretty(&json)?)?;
+    println!(
+        "\nmedians of {} rounds of {} s; written to {}",
+        plan.rounds,
+        plan.time.as_secs(),
+        path.display()
+    );
+    match results.without_figures().as_slice() {
+        [] => Ok(()),
+        failed => Err(format!("no run without errors: {}", failed.join("; ")).into()),
+    }
 }
 
-/// One run of load, with the usage of the program under test read before and after it.
-fn measure(
-    cores: &Cores,
-    servers: &Servers,
+fn measure(plan: &Plan, subjects: &Subjects, results: &mut Results) -> Result<(), Failure> {
+    if plan.apart.contains(&Apart::Start) {
+        startup::measure(results)?;
+    }
+    let capacity = if plan.needs_capacity() { capacity(subjects)? } else { 0.0 };
+    for round in 1..=plan.rounds {
+        for scenario in &plan.scenarios {
+            for subject in subjects.asked(&scenario.ask) {
+                if round == 1 {
+                    once(subjects, scenario, subject, capacity, WARM_UP)?.ok();
+                }
+                let row = once(subjects, scenario, subject, capacity, plan.time)?;
+                let shown = match &row {
+                    Ok(row) => format!(
+                        "{:>9.1} us/request {:>8.0} requests/s",
+                        row.cpu_us_per_request, row.requests_per_second
+                    ),
+                    Err(why) => format!("does not count: {why}"),
+                };
+                println!("round {round} {:<26} {:<12} {shown}", scenario.name, subject.name);
+                results.add(scenario, &subject.name, row);
+            }
+        }
+        for scenario in &plan.yardsticks {
+            if let Ok(nginx) = subjects.named(NGINX) {
+                let row = once(subjects, scenario, nginx, capacity, plan.time)?;
+                results.add(scenario, NGINX, row);
+            }
+        }
+        if plan.apart.contains(&Apart::LargeBodies) {
+            memory::large_bodies(subjects, results)?;
+        }
+        if plan.apart.contains(&Apart::Overload) {
+            overload::measure(subjects, plan.time, results)?;
+        }
+    }
+    if plan.apart.contains(&Apart::IdleStreams) {
+        memory::idle_streams(subjects, results)?;
+    }
+    if plan.apart.contains(&Apart::Steady) {
+        steady::measure(subjects, capacity, plan.steady, results)?;
+    }
+    Ok(())
+}
+
+/// One run of load, with the usage of the subject read before and after it.
+fn once(
+    subjects: &Subjects,
     scenario: &Scenario,
-    route: Route,
+    subject: &Subject,
+    capacity: f64,
     time: Duration,
-) -> Result<Sample, Failure> {
-    let expected = servers.expected(scenario)?;
-    let before = servers.process(route)?.usage()?;
-    let target = servers.address(route, scenario);
-    let figures = load::in_its_own_process(cores, target, route.model(), scenario, &expected, time)?;
-    let after = servers.process(route)?.usage()?;
-    Ok(Sample { figures, cpu: after.cpu.saturating_sub(before.cpu), resident: after.resident })
+) -> Result<Result<Row, String>, Failure> {
+    let load = match scenario.pace {
+        Pace::Closed(connections) => Load::Closed { connections },
+        Pace::Due(connections, rate) => Load::Due { connections, rate },
+        Pace::Part(connections, part) => Load::Due { connections, rate: capacity * part },
+    };
+    let expected = subjects::expected(subjects.mock(), &scenario.ask)?;
+    let order = subject.order(&scenario.ask, expected, load, time);
+    let before = subject.usage()?;
+    let figures = load::in_its_own_process(subjects.cores(), &order, || Ok(()))?;
+    let after = subject.usage()?;
+    // The mock's own account is what `direct` costs.
+    debug_assert!(subject.name != DIRECT || !scenario.ask.is_translated());
+    Ok(Sample { figures, cpu: after.since(&before), resident: after.resident }.row())
+}
+
+/// Requests in a second that the gateway answers in the scenario `chat`.
+fn capacity(subjects: &Subjects) -> Result<f64, Failure> {
+    let chat =
+        SCENARIOS.iter().find(|scenario| scenario.name == "chat").ok_or("there is no scenario `chat`")?;
+    let gateway = subjects.named(LOCKGATE)?;
+    once(subjects, chat, gateway, 0.0, WARM_UP)?.ok();
+    let row = once(subjects, chat, gateway, 0.0, Duration::from_secs(2))??;
+    println!("the gateway's capacity is taken to be {:.0} requests/s", row.requests_per_second);
+    Ok(row.requests_per_second)
+}
+
+/// Removes what an earlier run left.
+fn clear(folder: &Path) -> Result<(), Failure> {
+    fs::remove_dir_all(folder)?;
+    fs::create_dir_all(folder)?;
+    Ok(())
 }

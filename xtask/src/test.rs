@@ -97,6 +97,14 @@ const SUITES: &[Suite] = &[
         on_demand: true,
         run: agents,
     },
+    // On demand: it makes a release build, which takes longer than all other suites.
+    Suite {
+        name: "counts",
+        about: "instructions per request and event of the release binary, under valgrind",
+        needs: &[Need::Debian(&["valgrind"])],
+        on_demand: true,
+        run: counts,
+    },
 ];
 
 /// The suites that leave their secrets, and what the gateway wrote and answered, to be looked through.
@@ -147,6 +155,10 @@ fn training() -> Result<(), Failure> {
 fn agents() -> Result<(), Failure> {
     workspace::run(pytest("agents").env("LOCKGATE_AGENTS", workspace::target().join("agents")))?;
     leaks::hunt(&["agents"])
+}
+
+fn counts() -> Result<(), Failure> {
+    crate::bench::counts::run(false)
 }
 
 fn leaks() -> Result<(), Failure> {

@@ -2,9 +2,12 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::workspace::Failure;
+
+/// Open files of a program that holds both ends of ten thousand streams, with room to spare.
+const MOST_FILES: u32 = 65_536;
 
 /// Two cores of this machine, by number.
 #[derive(Clone, Copy, Debug)]
@@ -37,11 +40,28 @@ impl Cores {
         command.arg("-c").arg(core.to_string()).arg(program);
         command
     }
+
+    /// The same for a program that holds thousands of connections. `prlimit` replaces itself too; where the bound cannot be
+    /// raised, the program starts with the one there is.
+    pub(crate) fn with_many_files(core: u32, program: impl AsRef<OsStr>) -> Command {
+        let limit = format!("--nofile={MOST_FILES}");
+        if !succeeds(Command::new("prlimit").args([limit.as_str(), "true"])) {
+            return Self::pinned(core, program);
+        }
+        let mut command = Self::pinned(core, "prlimit");
+        command.arg(limit).arg(program);
+        command
+    }
 }
 
 fn range(text: &str) -> Option<std::ops::RangeInclusive<u32>> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     Some(first.parse().ok()?..=last.parse().ok()?)
+}
+
+/// Whether a command can be run and ends well.
+pub(crate) fn succeeds(command: &mut Command) -> bool {
+    command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
 /// The processor's name, for the report.
