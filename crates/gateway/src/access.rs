@@ -3,6 +3,7 @@
 mod book;
 mod caller;
 mod carriers;
+mod identity;
 mod knocks;
 mod watch;
 
@@ -16,6 +17,7 @@ use crate::{clock, cors::Cors, peer::Peer};
 
 pub(crate) use book::{Book, BookError, Created, Found, Written};
 pub(crate) use caller::{Caller, name as name_of_use};
+pub(crate) use identity::{Identity, OF_CONFIG};
 pub(crate) use knocks::{Knocker, Knocks, Patience};
 pub(crate) use watch::watch;
 

@@ -60,7 +60,7 @@ impl Answers {
 
     /// The answers of `caller`; clients without a key are one.
     pub(crate) fn of(self: &Arc<Self>, caller: Option<&Caller>) -> OwnAnswers {
-        let owner = caller.map_or_else(|| Arc::from(""), |caller| Arc::clone(&caller.name));
+        let owner = caller.map_or_else(|| Arc::from(""), |caller| Arc::clone(&caller.id));
         OwnAnswers { answers: Arc::clone(self), owner }
     }
 }

@@ -56,6 +56,11 @@ pub(crate) use provider::Provider;
 /// Most names offered as a hint for an unknown one.
 const HINTS: usize = 3;
 
+/// Whether an alias stands for all names that fit it.
+pub(crate) fn is_pattern(alias: &str) -> bool {
+    alias.contains(['*', '?'])
+}
+
 /// All providers and models.
 #[derive(Debug)]
 pub(crate) struct Fleet {
@@ -147,7 +152,7 @@ impl Fleet {
                 Some(Allowance::of_model(name, written)).filter(|allowance| !allowance.is_open());
             let model = Arc::new(model);
             let (patterns, aliases): (Vec<_>, Vec<_>) =
-                written.aliases.iter().partition(|alias| alias.contains(['*', '?']));
+                written.aliases.iter().partition(|alias| is_pattern(alias));
             let patterns = patterns.into_iter().map(|pattern| WildMatch::new(pattern));
             fleet.patterns.extend(patterns.map(|pattern| (pattern, Arc::clone(&model))));
             for name in std::iter::once(name).chain(aliases) {
@@ -304,6 +309,20 @@ impl Fleet {
         }
         let fitting = self.patterns.iter().find(|(pattern, _)| pattern.matches(name));
         fitting.map(|(_, model)| Arc::clone(model))
+    }
+
+    /// The model of the config that calls of `name` count for, by its name or an alias; `None` where a provider has a model
+    /// of that name, or nobody answers to it.
+    pub(crate) fn counts_for(&self, name: &str) -> Option<&Arc<Model>> {
+        if let Some(model) = self.models.get(name) {
+            return Some(model);
+        }
+        let offers = self.providers.iter().flat_map(|provider| &provider.credentials).map(|row| &row.offer);
+        let is_offered = |offer: &Offer| offer.prefixed(name).is_some() || offer.bare(name).is_some();
+        if self.direct(name).is_some() || offers.into_iter().any(is_offered) {
+            return None;
+        }
+        self.patterns.iter().find(|(pattern, _)| pattern.matches(name)).map(|(_, model)| model)
     }
 
     /// `provider/model`, where the provider is configured.

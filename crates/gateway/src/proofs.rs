@@ -38,7 +38,7 @@ impl Proofs {
 
     /// What is kept for `caller`; clients without a key are one.
     pub(crate) fn of(self: &Arc<Self>, caller: Option<&Caller>) -> OwnProofs {
-        let owner = caller.map_or_else(|| Arc::from(""), |caller| Arc::clone(&caller.name));
+        let owner = caller.map_or_else(|| Arc::from(""), |caller| Arc::clone(&caller.id));
         OwnProofs { proofs: Arc::clone(self), owner }
     }
 }

@@ -1,17 +1,20 @@
 //! What keys, models and everybody together may ask for and spend. What they have asked for and spent outlives configs.
 
+mod first_minute;
 mod restore;
 
 use std::{
     collections::HashMap,
     fmt,
+    hash::{Hash, Hasher},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use lockgate_config::{self as config, CallerLimits};
 use tokio::sync::OnceCell;
 
-use crate::{Gateway, budgets::Budget, gauge::Gauge};
+use crate::{Setup, access::Identity, budgets::Budget, fleet::is_pattern, gauge::Gauge};
+use restore::Past;
 
 /// Most owners that are remembered although no config names them any more.
 const ROOM: usize = 100_000;
@@ -19,19 +22,40 @@ const ROOM: usize = 100_000;
 /// Who may ask for so much and spend so much.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Owner {
-    /// A client's key, by its name.
-    Key(Arc<str>),
+    /// A client's key.
+    Key(KeyOwner),
     /// A model, by its name in the config.
     Model(Arc<str>),
     /// Everybody together.
     Everybody,
 }
 
+/// A client's key: the same one whatever it is called.
+#[derive(Debug, Clone)]
+pub(crate) struct KeyOwner {
+    id: Arc<str>,
+    name: Arc<str>,
+}
+
+impl PartialEq for KeyOwner {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for KeyOwner {}
+
+impl Hash for KeyOwner {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.id.hash(state);
+    }
+}
+
 /// As refusals begin: "the key `alice`".
 impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Key(name) => write!(f, "the key `{name}`"),
+            Self::Key(key) => write!(f, "the key `{}`", key.name),
             Self::Model(name) => write!(f, "the model `{name}`"),
             Self::Everybody => f.write_str("this gateway"),
         }
@@ -57,38 +81,44 @@ impl Purse {
 #[derive(Debug)]
 pub(crate) struct Allowance {
     owner: Owner,
-    /// What its calls have on record for it; all calls are everybody's.
-    names: Vec<Arc<str>>,
+    /// Which calls on record are its own.
+    past: Past,
     limits: CallerLimits,
     budgets: Vec<config::Budget>,
     purse: OnceCell<Arc<Purse>>,
 }
 
 impl Allowance {
-    /// Of the client's key of that name.
-    pub(crate) fn of_key(key: &config::ClientKey) -> Self {
-        let name: Arc<str> = key.name.as_str().into();
-        Self::new(Owner::Key(Arc::clone(&name)), vec![name], key.limits(), &key.budget)
+    /// Of a client's key.
+    pub(crate) fn of_key(key: &config::ClientKey, identity: &Identity) -> Self {
+        let (name, since_ms): (Arc<str>, _) = (key.name.as_str().into(), identity.since_ms);
+        let owner = KeyOwner { id: Arc::clone(&identity.id), name: Arc::clone(&name) };
+        Self::new(Owner::Key(owner), Past::Key { name, since_ms }, key.limits(), &key.budget)
     }
 
     /// Of a key of that name that may ask for nothing, so that nothing has to be limited.
-    pub(crate) fn of_nobody(name: &str) -> Self {
-        Self::new(Owner::Key(name.into()), Vec::new(), CallerLimits::default(), &[])
+    pub(crate) fn of_nobody(name: &str, identity: &Identity) -> Self {
+        let owner = KeyOwner { id: Arc::clone(&identity.id), name: name.into() };
+        let past = Past::Key { name: name.into(), since_ms: identity.since_ms };
+        Self::new(Owner::Key(owner), past, CallerLimits::default(), &[])
     }
 
-    /// Of the model of that name. What is asked for by an alias that is a pattern counts until the gateway is started anew.
+    /// Of the model of that name.
     pub(crate) fn of_model(name: &str, model: &config::Model) -> Self {
-        let names = std::iter::once(name).chain(model.aliases.iter().map(String::as_str));
-        Self::new(Owner::Model(name.into()), names.map(Arc::from).collect(), model.limits(), &model.budget)
+        let (patterns, aliases): (Vec<&String>, Vec<_>) =
+            model.aliases.iter().partition(|alias| is_pattern(alias));
+        let names = std::iter::once(name).chain(aliases.into_iter().map(String::as_str)).map(Arc::from);
+        let past = Past::Model { names: names.collect(), has_patterns: !patterns.is_empty() };
+        Self::new(Owner::Model(name.into()), past, model.limits(), &model.budget)
     }
 
     /// Of everybody together.
     pub(crate) fn of_everybody(access: &config::Access) -> Self {
-        Self::new(Owner::Everybody, Vec::new(), access.limits, &access.budget)
+        Self::new(Owner::Everybody, Past::All, access.limits, &access.budget)
     }
 
-    fn new(owner: Owner, names: Vec<Arc<str>>, limits: CallerLimits, budgets: &[config::Budget]) -> Self {
-        Self { owner, names, limits, budgets: budgets.to_vec(), purse: OnceCell::new() }
+    fn new(owner: Owner, past: Past, limits: CallerLimits, budgets: &[config::Budget]) -> Self {
+        Self { owner, past, limits, budgets: budgets.to_vec(), purse: OnceCell::new() }
     }
 
     /// Whether nothing is held to anything.
@@ -118,11 +148,11 @@ impl Allowance {
 
     /// The purse; `None` where nothing is held to anything. What was spent before this process began is looked up when a
     /// budget is first asked for.
-    pub(crate) async fn purse(&self, gateway: &Arc<Gateway>) -> Option<&Arc<Purse>> {
+    pub(crate) async fn purse(&self, setup: &Arc<Setup>) -> Option<&Arc<Purse>> {
         if self.is_open() {
             return None;
         }
-        Some(self.purse.get_or_init(|| gateway.purses.of(self, gateway)).await)
+        Some(self.purse.get_or_init(|| setup.gateway.purses.of(self, setup)).await)
     }
 }
 
@@ -132,9 +162,9 @@ pub(crate) struct Purses(Mutex<HashMap<Owner, Arc<Purse>>>);
 
 impl Purses {
     /// The purse of an owner as its config has it now, with what counts against it already.
-    async fn of(&self, allowance: &Allowance, gateway: &Arc<Gateway>) -> Arc<Purse> {
+    async fn of(&self, allowance: &Allowance, setup: &Arc<Setup>) -> Arc<Purse> {
         let (purse, new) = self.made(allowance);
-        restore::restore(&purse.owner, &allowance.names, new, gateway).await;
+        restore::restore(&purse.owner, &allowance.past, new, setup).await;
         purse
     }
 

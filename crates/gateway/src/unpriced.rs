@@ -5,7 +5,11 @@ use std::sync::Arc;
 use lockgate_config::{Budget, Config};
 use tokio_util::task::TaskTracker;
 
-use crate::{access::Caller, fleet::Fleet, purses::Owner};
+use crate::{
+    access::{Caller, Identity},
+    fleet::Fleet,
+    purses::Owner,
+};
 
 /// Most deployments that are named for one owner.
 const NAMED: usize = 5;
@@ -26,10 +30,10 @@ pub fn unpriced(config: &Config) -> Vec<String> {
         notes.extend(note(&Owner::Model(name.as_str().into()), &unknown(&fleet, |other| other == name)));
     }
     for key in config.access.keys.iter().filter(|key| is_of_money(&key.budget)) {
-        let caller = Caller::new(key);
+        let caller = Caller::new(key, &Identity::written(&key.name));
         let names = unknown(&fleet, |name| caller.may_use(name));
         let names = names.into_iter().filter(|name| caller.may_reach(name.split('/').next().unwrap_or(name)));
-        notes.extend(note(&Owner::Key(key.name.as_str().into()), &names.collect::<Vec<_>>()));
+        notes.extend(note(caller.allowance.owner(), &names.collect::<Vec<_>>()));
     }
     notes
 }

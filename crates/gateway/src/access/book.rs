@@ -12,7 +12,7 @@ use lockgate_config::{self as config, Config, Secret};
 use lockgate_protocol::ir::{Fault, FaultKind};
 use lockgate_store::keys::{KeyError, KeyHash, KeyRow, KeyStore, KeyText, Pepper, PepperError};
 
-use super::Caller;
+use super::{Caller, Identity};
 use crate::StartError;
 
 /// What the text of a created key is called in errors.
@@ -274,8 +274,10 @@ impl Book {
 impl Known {
     fn configure(&mut self, access: &config::Access) {
         self.is_on = access.created_keys != Some(false);
-        let written =
-            |key: &config::ClientKey| Written { key: key.clone(), caller: Arc::new(Caller::new(key)) };
+        let written = |key: &config::ClientKey| Written {
+            key: key.clone(),
+            caller: Arc::new(Caller::new(key, &Identity::written(&key.name))),
+        };
         self.written = access.keys.iter().map(written).collect();
     }
 
@@ -328,9 +330,10 @@ impl Created {
                 "what a created key may do cannot be read: it is refused until it is changed"
             );
         }
+        let identity = Identity::created(&row.id, row.created_ms);
         let caller = match &key {
-            Some(key) => Caller::new(key),
-            None => Caller::nobody(&row.name),
+            Some(key) => Caller::new(key, &identity),
+            None => Caller::nobody(&row.name, &identity),
         };
         Self { row, key, caller: Arc::new(caller) }
     }

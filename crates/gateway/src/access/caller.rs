@@ -16,6 +16,7 @@ use lockgate_protocol::{
 };
 use wildmatch::WildMatch;
 
+use super::Identity;
 use crate::metrics::OwnMeter;
 use crate::purses::Allowance;
 
@@ -33,6 +34,8 @@ const USES: [(Use, &str); 6] = [
 pub(crate) struct Caller {
     /// The key's name in records.
     pub(crate) name: Arc<str>,
+    /// What tells it from all others, for good: what is remembered for it is found by that.
+    pub(crate) id: Arc<str>,
     /// What its calls are counted by beside its name, as records have it: `name:value`.
     pub(crate) tags: Vec<Arc<str>>,
     models: Vec<WildMatch>,
@@ -64,10 +67,11 @@ impl fmt::Debug for Caller {
 
 impl Caller {
     /// The rights of `key`. What the key itself is does not matter here.
-    pub(crate) fn new(key: &config::ClientKey) -> Self {
+    pub(crate) fn new(key: &config::ClientKey, identity: &Identity) -> Self {
         let globs = |texts: &[String]| texts.iter().map(|glob| WildMatch::new(glob)).collect();
         Self {
             name: key.name.as_str().into(),
+            id: Arc::clone(&identity.id),
             tags: key.tags.iter().map(|(name, value)| format!("{name}:{value}").into()).collect(),
             models: globs(&key.models),
             providers: (!key.providers.iter().any(|glob| glob == "*")).then(|| globs(&key.providers)),
@@ -77,14 +81,15 @@ impl Caller {
             log_bodies: key.log_bodies,
             mark: COUNT.fetch_add(1, Ordering::Relaxed),
             used: AtomicU64::new(0),
-            allowance: Allowance::of_key(key),
+            allowance: Allowance::of_key(key, identity),
         }
     }
 
     /// One of that name who may do nothing.
-    pub(crate) fn nobody(name: &str) -> Self {
+    pub(crate) fn nobody(name: &str, identity: &Identity) -> Self {
         Self {
             name: name.into(),
+            id: Arc::clone(&identity.id),
             tags: Vec::new(),
             models: Vec::new(),
             providers: Some(Vec::new()),
@@ -94,7 +99,7 @@ impl Caller {
             log_bodies: None,
             mark: COUNT.fetch_add(1, Ordering::Relaxed),
             used: AtomicU64::new(0),
-            allowance: Allowance::of_nobody(name),
+            allowance: Allowance::of_nobody(name, identity),
         }
     }
 
@@ -204,7 +209,7 @@ mod tests {
             "providers: {{ p: {{ kind: vllm }} }}\naccess: {{ keys: [{{ name: a, key: sk-a-0123456789ab, {scopes} }}] }}"
         );
         let config = config::parse("test.yaml", &text, &|_| None).unwrap_or_else(|errors| panic!("{errors}"));
-        Caller::new(&config.access.keys[0])
+        Caller::new(&config.access.keys[0], &Identity::written("a"))
     }
 
     #[track_caller]

@@ -69,7 +69,7 @@ async fn now(setup: &Arc<Setup>, model: &str, key: Option<&str>) -> Result<Expla
     let allowances = allowances(key.as_deref(), &found, &setup.everybody);
     for allowance in &allowances {
         // What was spent before is counted when somebody first wants to know.
-        allowance.purse(&setup.gateway).await;
+        allowance.purse(setup).await;
     }
     Ok(explanation(model, &found, key.as_deref(), &allowances, true))
 }

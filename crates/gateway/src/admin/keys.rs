@@ -20,13 +20,11 @@ use super::{
     table::{Ask, Row, Said},
 };
 use crate::{
-    access::{Book, BookError, Caller, Created, Written, name_of_use},
+    access::{Book, BookError, Caller, Created, OF_CONFIG, Written, name_of_use},
     clock,
 };
 use said::{ChangedKey, NewKey, Rotate};
 
-/// What stands before the name of a key of the config in its id.
-const OF_CONFIG: &str = "config:";
 /// What the body of a request is called in errors.
 const BODY: &str = "body.json";
 /// The longest time for which a text may work beside a newer one.

@@ -58,7 +58,7 @@ pub(crate) async fn open(call: &mut Call) {
     let own = call.caller.as_ref().map(|caller| &caller.allowance);
     let mut purses = Vec::new();
     for allowance in own.into_iter().chain([&setup.everybody]) {
-        purses.extend(allowance.purse(&setup.gateway).await.cloned());
+        purses.extend(allowance.purse(&setup).await.cloned());
     }
     call.tab.purses = purses;
 }
@@ -67,7 +67,7 @@ pub(crate) async fn open(call: &mut Call) {
 /// is known where that must be.
 pub(crate) async fn admit(call: &mut Call, asked: &Asked, mut plan: Plan) -> Result<Plan, Fault> {
     if let Some(allowance) = plan.allowance() {
-        let purse = allowance.purse(&call.setup().gateway).await.cloned();
+        let purse = allowance.purse(call.setup()).await.cloned();
         call.tab.purses.extend(purse);
     }
     if call.tab.purses.is_empty() {

@@ -169,6 +169,8 @@ families! {
         "For how long the disk has taken none."
     JOURNAL_LOST: Counter Number "lockgate_journal_lost_records" []
         "Records that did not fit into memory while the disk took none."
+    JOURNAL_FAILED_SYNCS: Counter Number "lockgate_journal_failed_syncs" []
+        "Times the disk could not be made to keep what it had taken."
     JOURNAL_BYTES: Gauge Bytes "lockgate_journal_bytes" []
         "What the journal takes up on disk."
     BEHIND: Gauge Number "lockgate_projection_behind_lines" ["projection"]

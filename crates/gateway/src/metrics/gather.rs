@@ -215,6 +215,7 @@ fn journal(Standing { journal, projections }: &Standing, basket: &mut Basket) {
     basket.gauge(family::JOURNAL_WAITING, &[], journal.waiting as f64);
     basket.gauge(family::JOURNAL_STUCK, &[], journal.stuck_seconds as f64);
     basket.put(family::JOURNAL_LOST, &[], Value::Count(journal.lost));
+    basket.put(family::JOURNAL_FAILED_SYNCS, &[], Value::Count(journal.failed_syncs));
     basket.gauge(family::JOURNAL_BYTES, &[], journal.bytes as f64);
     for projection in projections {
         basket.gauge(family::BEHIND, &[projection.name], projection.behind_lines as f64);

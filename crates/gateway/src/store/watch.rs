@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio_util::sync::CancellationToken;
@@ -11,12 +11,15 @@ use super::Standing;
 use crate::{
     Gateway,
     alerts::{Alert, Kind},
+    clock,
 };
 
 /// How often it is looked, if nothing is heard before.
 const EVERY: Duration = Duration::from_secs(5);
 /// How long something may be behind the journal before it is worth a word.
 const LAG: Duration = Duration::from_secs(60);
+/// How long no sync may have failed until the disk is believed again.
+const CALM: Duration = Duration::from_secs(10);
 /// What alerts of the journal itself are about.
 const JOURNAL: &str = "journal";
 
@@ -25,6 +28,9 @@ const JOURNAL: &str = "journal";
 struct Counted {
     lost: u64,
     deleted_unread: u64,
+    failed_syncs: u64,
+    /// When it was last seen that a sync had failed, until it is over.
+    failed_at: Option<Instant>,
 }
 
 /// What there is to tell.
@@ -45,10 +51,11 @@ pub(crate) async fn watch(gateway: Arc<Gateway>, stop: CancellationToken) {
             gateway.tasks.clone().spawn_blocking(move || gateway.store.standing()).await
         };
         if let Ok(Some(standing)) = looked {
-            for news in news(&standing, &mut counted) {
+            for news in news(&standing, &mut counted, clock::now()) {
                 tell(&gateway, news);
             }
-            *disk.warnings.lock().unwrap_or_else(PoisonError::into_inner) = warnings(&standing);
+            let warnings = warnings(&standing, &counted);
+            *disk.warnings.lock().unwrap_or_else(PoisonError::into_inner) = warnings;
         }
         tokio::select! {
             () = stop.cancelled() => return,
@@ -66,11 +73,21 @@ fn tell(gateway: &Gateway, news: News) {
 }
 
 /// What is to be told of how all stands now. Whoever is told remembers what was.
-fn news(standing: &Standing, counted: &mut Counted) -> Vec<News> {
+fn news(standing: &Standing, counted: &mut Counted, now: Instant) -> Vec<News> {
     let Standing { journal, projections } = standing;
     let subject = || JOURNAL.to_owned();
     let mut news = Vec::new();
+    if journal.failed_syncs > counted.failed_syncs {
+        (counted.failed_syncs, counted.failed_at) = (journal.failed_syncs, Some(now));
+    } else if counted.failed_at.is_some_and(|at| now.saturating_duration_since(at) >= CALM) {
+        counted.failed_at = None;
+    }
     match &journal.error {
+        None if counted.failed_at.is_some() => {
+            let text = "the disk cannot be made to keep what is written (a sync failed): calls go on and wait for \
+                        nothing, and a machine that loses its power now may lose records";
+            news.push(News::Raised(Kind::Disk, subject(), text.to_owned()));
+        }
         Some(error) => {
             let text = format!(
                 "the disk takes no records ({error}): calls go on, and what they leave waits in memory; make room on it"
@@ -116,7 +133,7 @@ fn news(standing: &Standing, counted: &mut Counted) -> Vec<News> {
 }
 
 /// The facts alone, since everybody may read them.
-fn warnings(standing: &Standing) -> Vec<String> {
+fn warnings(standing: &Standing, counted: &Counted) -> Vec<String> {
     let Standing { journal, projections } = standing;
     let mut warnings = Vec::new();
     if journal.error.is_some() {
@@ -124,6 +141,10 @@ fn warnings(standing: &Standing) -> Vec<String> {
             "the journal cannot be written since {} s: {} records wait in memory",
             journal.stuck_seconds, journal.waiting
         ));
+    }
+    if counted.failed_at.is_some() {
+        let failed = counted.failed_syncs;
+        warnings.push(format!("the disk cannot be made to keep the journal: {failed} syncs failed"));
     }
     if journal.lost > 0 {
         warnings.push(format!("{} records are lost, which did not fit into memory", journal.lost));
@@ -161,7 +182,18 @@ mod tests {
     /// What is raised, by kind and subject, and the warnings.
     #[track_caller]
     fn check(standing: &Standing, counted: &mut Counted, told: &[(&str, &str)], warned: &[&str]) {
-        let news = news(standing, counted);
+        check_at(clock::now(), standing, counted, told, warned);
+    }
+
+    #[track_caller]
+    fn check_at(
+        now: Instant,
+        standing: &Standing,
+        counted: &mut Counted,
+        told: &[(&str, &str)],
+        warned: &[&str],
+    ) {
+        let news = news(standing, counted, now);
         let found: Vec<_> = news
             .iter()
             .filter_map(|news| match news {
@@ -170,7 +202,7 @@ mod tests {
             })
             .collect();
         assert_eq!(found, told);
-        assert_eq!(warnings(standing), warned);
+        assert_eq!(warnings(standing, counted), warned);
     }
 
     #[test]
@@ -186,5 +218,24 @@ mod tests {
         check(&standing(None, 2, 1, 0), &mut counted, &[], &[lost]);
         let behind = "`ledger` is 60 s behind the journal";
         check(&standing(None, 2, 1, 60), &mut counted, &[("projection", "ledger")], &[lost, behind]);
+    }
+
+    #[test]
+    fn a_disk_that_fails_syncs_is_told_of_until_it_is_calm() {
+        let (start, mut counted) = (clock::now(), Counted::default());
+        let failed = |times: u64| {
+            let mut standing = standing(None, 0, 0, 0);
+            standing.journal.failed_syncs = times;
+            standing
+        };
+        let told = &[("disk", "journal")];
+        let warned =
+            |times: u64| format!("the disk cannot be made to keep the journal: {times} syncs failed");
+        check_at(start, &failed(0), &mut counted, &[], &[]);
+        check_at(start, &failed(1), &mut counted, told, &[&warned(1)]);
+        check_at(start + CALM / 2, &failed(1), &mut counted, told, &[&warned(1)]);
+        check_at(start + CALM / 2, &failed(3), &mut counted, told, &[&warned(3)]);
+        check_at(start + CALM, &failed(3), &mut counted, told, &[&warned(3)]);
+        check_at(start + CALM * 2, &failed(3), &mut counted, &[], &[]);
     }
 }

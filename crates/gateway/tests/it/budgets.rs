@@ -1,6 +1,7 @@
 //! Budgets: what is kept aside, what is spent, what is given back.
 
 mod ledger;
+mod names;
 
 use std::{sync::Arc, time::Duration};
 

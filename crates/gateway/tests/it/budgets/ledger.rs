@@ -2,6 +2,29 @@
 
 use super::*;
 
+/// How many calls fail over, of so many.
+const FAILED_OVER: std::ops::RangeInclusive<usize> = 10..=20;
+const OF: usize = 100;
+/// How much more the fallback costs.
+const DEARER: u64 = 3;
+/// A token in is a dollar, one out ten; three times as much at the fallback.
+const TWO_PRICES: &str = "prices: { \"*/*\": { input: 1000000, output: 10000000 }, \
+                          \"d/*\": { input: 3000000, output: 30000000 } }\n";
+/// What the failing provider does to calls beside those that it answers well.
+const FAULTS: [&str; 9] = [
+    "500",
+    "reset",
+    "error-in-200",
+    "truncated",
+    "empty",
+    "429;retry-after=0",
+    "lifecycle",
+    "cut:3",
+    "cut:1",
+];
+/// How many it answers well for all of these.
+const WELL: usize = 22;
+
 /// What a mock has in its books for answers that were read whole, in micro-dollars.
 fn books(mock: &Mock) -> u64 {
     let entries = mock.ledger();
@@ -10,32 +33,57 @@ fn books(mock: &Mock) -> u64 {
     whole.filter_map(|entry| entry.usage).map(|usage| (usage.input + usage.output * 10) * MICROS).sum()
 }
 
+/// Two accounts at a provider that fails in every way, one that does not, a dearer one behind them, and a slow one of which
+/// clients go away.
+fn house_text([bad, good, dear, slow]: [&Mock; 4]) -> String {
+    let provider = |name: &str, mock: &Mock, keys: &str| {
+        format!("  {name}: {{ kind: openai, base_url: \"{}\", {keys} }}\n", mock.base_url())
+    };
+    let one = "api_key: key";
+    let providers = [
+        provider("a", bad, "credentials: [{ api_key: k1 }, { api_key: k2 }]"),
+        provider("b", good, one),
+        provider("d", dear, one),
+        provider("s", slow, one),
+    ];
+    format!(
+        "server: {{ listen: \"127.0.0.1:0\", drain: 5s }}\nproviders:\n{}models: {{ \
+         fast: {{ targets: [a/gpt-4o-mini, b/gpt-4o-mini] }}, \
+         frail: {{ targets: [a/gpt-4o-mini], fallback: [d/gpt-4o-mini] }}, \
+         slow: {{ targets: [s/gpt-4o-mini] }} }}\n\
+         strategy: round_robin\nretry: {{ attempts: 2, extra_load: 1000 }}\nhealth: {{ error_threshold: 1000, error_window: 1s }}\n\
+         access: {{ keys: [{{ name: alice, key: {ALICE}, budget: {{ usd: 900000000, per: total }} }}] }}\n{TWO_PRICES}",
+        providers.concat()
+    )
+}
+
 /// Asks so many times, some of them at once, of providers that fail in every way; clients go away from slow ones.
 #[tokio::test(flavor = "multi_thread")]
 async fn records_and_books_agree() {
     let count = many("LOCKGATE_LEDGER_CALLS", 1_000);
     let settings =
         lockgate_mock::Settings { ledger_entries: count * 4, ..lockgate_mock::Settings::default() };
-    let start = || lockgate_mock::start(loopback(), settings.clone());
-    let (bad, good, slow) = (start().await.unwrap(), start().await.unwrap(), start().await.unwrap());
-    let faults = ["500", "reset", "error-in-200", "truncated", "empty", "429;retry-after=0", "lifecycle"];
-    let faults = faults.iter().map(|fault| Some(fault.parse::<Fault>().unwrap()));
-    bad.cycle([None, None].into_iter().chain(faults).collect());
+    let start = || async { lockgate_mock::start(loopback(), settings.clone()).await.unwrap() };
+    let (bad, good, dear, slow) = (start().await, start().await, start().await, start().await);
+    let faults = FAULTS.iter().map(|fault| Some(fault.parse::<Fault>().unwrap()));
+    bad.cycle(std::iter::repeat_n(None, WELL).chain(faults).collect());
     slow.set_behaviour(Behaviour {
         between_events: Duration::from_millis(50),
         words: Some(2000),
         ..Behaviour::default()
     });
-    let yaml = with(&[&bad, &good], "{ usd: 900000000, per: total }")
-        .replace("models:\n", &format!("  s: {{ kind: openai, base_url: \"{}\", api_key: key }}\nmodels:\n  slow: {{ targets: [s/gpt-4o-mini] }}\n", slow.base_url()))
-        .replace("gpt-4o-mini] }\nacc", "gpt-4o-mini], retry: { extra_load: 1000 } }\nacc");
     let journal = Arc::new(lockgate_store::Recent::new(count + 10));
-    let config = lockgate_config::parse("test.yaml", &yaml, &|_| None).unwrap();
+    let text = house_text([&bad, &good, &dear, &slow]);
+    let config =
+        lockgate_config::parse("test.yaml", &text, &|_| None).unwrap_or_else(|errors| panic!("{errors}"));
     let house = House::around(lockgate_gateway::start(&config, Arc::clone(&journal)).await.unwrap());
     let mut dice = Dice::new(7);
     let calls: Vec<u64> = (0..count).map(|_| dice.below(20) as u64).collect();
     let stayed = calls.iter().filter(|kind| **kind > 1).count();
     const SLOW: &str = r#"{"model":"slow","stream":true,"messages":[{"role":"user","content":"hello"}]}"#;
+    const FRAIL: &str = r#"{"model":"frail","max_tokens":8,"messages":[{"role":"user","content":"hello"}]}"#;
+    const FRAIL_STREAM: &str =
+        r#"{"model":"frail","stream":true,"messages":[{"role":"user","content":"hello"}]}"#;
     let house = &house;
     stream::iter(calls)
         .for_each_concurrent(32, |kind| async move {
@@ -44,7 +92,10 @@ async fn records_and_books_agree() {
                 0 | 1 => {
                     drop(tokio::time::timeout(Duration::from_millis(5 + kind * 150), ask(house, SLOW)).await)
                 }
-                kind => drop(ask(house, [SHORT, SHORT_STREAM, CHAT, STREAM][kind as usize % 4]).await),
+                kind => {
+                    let bodies = [SHORT, SHORT_STREAM, CHAT, STREAM, FRAIL, FRAIL_STREAM];
+                    drop(ask(house, bodies[kind as usize % bodies.len()]).await);
+                }
             }
         })
         .await;
@@ -52,17 +103,25 @@ async fn records_and_books_agree() {
     let is_over = || slow.counts().in_flight == 0 && journal.all().len() >= stayed;
     let records = eventually(|| is_over().then(|| journal.all())).await;
     assert!(records.len() <= count);
-    let answered: Vec<CallRecord> =
-        records.iter().filter(|record| record.ended == Ended::Answered).cloned().collect();
-    let gone = records.iter().filter(|record| record.ended == Ended::ClientGone).count();
-    let retried = answered.iter().filter(|record| record.attempts.len() > 1).count();
+    let of = |ended: Ended| records.iter().filter(move |record| record.ended == ended);
+    let (gone, broken) = (of(Ended::ClientGone).count(), of(Ended::Broken).count());
+    let answered: Vec<CallRecord> = of(Ended::Answered).cloned().collect();
+    let later = |record: &&CallRecord| record.attempts.len() > 1;
+    let failed_over = answered.iter().filter(later).count();
+    let at_dearer = answered
+        .iter()
+        .filter(|record| record.deployment.as_deref().is_some_and(|name| name.starts_with("d/")))
+        .count();
     tell(&format!(
-        "{count} calls: {} answered, {retried} of them not by the first, {gone} given up; {} micro-dollars",
+        "{count} calls: {} answered, {failed_over} of them not by the first, {at_dearer} by a dearer one, {broken} broken \
+         off, {gone} given up; {} micro-dollars",
         answered.len(),
         spent(&answered)
     ));
-    assert!(gone > 0 && retried > 0 && answered.len() > count / 2);
-    assert_eq!(spent(&answered), books(&bad) + books(&good) + books(&slow));
+    let share = failed_over * OF / count;
+    assert!(FAILED_OVER.contains(&share), "{share} of {OF} failed over");
+    assert!(gone > 0 && broken > 0 && at_dearer > 0 && answered.len() > count / 2);
+    assert_eq!(spent(&answered), books(&bad) + books(&good) + books(&dear) * DEARER + books(&slow));
     let others = records.iter().filter(|record| record.ended != Ended::Answered);
     for record in others.filter(|record| record.cost.is_some_and(|cost| cost > 0)) {
         assert!(

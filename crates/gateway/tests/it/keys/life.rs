@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{Gate, message, named};
+use super::{Gate, message, named, text};
 use crate::house::{eventually, secret};
 
 #[tokio::test]
@@ -89,6 +89,30 @@ async fn a_key_says_whether_its_calls_are_kept_with_what_was_said() {
     assert!(!kept(3).await, "`log.bodies` counts");
     let (status, said) = gate.admin(Method::POST, "keys", &json!({ "name": "b", "log_bodies": 2 })).await;
     assert!(status == 422 && said["error"]["message"].as_str().unwrap().contains("log_bodies"), "{said}");
+}
+
+#[tokio::test]
+async fn a_key_of_a_revoked_ones_name_does_not_find_its_conversations() {
+    let gate = Gate::new().await;
+    // A provider that keeps none itself.
+    gate.house.apply(&text(&gate.mocks, &gate.folder, "").replace("kind: openai", "kind: openai-compatible"));
+    let say = async |key: &str, previous: &Value| {
+        let headers = [("x-api-key", key), ("content-type", "application/json")];
+        let body = json!({ "model": "fast", "input": "hello", "previous_response_id": previous });
+        gate.ask(Method::POST, "/v1/responses", &headers, &body.to_string()).await
+    };
+    let (id, first) = gate.create(named("ci")).await;
+    let said = say(&first, &Value::Null).await.json()["id"].clone();
+    assert!(said.is_string(), "{said}");
+    let more = say(&first, &said).await;
+    assert_eq!(more.status, 200, "{}", more.text);
+    gate.ok(Method::PATCH, &format!("keys/{id}"), json!({ "name": "other" })).await;
+    assert_eq!(say(&first, &said).await.status, 200, "it is the same key");
+    gate.ok(Method::PATCH, &format!("keys/{id}"), json!({ "name": "ci" })).await;
+    gate.ok(Method::DELETE, &format!("keys/{id}"), Value::Null).await;
+    let (_, second) = gate.create(named("ci")).await;
+    let refused = say(&second, &said).await;
+    assert_eq!(refused.json()["error"]["code"], "previous_response_not_found", "{}", refused.text);
 }
 
 #[tokio::test]
