@@ -10,6 +10,7 @@ use std::{
         Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    thread,
     time::Duration,
 };
 
@@ -44,7 +45,14 @@ pub(crate) struct Known {
     /// Answers that were none.
     pub(crate) failed: Mutex<Vec<String>>,
     pub(crate) ends: AtomicBool,
-    marks: AtomicU64,
+    /// How often a client was told that its budget is spent: then it ends.
+    pub(crate) spent: AtomicU64,
+    /// The client's key; empty is none.
+    pub(crate) key: &'static str,
+    /// More members of each request, with a comma behind each.
+    pub(crate) wishes: &'static str,
+    /// How many calls there were.
+    pub(crate) marks: AtomicU64,
 }
 
 impl House {
@@ -96,34 +104,41 @@ impl House {
 pub(crate) fn ask(address: SocketAddr, known: &Known) {
     let mut client = http::Client::new(address).patience(LIMIT);
     while !known.ends.load(Ordering::Relaxed) {
-        let mark = known.marks.fetch_add(1, Ordering::Relaxed) + 1;
-        if one(&mut client, known, mark).is_err() {
+        if once(&mut client, known).is_err() {
             return;
         }
     }
 }
 
-fn one(client: &mut http::Client, known: &Known, mark: u64) -> io::Result<()> {
+/// Asks once; an error is a gateway that is gone, or a budget that is spent.
+pub(crate) fn once(client: &mut http::Client, known: &Known) -> io::Result<()> {
+    let mark = known.marks.fetch_add(1, Ordering::Relaxed) + 1;
     let stream = mark.is_multiple_of(2);
     // Of a length of its own, so that no two calls need cost the same.
     let words = "word ".repeat(usize::try_from(mark % 97).unwrap());
+    let wishes = known.wishes;
     let body = format!(
-        r#"{{"model":"m","stream":{stream},"messages":[{{"role":"user","content":"call {mark} {words}"}}]}}"#
+        r#"{{"model":"m",{wishes}"stream":{stream},"messages":[{{"role":"user","content":"call {mark} {words}"}}]}}"#
     );
     let text = mark.to_string();
-    let headers = [("content-type", "application/json"), (MARK, text.as_str())];
-    let request = http::Request {
-        method: "POST",
-        path: "/v1/chat/completions",
-        headers: &headers,
-        body: body.as_bytes(),
-    };
+    let headers = [("content-type", "application/json"), (MARK, text.as_str()), ("x-api-key", known.key)];
+    let headers = if known.key.is_empty() { &headers[..2] } else { &headers[..] };
+    let request =
+        http::Request { method: "POST", path: "/v1/chat/completions", headers, body: body.as_bytes() };
     let mut reader = client.open(&request)?;
     let id = reader.head.header("x-request-id").unwrap_or_default().to_owned();
     if reader.head.status != 200 {
         let status = reader.head.status;
         let told = format!("{status}: {:?}", String::from_utf8_lossy(&reader.rest()?));
-        known.failed.lock().unwrap().push(told);
+        if told.contains("insufficient_quota") {
+            known.spent.fetch_add(1, Ordering::Relaxed);
+            return Err(io::Error::other("the budget is spent"));
+        }
+        // What is left of a budget may be kept for calls under way.
+        match status {
+            429 if told.contains("is kept for calls under way") => thread::sleep(Duration::from_millis(50)),
+            _ => known.failed.lock().unwrap().push(told),
+        }
         return Ok(());
     }
     let mut answer = Vec::new();

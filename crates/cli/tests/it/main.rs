@@ -8,6 +8,7 @@
 )]
 
 mod alerts;
+mod budgets;
 mod clock;
 mod disk;
 mod foreign;
@@ -16,6 +17,8 @@ mod journal;
 mod kills;
 mod load;
 mod seen;
+mod shim;
+mod sync;
 
 use std::process::Command;
 

@@ -2,14 +2,13 @@
 
 use super::*;
 
-/// How many calls fail over, of so many.
-const FAILED_OVER: std::ops::RangeInclusive<usize> = 10..=20;
-const OF: usize = 100;
+/// How many percent of the calls fail over, at least.
+const FAILED_OVER: usize = 10;
 /// How much more the fallback costs.
 const DEARER: u64 = 3;
 /// A token in is a dollar, one out ten; three times as much at the fallback.
-const TWO_PRICES: &str = "prices: { \"*/*\": { input: 1000000, output: 10000000 }, \
-                          \"d/*\": { input: 3000000, output: 30000000 } }\n";
+const TWO_PRICES: &str = "prices: { \"d/*\": { input: 3000000, output: 30000000 }, \
+                          \"*/*\": { input: 1000000, output: 10000000 } }\n";
 /// What the failing provider does to calls beside those that it answers well.
 const FAULTS: [&str; 9] = [
     "500",
@@ -23,7 +22,7 @@ const FAULTS: [&str; 9] = [
     "cut:1",
 ];
 /// How many it answers well for all of these.
-const WELL: usize = 22;
+const WELL: usize = 20;
 
 /// What a mock has in its books for answers that were read whole, in micro-dollars.
 fn books(mock: &Mock) -> u64 {
@@ -118,8 +117,7 @@ async fn records_and_books_agree() {
         answered.len(),
         spent(&answered)
     ));
-    let share = failed_over * OF / count;
-    assert!(FAILED_OVER.contains(&share), "{share} of {OF} failed over");
+    assert!(failed_over * 100 / count >= FAILED_OVER, "{failed_over} of {count} failed over");
     assert!(gone > 0 && broken > 0 && at_dearer > 0 && answered.len() > count / 2);
     assert_eq!(spent(&answered), books(&bad) + books(&good) + books(&dear) * DEARER + books(&slow));
     let others = records.iter().filter(|record| record.ended != Ended::Answered);
