@@ -5,6 +5,7 @@
 //! figure to trust on a shared machine; requests per second and latencies move with the neighbours.
 
 mod asks;
+mod conditions;
 mod cores;
 pub(crate) mod counts;
 mod goals;
@@ -23,15 +24,20 @@ mod usage;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
+use lockgate_testkit::clock;
+
 use crate::workspace::{self, Failure};
-use cores::{Cores, processor};
+use conditions::Conditions;
+use cores::Cores;
 use load::Load;
 use plan::{Apart, Plan};
 use results::{Results, Row, Sample};
 use scenarios::{Pace, SCENARIOS, Scenario};
-use subjects::{DIRECT, LOCKGATE, NGINX, Subject, Subjects};
+use subjects::{LOCKGATE, NGINX, Subject, Subjects};
+use usage::Usage;
 
 /// How much to measure.
 #[derive(clap::Args)]
@@ -70,6 +76,10 @@ pub(crate) struct Arguments {
 
 /// The first run over a subject, which is not counted.
 const WARM_UP: Duration = Duration::from_millis(500);
+/// A subject that needs less than a fiftieth of a core for so long is at rest: the journal is read every 200 ms.
+const REST: Duration = Duration::from_millis(250);
+/// How long that is waited for.
+const MOST_REST: Duration = Duration::from_secs(10);
 
 /// Builds, starts, measures, prints the tables and writes `target/bench.json`.
 ///
@@ -98,21 +108,26 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let cores = Cores::of_this_machine()?;
     clear(&house::folder()?)?;
     let subjects = Subjects::start(&cores, &arguments.with)?;
-    println!("{}; subjects on core {}, mock and load on core {}", processor(), cores.subject, cores.rest);
+    let conditions = Conditions::now(cores);
+    println!("{conditions}");
     println!("this takes about {} minutes", plan.length(&subjects).as_secs().div_ceil(60));
     let mut results = Results::default();
     measure(&plan, &subjects, &mut results)?;
 
+    // Journals of millions of calls are of no more use.
+    drop(subjects);
+    clear(&house::folder()?)?;
+
     results.print();
-    println!();
+    println!("\nfigures that stand alone");
     for (name, figure) in results.all_alone() {
-        println!("{name:<40} {figure:.2}");
+        println!("  {name:<42} {figure:.2}");
     }
     let verdicts = goals::verdicts(&results);
     goals::print(&verdicts);
     let path = workspace::target().join("bench.json");
     let json = serde_json::json!({
-        "processor": processor(),
+        "conditions": conditions,
         "rounds": plan.rounds,
         "seconds": plan.time.as_secs(),
         "goals": verdicts,
@@ -194,10 +209,23 @@ fn once(
     let order = subject.order(&scenario.ask, expected, load, time);
     let before = subject.usage()?;
     let figures = load::in_its_own_process(subjects.cores(), &order, || Ok(()))?;
-    let after = subject.usage()?;
-    // The mock's own account is what `direct` costs.
-    debug_assert!(subject.name != DIRECT || !scenario.ask.is_translated());
+    let after = settled(subject)?;
     Ok(Sample { figures, cpu: after.since(&before), resident: after.resident }.row())
+}
+
+/// The usage once the subject is at rest: what it does behind its answers, such as reading its journal, is their cost too.
+fn settled(subject: &Subject) -> Result<Usage, Failure> {
+    let began = clock::now();
+    let mut usage = subject.usage()?;
+    loop {
+        thread::sleep(REST);
+        let later = subject.usage()?;
+        let busy = later.since(&usage);
+        usage = later;
+        if busy < REST / 50 || clock::now().duration_since(began) > MOST_REST {
+            return Ok(usage);
+        }
+    }
 }
 
 /// Requests in a second that the gateway answers in the scenario `chat`.

@@ -4,18 +4,22 @@ use std::ffi::OsStr;
 use std::fs;
 use std::process::{Command, Stdio};
 
+use serde::Serialize;
+
 use crate::workspace::Failure;
 
 /// Open files of a program that holds both ends of ten thousand streams, with room to spare.
 const MOST_FILES: u32 = 65_536;
 
 /// Two cores of this machine, by number.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Cores {
     /// For the gateway or nginx, alone.
     pub(crate) subject: u32,
     /// For the mock provider and the load generator.
     pub(crate) rest: u32,
+    /// Files that each program may have open.
+    pub(crate) files: u32,
 }
 
 impl Cores {
@@ -29,7 +33,7 @@ impl Cores {
             status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap_or_default();
         let mut allowed = list.trim().split(',').filter_map(range).flatten();
         match (allowed.next(), allowed.next()) {
-            (Some(subject), Some(rest)) => Ok(Self { subject, rest }),
+            (Some(subject), Some(rest)) => Ok(Self { subject, rest, files: files()? }),
             _ => Err("a benchmark needs two cores: one for the program under test, one for the load".into()),
         }
     }
@@ -41,17 +45,25 @@ impl Cores {
         command
     }
 
-    /// The same for a program that holds thousands of connections. `prlimit` replaces itself too; where the bound cannot be
-    /// raised, the program starts with the one there is.
-    pub(crate) fn with_many_files(core: u32, program: impl AsRef<OsStr>) -> Command {
-        let limit = format!("--nofile={MOST_FILES}");
-        if !succeeds(Command::new("prlimit").args([limit.as_str(), "true"])) {
-            return Self::pinned(core, program);
-        }
+    /// The same for a program that holds thousands of connections. `prlimit` replaces itself too.
+    pub(crate) fn with_many_files(&self, core: u32, program: impl AsRef<OsStr>) -> Command {
         let mut command = Self::pinned(core, "prlimit");
-        command.arg(limit).arg(program);
+        command.arg(format!("--nofile={}", self.files)).arg(program);
         command
     }
+}
+
+/// How many files a program may have open here: as many as are needed, or what the system allows.
+fn files() -> Result<u32, Failure> {
+    let wanted = format!("--nofile={MOST_FILES}");
+    if succeeds(Command::new("prlimit").args([wanted.as_str(), "true"])) {
+        return Ok(MOST_FILES);
+    }
+    // proc_pid_limits(5): the name, the soft limit, the hard limit, the unit.
+    let limits = fs::read_to_string("/proc/self/limits")?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+    let hard = line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok());
+    hard.ok_or_else(|| "/proc/self/limits does not say how many files may be open".into())
 }
 
 fn range(text: &str) -> Option<std::ops::RangeInclusive<u32>> {
@@ -62,11 +74,4 @@ fn range(text: &str) -> Option<std::ops::RangeInclusive<u32>> {
 /// Whether a command can be run and ends well.
 pub(crate) fn succeeds(command: &mut Command) -> bool {
     command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
-}
-
-/// The processor's name, for the report.
-pub(crate) fn processor() -> String {
-    let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let name = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
-    name.map_or_else(|| "unknown".to_owned(), |(_, name)| name.trim().to_owned())
 }

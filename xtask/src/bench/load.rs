@@ -38,7 +38,8 @@ pub(crate) fn in_its_own_process(
     order: &Order,
     while_held: impl FnOnce() -> Result<(), Failure>,
 ) -> Result<Figures, Failure> {
-    let mut child = Cores::with_many_files(cores.rest, workspace::binary(Profile::Release, "xtask"))
+    let mut child = cores
+        .with_many_files(cores.rest, workspace::binary(Profile::Release, "xtask"))
         .arg("load")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -35,6 +35,9 @@ const APART: [(Apart, &str, &str); 5] = [
     (Apart::Steady, "steady", "minutes at half capacity: whether memory grows"),
 ];
 
+/// What a run of a scenario takes beside its load.
+const OVERHEAD: Duration = Duration::from_millis(400);
+
 /// The scenarios of a quick look.
 const SHORT: &[&str] = &["chat", "one", "stream", "1mb", "anthropic-openai", "openai-anthropic-stream"];
 const SHORT_APART: &[Apart] = &[Apart::Start, Apart::LargeBodies, Apart::Overload];
@@ -113,7 +116,7 @@ impl Plan {
         for scenario in &self.scenarios {
             let runs = u32::try_from(subjects.asked(&scenario.ask).count()).unwrap_or(u32::MAX);
             // Streams that have begun are read to their ends.
-            each += (self.time.max(scenario.least) + scenario.least / 2) * runs;
+            each += (self.time.max(scenario.least) + scenario.least / 2 + OVERHEAD) * runs;
         }
         each += self.time * u32::try_from(self.yardsticks.len()).unwrap_or(u32::MAX);
         let mut once = Duration::ZERO;
@@ -127,5 +130,44 @@ impl Plan {
             }
         }
         each * self.rounds + once
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    fn plan(line: &str) -> Plan {
+        Plan::of(&Line::try_parse_from(line.split(' ')).unwrap().arguments)
+    }
+
+    #[test]
+    fn everything_is_measured_unless_somebody_says_otherwise() {
+        let all = plan("bench");
+        assert_eq!((all.scenarios.len(), all.apart.len(), all.rounds), (SCENARIOS.len(), APART.len(), 5));
+        assert!(all.yardsticks.is_empty() && all.needs_capacity());
+        let short = plan("bench --short");
+        assert_eq!(
+            (short.scenarios.len(), short.apart.len(), short.rounds),
+            (SHORT.len(), SHORT_APART.len(), 1)
+        );
+        assert!(!short.needs_capacity());
+    }
+
+    #[test]
+    fn what_a_scenario_is_held_against_is_measured_too() {
+        let only = plan("bench --only openai-gemini --only start");
+        let names =
+            |scenarios: &[&Scenario]| scenarios.iter().map(|scenario| scenario.name).collect::<Vec<_>>();
+        assert_eq!((names(&only.scenarios), names(&only.yardsticks)), (vec!["openai-gemini"], vec!["chat"]));
+        assert_eq!(only.apart, [Apart::Start]);
+        assert!(plan("bench --only openai-gemini --only chat").yardsticks.is_empty());
     }
 }

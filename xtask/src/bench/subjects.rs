@@ -88,7 +88,7 @@ pub(crate) fn gateway(
 ) -> Result<(Process, SocketAddr), Failure> {
     let address = free_address()?;
     let file = write_config(address, mock, features)?;
-    let mut command = Cores::with_many_files(cores.subject, workspace::binary(Profile::Release, "lockgate"));
+    let mut command = cores.with_many_files(cores.subject, workspace::binary(Profile::Release, "lockgate"));
     let mut process = Process::spawn(command.arg("run").arg(file))?;
     process.wait_ready(address, "/health/ready", START_LIMIT)?;
     Ok((process, address))
@@ -101,7 +101,7 @@ impl Subjects {
     /// When one of them does not start.
     pub(crate) fn start(cores: &Cores, described: &[PathBuf]) -> Result<Self, Failure> {
         let mock = free_address()?;
-        let mut command = Cores::with_many_files(cores.rest, workspace::binary(Profile::Release, "lockgate"));
+        let mut command = cores.with_many_files(cores.rest, workspace::binary(Profile::Release, "lockgate"));
         command.args(["mock", "--no-ledger", "--listen", &mock.to_string()]);
         let mut process = Process::spawn(&mut command)?;
         process.wait_ready(mock, "/_mock/counts", START_LIMIT)?;

@@ -76,7 +76,7 @@ pub(super) fn start(file: &Path, cores: &Cores, mock: SocketAddr) -> Result<Desc
     fs::write(&config, filled(&description.config))?;
     let words: Vec<String> = description.command.iter().map(|word| filled(word)).collect();
     let (program, arguments) = words.split_first().ok_or_else(|| told(&"`command` is empty"))?;
-    let mut command = Cores::with_many_files(cores.subject, program);
+    let mut command = cores.with_many_files(cores.subject, program);
     command.args(arguments).current_dir(&home);
     command.envs(description.env.iter().map(|(name, value)| (name, filled(value))));
     let mut process = Process::spawn(&mut command)?;

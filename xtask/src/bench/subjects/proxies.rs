@@ -17,8 +17,9 @@ pub(super) struct Proxy {
     pub(super) name: &'static str,
     pub(super) package: &'static str,
     version: &'static str,
-    /// From where it listens, once for whole answers and once for streams, and where it sends everything.
-    config: fn(&Path, [SocketAddr; 2], SocketAddr) -> String,
+    /// From where it listens, once for whole answers and once for streams, where it sends everything, and how many files it
+    /// may open.
+    config: fn(&Path, [SocketAddr; 2], SocketAddr, u32) -> String,
     /// The arguments before and behind the config file.
     arguments: (&'static [&'static str], &'static [&'static str]),
 }
@@ -54,8 +55,8 @@ impl Proxy {
     ) -> Result<(Process, SocketAddr, Option<SocketAddr>), Failure> {
         let listen = [free_address()?, free_address()?];
         let file = folder()?.join(format!("{}.conf", self.name));
-        fs::write(&file, (self.config)(&folder()?, listen, upstream))?;
-        let mut command = Cores::with_many_files(cores.subject, self.name);
+        fs::write(&file, (self.config)(&folder()?, listen, upstream, cores.files))?;
+        let mut command = cores.with_many_files(cores.subject, self.name);
         command.args(self.arguments.0).arg(&file).args(self.arguments.1);
         let mut process = Process::spawn(&mut command)?;
         process.wait_ready(listen[0], "/_mock/counts", START_LIMIT)?;
@@ -64,12 +65,12 @@ impl Proxy {
 }
 
 /// One worker for one core, kept-alive connections, no access log, bodies in memory; streams are passed on as they come.
-fn nginx(folder: &Path, [plain, streams]: [SocketAddr; 2], upstream: SocketAddr) -> String {
+fn nginx(folder: &Path, [plain, streams]: [SocketAddr; 2], upstream: SocketAddr, files: u32) -> String {
     let folder = folder.display();
     format!(
-        "user root;\nworker_processes 1;\nworker_rlimit_nofile 65536;\ndaemon off;\npid {folder}/nginx.pid;\n\
+        "user root;\nworker_processes 1;\ndaemon off;\npid {folder}/nginx.pid;\n\
          error_log stderr error;\n\
-         events {{ worker_connections 30000; }}\n\
+         events {{ worker_connections {files}; }}\n\
          http {{\n\
          access_log off;\n\
          keepalive_requests 100000000;\n\
@@ -91,9 +92,11 @@ fn nginx(folder: &Path, [plain, streams]: [SocketAddr; 2], upstream: SocketAddr)
 }
 
 /// One thread for one core, connections to the provider shared and kept.
-fn haproxy(_: &Path, [plain, streams]: [SocketAddr; 2], upstream: SocketAddr) -> String {
+fn haproxy(_: &Path, [plain, streams]: [SocketAddr; 2], upstream: SocketAddr, files: u32) -> String {
+    // It wants room for both ends of each, and some to spare.
+    let connections = files.saturating_sub(1000) / 2;
     format!(
-        "global\n  nbthread 1\n  maxconn 30000\n\
+        "global\n  nbthread 1\n  maxconn {connections}\n\
          defaults\n  mode http\n  http-reuse always\n  option http-keep-alive\n  timeout connect 10s\n  \
          timeout client 300s\n  timeout server 300s\n\
          frontend all\n  bind {plain}\n  bind {streams}\n  default_backend mock\n\
