@@ -346,15 +346,17 @@ async fn only_the_admin_key_opens() {
     let house = House::new(&config(&[&mock.base_url()], &access)).await;
     let (bearer, client) = (format!("Bearer {admin_key}"), format!("Bearer {client_key}"));
     let paths = ["deployments", "gateway", "explain?model=fast", "nothing", "deployments/x/reset", ""];
-    for path in paths {
+    for (place, path) in paths.into_iter().enumerate() {
         let path = format!("/admin/v1/{path}");
         let mut refusals = Vec::new();
+        // Four wrong keys are borne with; one that is none or a client's is no guess.
+        let wrong = if place < 4 { "wrong" } else { "" };
         for headers in [
             vec![],
             vec![("authorization", client.as_str())],
             vec![("x-admin-key", client_key.as_str())],
             vec![("x-api-key", admin_key.as_str())],
-            vec![("x-admin-key", "wrong"), ("authorization", bearer.as_str())],
+            vec![("x-admin-key", wrong), ("authorization", bearer.as_str())],
         ] {
             let answer = ask_with(&house, Method::GET, &path, &headers).await;
             assert_eq!(answer.status, 401, "{path} {headers:?}");
