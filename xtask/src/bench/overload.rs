@@ -48,6 +48,10 @@ pub(crate) fn measure(subjects: &Subjects, time: Duration, results: &mut Results
             answers.times.p50_us / 1e3,
             answers.times.p99_us / 1e3
         );
+        results.add_alone(
+            format!("overload {status}, part of all"),
+            answers.count as f64 / offered / over.seconds,
+        );
     }
     if let Some(error) = &over.first_error {
         println!("            {} errors, the first: {error}", over.errors);

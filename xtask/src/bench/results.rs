@@ -7,8 +7,11 @@ use serde::Serialize;
 
 use super::load::Figures;
 use super::median::median;
-use super::scenarios::{SCENARIOS, Scenario};
+use super::scenarios::{Pace, SCENARIOS, Scenario};
 use super::subjects::{DIRECT, NGINX};
+
+/// A load that is late by more than this says so.
+const LATE_US: f64 = 200.0;
 
 /// One run of one scenario over one subject.
 #[derive(Clone, Debug)]
@@ -48,7 +51,7 @@ pub(crate) struct Cell {
 pub(crate) struct Results {
     order: Vec<(&'static str, String)>,
     cells: BTreeMap<(&'static str, String), Cell>,
-    alone: BTreeMap<&'static str, Vec<f64>>,
+    alone: BTreeMap<String, Vec<f64>>,
 }
 
 /// A cell as it is written to the file.
@@ -59,6 +62,9 @@ pub(crate) struct Summary<'a> {
     median: Option<Row>,
     cpu_ratio_to_nginx: Option<f64>,
     rate_ratio_to_nginx: Option<f64>,
+    /// What it adds to the times without it, where requests are due at fixed times.
+    added_p50_us: Option<f64>,
+    added_p99_us: Option<f64>,
     runs: &'a [Row],
     runs_with_errors: &'a [String],
 }
@@ -131,8 +137,8 @@ impl Results {
     }
 
     /// Adds a figure that belongs to no scenario.
-    pub(crate) fn add_alone(&mut self, name: &'static str, figure: f64) {
-        self.alone.entry(name).or_default().push(figure);
+    pub(crate) fn add_alone(&mut self, name: impl Into<String>, figure: f64) {
+        self.alone.entry(name.into()).or_default().push(figure);
     }
 
     /// The median of a figure that belongs to no scenario.
@@ -141,8 +147,8 @@ impl Results {
     }
 
     /// All figures that belong to no scenario, by name.
-    pub(crate) fn all_alone(&self) -> impl Iterator<Item = (&'static str, f64)> {
-        self.alone.iter().map(|(name, figures)| (*name, median(figures)))
+    pub(crate) fn all_alone(&self) -> impl Iterator<Item = (&str, f64)> {
+        self.alone.iter().map(|(name, figures)| (name.as_str(), median(figures)))
     }
 
     /// The medians of a cell.
@@ -158,6 +164,15 @@ impl Results {
     /// What a request or event costs there, divided by what it costs nginx in the scenario that is the yardstick.
     pub(crate) fn cost_ratio(&self, scenario: &str, subject: &str) -> Option<f64> {
         Some(self.row(scenario, subject)?.cost() / self.row(yardstick(scenario)?, NGINX)?.cost())
+    }
+
+    /// The same, where the rate of requests is the same over all subjects, so that the times can be compared.
+    fn added_at_rate(&self, scenario: &str, subject: &str, time: fn(&Row) -> f64) -> Option<f64> {
+        let found = SCENARIOS.iter().find(|other| other.name == scenario)?;
+        match found.pace {
+            Pace::Due(..) | Pace::Part(..) if subject != DIRECT => self.added(scenario, subject, time),
+            _ => None,
+        }
     }
 
     fn rate_ratio(&self, scenario: &str, subject: &str) -> Option<f64> {
@@ -180,6 +195,8 @@ impl Results {
                 median: Row::median(&cell.rows),
                 cpu_ratio_to_nginx: self.cost_ratio(scenario, subject),
                 rate_ratio_to_nginx: self.rate_ratio(scenario, subject),
+                added_p50_us: self.added_at_rate(scenario, subject, |row| row.p50_us),
+                added_p99_us: self.added_at_rate(scenario, subject, |row| row.p99_us),
                 runs: &cell.rows,
                 runs_with_errors: &cell.wrong,
             })
@@ -239,14 +256,26 @@ impl Results {
                 row.p99_us,
                 row.first_byte_p50_us,
                 row.resident_mib,
-                if row.late_p99_us > 200.0 {
-                    format!("  (load late by {:.0} us at p99)", row.late_p99_us)
-                } else {
-                    String::new()
-                },
+                remarks(&summary),
             );
         }
     }
+}
+
+/// What is to be said of a cell beside its figures.
+fn remarks(summary: &Summary<'_>) -> String {
+    let mut remarks = String::new();
+    if let (Some(p50), Some(p99)) = (summary.added_p50_us, summary.added_p99_us) {
+        remarks += &format!("  (adds {p50:.0} us, {p99:.0} us at p99)");
+    }
+    let late = summary.median.map_or(0.0, |row| row.late_p99_us);
+    if late > LATE_US {
+        remarks += &format!("  (load late by {late:.0} us at p99)");
+    }
+    if !summary.runs_with_errors.is_empty() {
+        remarks += &format!("  ({} runs do not count)", summary.runs_with_errors.len());
+    }
+    remarks
 }
 
 fn yardstick(scenario: &str) -> Option<&'static str> {
