@@ -91,7 +91,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         return Ok(());
     }
     if arguments.counts {
-        return counts::run(arguments.accept);
+        return counts::run(arguments.accept, !arguments.no_build);
     }
     let plan = Plan::of(arguments);
     if !arguments.no_build {

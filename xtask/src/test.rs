@@ -158,7 +158,7 @@ fn agents() -> Result<(), Failure> {
 }
 
 fn counts() -> Result<(), Failure> {
-    crate::bench::counts::run(false)
+    crate::bench::counts::run(false, true)
 }
 
 fn leaks() -> Result<(), Failure> {

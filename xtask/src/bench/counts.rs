@@ -91,13 +91,22 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 /// What an answer may take where every instruction is counted.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Builds the release binary, counts, prints the table; `accept` writes the figures down, without it they are judged.
+/// Counts and prints the table; `accept` writes the figures down, without it they are judged. `build` makes the release
+/// binary first.
 ///
 /// # Errors
 /// When valgrind is missing, an answer is wrong, or a count is over its bound.
-pub(crate) fn run(accept: bool) -> Result<(), Failure> {
+pub(crate) fn run(accept: bool, build: bool) -> Result<(), Failure> {
     callgrind::is_there()?;
-    workspace::run(&mut workspace::cargo(&["build", "--release", "--locked", "--package", "lockgate-cli"]))?;
+    if build {
+        workspace::run(&mut workspace::cargo(&[
+            "build",
+            "--release",
+            "--locked",
+            "--package",
+            "lockgate-cli",
+        ]))?;
+    }
     let mut found = Accepted::default();
     let mock = Mock::start()?;
     let (mut gateway, mut client) = mock.gateway()?;
