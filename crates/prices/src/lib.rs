@@ -1,13 +1,13 @@
 //! What models cost and what a call cost: a table of facts with its date and source, and arithmetic on whole numbers.
 //!
 //! ```text
-//! Table::shipped().find(kind, upstream_model)   what the provider's list says, or nothing: unknown is not zero
+//! listed(kind, upstream_model)                  what the provider's list says, or nothing: unknown is not zero
 //!   -> Figures::over(shipped)                   with what the operator wrote in its place
 //!   -> Price::worst(input, max_output)          what to reserve before the call
 //!   -> Price::cost(usage)                       what it was
 //! ```
 //!
-//! No clock, no sockets, no floating point. The table is part of the binary and is read by the first lookup.
+//! No clock, no sockets, no floating point. The list is part of the binary, and lookups read it where they look.
 
 mod class;
 mod cost;
@@ -15,10 +15,12 @@ mod figures;
 mod money;
 mod names;
 mod price;
+mod shipped;
 mod table;
 
 pub use class::Class;
 pub use figures::Figures;
 pub use money::MicroUsd;
 pub use price::{Price, Tier};
+pub use shipped::listed;
 pub use table::{Malformed, Row, Table};

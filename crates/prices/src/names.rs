@@ -43,20 +43,31 @@ fn parse(text: &str) -> Result<Vec<Habits>, toml::de::Error> {
     toml::from_str::<Names>(text).map(|names| names.names)
 }
 
+/// The first that `look_up` finds of the names that a model may have among a kind's prices.
+pub(crate) fn found<T>(
+    kind: &str,
+    model: &str,
+    mut look_up: impl FnMut(&str, &str) -> Option<T>,
+) -> Option<T> {
+    let habits = habits(kind);
+    let kind = habits.map_or(kind, |habits| habits.prices_of(kind));
+    candidates(habits, model).find_map(|name| look_up(kind, name))
+}
+
 /// The row of a kind; without one, names have nothing on them but a date.
-pub(crate) fn habits(kind: &str) -> Option<&'static Habits> {
+fn habits(kind: &str) -> Option<&'static Habits> {
     HABITS.iter().find(|habits| habits.kind == kind)
 }
 
 impl Habits {
     /// The kind in whose rows its prices are.
-    pub(crate) fn prices_of<'a>(&'a self, kind: &'a str) -> &'a str {
+    fn prices_of<'a>(&'a self, kind: &'a str) -> &'a str {
         self.prices_of.as_deref().unwrap_or(kind)
     }
 }
 
 /// The names to look a model up by, the most exact first. Allocates nothing.
-pub(crate) fn candidates<'a>(habits: Option<&'a Habits>, model: &'a str) -> impl Iterator<Item = &'a str> {
+fn candidates<'a>(habits: Option<&'a Habits>, model: &'a str) -> impl Iterator<Item = &'a str> {
     let bare = habits.map_or(model, |habits| habits.resource(model));
     let begins = habits.map_or(&[][..], |habits| &habits.begins);
     let base = habits.and_then(|habits| habits.base(bare));

@@ -11,9 +11,9 @@ use crate::{Class, Figures, Price, names};
 /// The heads of the columns that are no class of tokens. `above` is empty in a model's first row; in those of its tiers it
 /// is the tokens of input above which they count. `batch` is what a batch costs, in percent.
 const KEYS: [&str; 3] = ["kind", "model", "above"];
-const BATCH: &str = "batch";
+pub(crate) const BATCH: &str = "batch";
 
-const TEXT: &str = include_str!("../prices.csv");
+pub(crate) const TEXT: &str = include_str!("../prices.csv");
 
 // A table that does not parse is empty here and fails `the_shipped_table_is_whole`: it is part of the binary, so nothing
 // an operator does can break it.
@@ -52,7 +52,8 @@ pub struct Malformed {
 }
 
 impl Table<'static> {
-    /// The table that is part of the binary. It is read by the first call, and never if there is none.
+    /// The table that is part of the binary. It is read by the first call, and never if there is none: who looks up a few
+    /// models asks [`crate::listed`].
     pub fn shipped() -> &'static Self {
         &SHIPPED
     }
@@ -97,9 +98,7 @@ impl<'a> Table<'a> {
 
     /// The row that [`Table::find`] finds: what the price was found by.
     pub fn find_row(&self, kind: &str, model: &str) -> Option<&Row<'a>> {
-        let habits = names::habits(kind);
-        let kind = habits.map_or(kind, |habits| habits.prices_of(kind));
-        names::candidates(habits, model).find_map(|name| self.exactly(kind, name))
+        names::found(kind, model, |kind, name| self.exactly(kind, name))
     }
 
     /// Every row, by kind and model.
@@ -130,7 +129,8 @@ impl<'a> Table<'a> {
         }
     }
 
-    fn row(&mut self, line: &'a str) -> Result<(), &'static str> {
+    /// Takes in the next line behind the heads.
+    pub(crate) fn row(&mut self, line: &'a str) -> Result<(), &'static str> {
         let mut cells = line.split(',');
         let kind = cells.next().unwrap_or_default();
         let model = cells.next().unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use lockgate_prices::{Class, Figures, Price, Row, Table};
+use lockgate_prices::{Class, Figures, Price, Row, Table, listed};
 use proptest::prelude::*;
 
 const TEXT: &str = include_str!("../prices.csv");
@@ -96,6 +96,18 @@ fn a_free_variant_is_another_model() {
 }
 
 #[test]
+fn the_list_gives_what_its_table_does() {
+    for Row { kind, model, price } in shipped().rows() {
+        assert_eq!(listed(kind, model).as_ref(), Some(price), "{kind} {model}");
+    }
+    for (kind, model) in
+        [("", ""), ("a", "a"), ("zzz", "zzz"), ("openai", ""), ("kind", "model"), ("openai", "\u{e9}")]
+    {
+        assert_eq!(listed(kind, model), None, "{kind} {model}");
+    }
+}
+
+#[test]
 fn a_lookup_allocates_nothing() {
     let names = ["gpt-4o-2024-08-06", "gpt-4o-2031-01-01", "no-such-model", "ft:gpt-4o-2024-08-06:a::b"];
     shipped();
@@ -150,12 +162,14 @@ proptest! {
         prop_assert_eq!(shipped().find_row(row.kind, row.model), Some(row));
         let dated = format!("{}-{year}-{month:02}-31", row.model);
         prop_assert_eq!(shipped().find_row(row.kind, &dated), Some(row));
+        prop_assert_eq!(listed(row.kind, &dated), Some(row.price.clone()));
     }
 
     #[test]
     fn no_name_breaks_it(kind in ".{0,12}", model in "\\PC{0,40}") {
-        shipped().find(&kind, &model);
-        shipped().find("bedrock", &model);
+        for kind in [kind.as_str(), "bedrock"] {
+            prop_assert_eq!(listed(kind, &model), shipped().find(kind, &model).cloned());
+        }
     }
 }
 

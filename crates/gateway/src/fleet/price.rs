@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 use lockgate_config::{self as config, Usd};
-use lockgate_prices::{Class, Figures, Price, Table};
+use lockgate_prices::{Class, Figures, Price};
 use wildmatch::WildMatch;
 
 /// How many tokens of input a call has for one of output, about: conversations are sent again and again.
@@ -28,10 +28,10 @@ impl Prices {
         own: Option<&config::Price>,
     ) -> Option<Arc<Price>> {
         let written = own.or_else(|| self.written(&format!("{provider}/{model}")));
-        let listed = Table::shipped().find(kind, model);
+        let listed = lockgate_prices::listed(kind, model);
         match written {
-            Some(written) => upon(written, listed).map(Arc::new),
-            None => listed.cloned().map(Arc::new),
+            Some(written) => upon(written, listed.as_ref()).map(Arc::new),
+            None => listed.map(Arc::new),
         }
     }
 
