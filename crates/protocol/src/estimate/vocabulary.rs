@@ -1,10 +1,23 @@
 //! Counts the tokens of a text along a published vocabulary, loaded when it is first needed.
 
-use tiktoken_rs::{CoreBPE, cl100k_base_singleton, o200k_base_singleton};
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use tiktoken_rs::{CoreBPE, O200K_BASE_PAT_STR};
 
 /// Most bytes that the tokenizer gets at once. It takes more than linear time for a word that does not end, and refuses one
 /// of a million blanks altogether; slices bound both, and change a count by a token a slice at most.
 const SLICE: usize = 8 << 10;
+
+/// How GPT-4's vocabulary divides a text before it looks for tokens (`cl100k_base` in OpenAI's tiktoken).
+const CL100K_WORDS: &str = r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s";
+
+/// The tokens as `build.rs` writes them down: by rank, each behind a byte that says how long it is.
+const CL100K_TOKENS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/cl100k.tokens"));
+const O200K_TOKENS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/o200k.tokens"));
+
+static CL100K: LazyLock<Option<CoreBPE>> = LazyLock::new(|| tokenizer(CL100K_TOKENS, CL100K_WORDS));
+static O200K: LazyLock<Option<CoreBPE>> = LazyLock::new(|| tokenizer(O200K_TOKENS, O200K_BASE_PAT_STR));
 
 /// A vocabulary that OpenAI published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,16 +34,30 @@ impl Vocabulary {
         if text.is_empty() {
             return 0;
         }
-        let tokenizer = self.tokenizer();
+        let tokenizer = match self {
+            Self::Cl100k => &*CL100K,
+            Self::O200k => &*O200K,
+        };
+        // Both are part of the binary, so that nothing an operator does can break them; the tests would find it out.
+        let Some(tokenizer) = tokenizer else { return 0 };
         slices(text).map(|slice| tokenizer.encode_ordinary(slice).len() as u64).sum()
     }
+}
 
-    fn tokenizer(self) -> &'static CoreBPE {
-        match self {
-            Self::Cl100k => cl100k_base_singleton(),
-            Self::O200k => o200k_base_singleton(),
-        }
-    }
+/// Special tokens are left out: in a text of a client's they are words like any other.
+fn tokenizer(tokens: &'static [u8], words: &str) -> Option<CoreBPE> {
+    let ranks = listed(tokens).zip(0..).map(|(token, rank)| (token.to_vec(), rank)).collect();
+    CoreBPE::new(ranks, HashMap::default(), words).ok()
+}
+
+/// The tokens of a list, in the order of their ranks.
+fn listed(mut tokens: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let (length, rest) = tokens.split_first()?;
+        let (token, rest) = rest.split_at_checked(usize::from(*length))?;
+        tokens = rest;
+        Some(token)
+    })
 }
 
 /// Counts a text that comes in parts, and keeps no more of it than a slice.
@@ -101,6 +128,18 @@ mod tests {
         check(Vocabulary::O200k, "\u{6c34}\u{95f8}\u{8ba9}\u{8239}\u{901a}\u{8fc7}\u{9ad8}\u{5ea6}", 7);
         check(Vocabulary::Cl100k, "\u{6c34}\u{95f8}\u{8ba9}\u{8239}\u{901a}\u{8fc7}\u{9ad8}\u{5ea6}", 10);
         check(Vocabulary::O200k, "<|endoftext|>", 7);
+    }
+
+    #[test]
+    fn the_lists_have_every_token_of_the_published_ones() {
+        let check = |tokens, expect, published: &CoreBPE| {
+            assert_eq!(listed(tokens).count(), expect);
+            for (token, rank) in listed(tokens).zip(0..).step_by(997) {
+                assert_eq!(published.decode_bytes(&[rank]).unwrap(), token, "{rank}");
+            }
+        };
+        check(CL100K_TOKENS, 100_256, tiktoken_rs::cl100k_base_singleton());
+        check(O200K_TOKENS, 199_998, tiktoken_rs::o200k_base_singleton());
     }
 
     #[test]
