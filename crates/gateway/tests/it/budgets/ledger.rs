@@ -10,19 +10,10 @@ const DEARER: u64 = 3;
 const TWO_PRICES: &str = "prices: { \"d/*\": { input: 3000000, output: 30000000 }, \
                           \"*/*\": { input: 1000000, output: 10000000 } }\n";
 /// What the failing provider does to calls beside those that it answers well.
-const FAULTS: [&str; 9] = [
-    "500",
-    "reset",
-    "error-in-200",
-    "truncated",
-    "empty",
-    "429;retry-after=0",
-    "lifecycle",
-    "cut:3",
-    "cut:1",
-];
+const FAULTS: [&str; 8] =
+    ["500", "reset", "error-in-200", "truncated", "empty", "lifecycle", "cut:3", "cut:1"];
 /// How many it answers well for all of these.
-const WELL: usize = 20;
+const WELL: usize = 16;
 
 /// What a mock has in its books for answers that were read whole, in micro-dollars.
 fn books(mock: &Mock) -> u64 {
@@ -50,7 +41,7 @@ fn house_text([bad, good, dear, slow]: [&Mock; 4]) -> String {
          fast: {{ targets: [a/gpt-4o-mini, b/gpt-4o-mini] }}, \
          frail: {{ targets: [a/gpt-4o-mini], fallback: [d/gpt-4o-mini] }}, \
          slow: {{ targets: [s/gpt-4o-mini] }} }}\n\
-         strategy: round_robin\nretry: {{ attempts: 2, extra_load: 1000 }}\nhealth: {{ error_threshold: 1000, error_window: 1s }}\n\
+         strategy: round_robin\nretry: {{ attempts: 4, extra_load: 1000 }}\nhealth: {{ error_threshold: 1000, error_window: 1s }}\n\
          access: {{ keys: [{{ name: alice, key: {ALICE}, budget: {{ usd: 900000000, per: total }} }}] }}\n{TWO_PRICES}",
         providers.concat()
     )
@@ -117,9 +108,9 @@ async fn records_and_books_agree() {
         answered.len(),
         spent(&answered)
     ));
+    assert_eq!(spent(&answered), books(&bad) + books(&good) + books(&dear) * DEARER + books(&slow));
     assert!(failed_over * 100 / count >= FAILED_OVER, "{failed_over} of {count} failed over");
     assert!(gone > 0 && broken > 0 && at_dearer > 0 && answered.len() > count / 2);
-    assert_eq!(spent(&answered), books(&bad) + books(&good) + books(&dear) * DEARER + books(&slow));
     let others = records.iter().filter(|record| record.ended != Ended::Answered);
     for record in others.filter(|record| record.cost.is_some_and(|cost| cost > 0)) {
         assert!(
