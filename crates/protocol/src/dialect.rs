@@ -92,45 +92,64 @@ pub struct Endpoint {
     pub version: &'static str,
     /// What is asked.
     pub operation: Operation,
+    /// Where in the path `*` stands: found once, since every request is held against every endpoint.
+    star: Option<usize>,
 }
 
 impl Endpoint {
-    /// A path that names no model and does not ask for a stream: the body does.
+    /// An endpoint at `path`, of which `version` is the front.
     pub const fn new(
         method: Method,
         path: &'static str,
         version: &'static str,
         operation: Operation,
     ) -> Self {
-        Self { method, path, version, operation }
+        Self { method, path, version, operation, star: star(path) }
     }
-}
 
-impl Endpoint {
+    /// Where in the path `*` stands.
+    pub fn star(&self) -> Option<usize> {
+        self.star
+    }
+
     /// Whether `*` stands for the model's name.
     pub fn names_model(&self) -> bool {
-        self.operation != Operation::Kept
-            && self.path.find('*').is_some_and(|place| place + 1 < self.path.len())
+        self.operation != Operation::Kept && self.star.is_some_and(|place| place + 1 < self.path.len())
     }
 
     /// Whether `tail` is what stands behind the version in one of this endpoint's paths.
     pub fn matched_tail(&self, tail: &str) -> bool {
-        matched(&self.path[self.version.len()..], tail).is_some()
+        self.matched_behind(self.version.len(), tail).is_some()
     }
 
     /// What `*` stands for (empty without one), if `path` is one of this endpoint's.
     pub fn matched<'p>(&self, path: &'p str) -> Option<&'p str> {
-        matched(self.path, path)
+        self.matched_behind(0, path)
+    }
+
+    /// The same for what stands behind the first bytes of the path.
+    fn matched_behind<'p>(&self, front: usize, path: &'p str) -> Option<&'p str> {
+        match self.star {
+            Some(star) => {
+                let (before, after) = (&self.path[front..star], &self.path[star + 1..]);
+                path.strip_prefix(before)?.strip_suffix(after).filter(|between| !between.is_empty())
+            }
+            None => (self.path[front..] == *path).then_some(""),
+        }
     }
 }
 
-fn matched<'p>(pattern: &str, path: &'p str) -> Option<&'p str> {
-    match pattern.split_once('*') {
-        Some((front, back)) => {
-            path.strip_prefix(front)?.strip_suffix(back).filter(|between| !between.is_empty())
+/// Where the `*` of a path stands; it is never in the version.
+const fn star(path: &str) -> Option<usize> {
+    let bytes = path.as_bytes();
+    let mut place = 0;
+    while place < bytes.len() {
+        if bytes[place] == b'*' {
+            return Some(place);
         }
-        None => (pattern == path).then_some(""),
+        place += 1;
     }
+    None
 }
 
 /// What a whole answer that was not streamed says.

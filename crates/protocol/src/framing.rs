@@ -1,5 +1,6 @@
 //! How a stream of bytes is cut into events: split-invariant, whatever the network does to the bytes.
 
+pub(crate) mod again;
 pub mod event_stream;
 pub mod json_array;
 pub mod ndjson;

@@ -6,15 +6,16 @@
 pub(crate) mod glance;
 mod path;
 mod places;
+mod plain;
 
 use std::{borrow::Cow, fmt, ops::Range};
 
 use bytes::Bytes;
-use memchr::memchr2;
 use serde::Serialize;
 
 pub use path::{NoPath, Path};
 pub use places::{Changed, Places};
+pub(crate) use plain::run as plain_run;
 
 /// Deepest nesting that is accepted; one bit of the scanner's stack each.
 pub const MAX_DEPTH: u32 = 128;
@@ -174,8 +175,8 @@ impl Cursor<'_> {
         loop {
             self.blanks();
             let start = self.at;
-            let key_has_escapes = self.key()?;
-            let key = start..self.key_end(start);
+            let (end, key_has_escapes) = self.key()?;
+            let key = start..end;
             self.blanks();
             let start = self.at;
             self.value()?;
@@ -192,21 +193,16 @@ impl Cursor<'_> {
         }
     }
 
-    /// The end of the key that starts at `start`, once the cursor stands behind its colon.
-    fn key_end(&self, start: usize) -> usize {
-        let key = &self.body[start..self.at];
-        start + memchr::memrchr(b'"', key).map_or(key.len(), |quote| quote + 1)
-    }
-
-    /// Passes `"key" :`; true if the key has escapes.
-    fn key(&mut self) -> Result<bool, Malformed> {
+    /// Passes `"key" :`; where the key ends, and whether it has escapes.
+    fn key(&mut self) -> Result<(usize, bool), Malformed> {
         if self.peek() != Some(b'"') {
             return Err(self.expected("a member's name in double quotes"));
         }
         let has_escapes = self.string()?;
+        let end = self.at;
         self.blanks();
         self.take(b':', "`:`")?;
-        Ok(has_escapes)
+        Ok((end, has_escapes))
     }
 
     /// Passes one value of any kind. Iterative: the stack of open containers is one bit a level.
@@ -278,22 +274,12 @@ impl Cursor<'_> {
         let mut has_escapes = false;
         self.at += 1;
         loop {
-            let rest = &self.body[self.at..];
-            let run =
-                memchr2(b'"', b'\\', rest).ok_or(Malformed { at: self.body.len(), what: What::Ends })?;
-            // The smallest byte of the run, in one pass that the compiler turns into vector instructions.
-            if rest[..run].iter().fold(u8::MAX, |least, byte| least.min(*byte)) < 0x20 {
-                let at = self.at + rest[..run].iter().position(|byte| *byte < 0x20).unwrap_or(0);
-                return Err(Malformed {
-                    at,
-                    what: What::Expected("an escape instead of a control character"),
-                });
+            self.at += plain_run(&self.body[self.at..]);
+            match self.next()? {
+                b'"' => return Ok(has_escapes),
+                b'\\' => has_escapes = true,
+                _ => return Err(self.expected_before("an escape instead of a control character")),
             }
-            self.at += run + 1;
-            if rest[run] == b'"' {
-                return Ok(has_escapes);
-            }
-            has_escapes = true;
             match self.next()? {
                 b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => {}
                 b'u' => {

@@ -7,16 +7,25 @@ use serde_json::value::RawValue;
 use super::{error, wire::Usage};
 use crate::{
     dialect::{Ending, Meaning, Watch},
-    framing::sse::Event,
+    framing::{again::Again, sse::Event},
     ir::{self, Text},
 };
 
+/// Members of deltas whose texts are pieces of the answer.
+const TEXTS: &[&str] = &["text", "thinking", "partial_json"];
+
 /// Knows whether the answer has begun, said something, ended.
-#[derive(Default)]
 pub(super) struct MessageWatch {
     has_output: bool,
     is_done: bool,
     usage: Option<ir::Usage>,
+    again: Again,
+}
+
+impl Default for MessageWatch {
+    fn default() -> Self {
+        Self { has_output: false, is_done: false, usage: None, again: Again::new(TEXTS) }
+    }
 }
 
 #[derive(Deserialize)]
@@ -83,6 +92,9 @@ impl MessageWatch {
 
 impl Watch for MessageWatch {
     fn event(&mut self, raw: &[u8]) -> Meaning {
+        if let Some(meaning) = self.again.meaning(raw) {
+            return meaning;
+        }
         let event = Event::parse(raw);
         let Some(data) = event.data.as_deref() else { return Meaning::Lifecycle };
         if event.name == Some(b"error") {
@@ -93,6 +105,7 @@ impl Watch for MessageWatch {
             Err(_) => Meaning::Garbled,
         };
         self.has_output |= meaning.says_something();
+        self.again.note(raw, meaning);
         meaning
     }
 

@@ -62,7 +62,7 @@ pub(super) const NAME: &str = "bedrock";
 pub(super) struct Bedrock;
 
 const fn endpoint(path: &'static str, operation: Operation) -> Endpoint {
-    Endpoint { method: Method::POST, path, version: "", operation }
+    Endpoint::new(Method::POST, path, "", operation)
 }
 
 /// The path that streams; nothing in a body asks for a stream.

@@ -69,7 +69,7 @@ const fn endpoint(
     version: &'static str,
     operation: Operation,
 ) -> Endpoint {
-    Endpoint { method, path, version, operation }
+    Endpoint::new(method, path, version, operation)
 }
 
 /// Paths from the discovery document of the Gemini API; the model and what is asked share the last segment. SDKs call

@@ -190,14 +190,7 @@ impl Dialect for OpenAiChat {
     /// Every answer of a model has its `choices`, so that an object without them is an error of another shape, such as
     /// the `{"message"}` or `{"detail"}` of something that stands before the model.
     fn read_answer(&self, operation: Operation, body: &[u8]) -> Answer {
-        let has_choices = || {
-            json::Object::scan(body)
-                .is_ok_and(|object| object.get(body, "choices").is_ok_and(|list| list.is_some()))
-        };
-        match read_answer(body) {
-            Answer::Whole(_) if operation == Operation::Generate && !has_choices() => Answer::Failed,
-            read => read,
-        }
+        read_answer_with(body, (operation == Operation::Generate).then_some("choices"))
     }
 
     fn watch(&self, operation: Operation, spare_usage: bool) -> Box<dyn Watch> {
@@ -224,15 +217,21 @@ impl Dialect for OpenAiChat {
 /// Reads a whole answer: every OpenAI endpoint answers with an object that has an `error`, or may have a `usage`.
 /// Endpoints of other servers may answer with another JSON value, which is passed on if it is whole.
 pub(super) fn read_answer(body: &[u8]) -> Answer {
+    read_answer_with(body, None)
+}
+
+/// The same, of an endpoint whose answers all have the member `needed`.
+fn read_answer_with(body: &[u8], needed: Option<&str>) -> Answer {
     let object = match json::Object::scan(body) {
         Ok(object) => object,
         Err(_) if serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok() => {
-            return Answer::Whole(None);
+            return if needed.is_some() { Answer::Failed } else { Answer::Whole(None) };
         }
         Err(error) => return Answer::Garbled(error.to_string()),
     };
     let member = |name| object.get(body, name).ok().flatten().map(|range| &body[range]);
-    if member("error").is_some_and(|error| error != b"null") {
+    let is_missing = needed.is_some_and(|name| member(name).is_none());
+    if is_missing || member("error").is_some_and(|error| error != b"null") {
         return Answer::Failed;
     }
     Answer::Whole(member("usage").and_then(wire::Usage::read))

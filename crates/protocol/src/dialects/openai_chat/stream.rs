@@ -10,13 +10,17 @@ use super::{
 };
 use crate::{
     dialect::{Ending, Meaning, Watch},
-    framing::sse::Event,
+    framing::{again::Again, sse::Event},
     ir, json,
 };
 
 const DONE: &[u8] = b"[DONE]";
 /// Most choices whose end is followed; OpenAI allows `n` up to 128.
 const MAX_CHOICES: usize = 1024;
+
+/// Members of chunks of which only counts whether they are empty: a piece of the answer, and what hides how long it is.
+const TEXTS: &[&str] =
+    &["content", "text", "reasoning", "reasoning_content", "refusal", "arguments", "obfuscation"];
 
 /// Knows which choices have begun and which have their finish reason.
 pub(super) struct ChunkWatch {
@@ -25,11 +29,13 @@ pub(super) struct ChunkWatch {
     /// Index of each choice seen, and whether it finished. Choices interleave and indices may have gaps.
     choices: Vec<(u64, bool)>,
     has_output: bool,
+    again: Again,
 }
 
 impl ChunkWatch {
     pub(super) fn new(spare_usage: bool) -> Self {
-        Self { spare_usage, usage: None, choices: Vec::new(), has_output: false }
+        let again = Again::new(TEXTS);
+        Self { spare_usage, usage: None, choices: Vec::new(), has_output: false, again }
     }
 
     fn choice(&mut self, index: u64, finished: bool) {
@@ -83,6 +89,9 @@ fn said(delta: &[u8]) -> Meaning {
 
 impl Watch for ChunkWatch {
     fn event(&mut self, raw: &[u8]) -> Meaning {
+        if let Some(meaning) = self.again.meaning(raw) {
+            return meaning;
+        }
         let event = Event::parse(raw);
         let Some(data) = event.data.as_deref() else { return Meaning::Lifecycle };
         if data == DONE {
@@ -91,10 +100,10 @@ impl Watch for ChunkWatch {
         if event.name == Some(b"error") {
             return Meaning::Failed;
         }
-        match serde_json::from_slice::<Chunk<'_>>(data) {
-            Ok(chunk) => self.chunk(&chunk),
-            Err(_) => Meaning::Garbled,
-        }
+        let Ok(chunk) = serde_json::from_slice::<Chunk<'_>>(data) else { return Meaning::Garbled };
+        let meaning = self.chunk(&chunk);
+        self.again.note(raw, meaning);
+        meaning
     }
 
     fn finish(&mut self) -> Ending {
