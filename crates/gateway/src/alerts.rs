@@ -15,7 +15,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use arc_swap::ArcSwap;
@@ -116,8 +116,8 @@ impl Alerts {
     }
 
     /// Counts a call that has ended.
-    pub(crate) fn settled(&self, record: &lockgate_store::CallRecord) {
-        self.rate.settled(record, self.wish.load().error_rate.window);
+    pub(crate) fn settled(&self, record: &lockgate_store::CallRecord, now: Instant) {
+        self.rate.settled(record, self.wish.load().error_rate.window, now);
     }
 
     /// The last alerts, the newest first.

@@ -80,8 +80,14 @@ pub(crate) struct RequestBody {
     pieces: VecDeque<Bytes>,
 }
 
+/// Up to so many bytes several pieces are made one: to copy them is less work than to send them one by one.
+const SMALL: usize = 8 << 10;
+
 impl RequestBody {
     pub(crate) fn new(pieces: Vec<Bytes>) -> Self {
+        let length: usize = pieces.iter().map(Bytes::len).sum();
+        let is_small = pieces.len() > 1 && length <= SMALL;
+        let pieces = if is_small { vec![pieces.concat().into()] } else { pieces };
         Self { pieces: pieces.into() }
     }
 

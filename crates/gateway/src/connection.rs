@@ -6,7 +6,7 @@ mod wire;
 use std::{
     convert::Infallible,
     io,
-    pin::pin,
+    pin::{Pin, pin},
     sync::{Arc, Weak},
     time::Duration,
 };
@@ -14,8 +14,11 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{net::TcpStream, time::timeout};
+use hyper_util::{rt::TokioIo, server::graceful::GracefulConnection};
+use tokio::{
+    net::TcpStream,
+    time::{sleep, timeout},
+};
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
@@ -33,7 +36,7 @@ use crate::{
 };
 use wire::Wire;
 
-/// How long a connection may idle between requests: clients' pools keep connections for a minute.
+/// How long a connection may idle between requests at least: clients' pools keep connections for a minute.
 const IDLE: Duration = Duration::from_secs(75);
 /// How long a request's head may take from its first byte on.
 const HEAD: Duration = Duration::from_secs(10);
@@ -150,35 +153,60 @@ async fn http1(wire: Wire, live: &Arc<Live>, peer: &Peer, told: &mut Told) -> hy
     let wire = Timed::new(wire, HEAD, requests.clone());
     let service = service_fn(|request| answer(live, peer, &requests, request));
     let connection = http1::Builder::new()
-        // Without a timer hyper's header timeout is silently off. It runs from the end of the request before.
-        .timer(TokioTimer::new())
-        .header_read_timeout(IDLE)
+        // It would set a timer for each request. Who idles is looked for now and then, and heads have a time of their own.
+        .header_read_timeout(None)
         .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_HEAD)
         .serve_connection(TokioIo::new(wire), service);
+    drive(connection, &requests, told, IDLE).await
+}
+
+/// Runs a connection until it ends, is told to, or has had nothing to do for `patience`: then it is closed, and cut off
+/// where even that takes as long again, since all that is left is what nobody takes.
+async fn drive<C: GracefulConnection>(
+    connection: C,
+    requests: &Requests,
+    told: &mut Told,
+    patience: Duration,
+) -> Result<(), C::Error> {
     let mut connection = pin!(connection);
-    tokio::select! {
-        biased;
-        ended = connection.as_mut() => ended,
-        () = told.told() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    let mut is_closing = false;
+    let mut begun = 0;
+    let mut idle = pin!(sleep(patience));
+    loop {
+        tokio::select! {
+            biased;
+            ended = connection.as_mut() => return ended,
+            () = told.told(), if !is_closing => {
+                is_closing = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            () = idle.as_mut() => {
+                if requests.rest_since(begun) {
+                    if is_closing {
+                        return Ok(());
+                    }
+                    is_closing = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                begun = requests.begun();
+                idle.set(sleep(patience));
+            }
         }
     }
 }
 
-/// Answers one request of a connection.
-fn answer(
-    live: &Arc<Live>,
-    peer: &Peer,
-    requests: &Requests,
-    request: Request<Incoming>,
-) -> impl Future<Output = Result<Response<Lasting<AnswerBody>>, Infallible>> + Send + use<> {
+/// An answer under way.
+type Answered = Pin<Box<dyn Future<Output = Result<Response<Lasting<AnswerBody>>, Infallible>> + Send>>;
+
+/// Answers one request of a connection. What that takes is some kilobytes: boxed here, they are not moved about by the
+/// layers above, and a connection that idles has none of them.
+fn answer(live: &Arc<Live>, peer: &Peer, requests: &Requests, request: Request<Incoming>) -> Answered {
     // What counts now counts for this request to its end.
     let (setup, peer) = (live.setup(), peer.clone());
     let steering = admin::claims(request.uri().path()).then(|| Arc::clone(live));
     let answering = requests.begin();
-    async move {
+    Box::pin(async move {
         let (head, body) = request.into_parts();
         // HTTP/1 does not let them get here.
         if head.headers.len() > MAX_HEADERS {
@@ -197,7 +225,7 @@ fn answer(
             None => answer_to_page(&setup, peer, request).await,
         };
         Ok(answer.map(|body| Lasting::new(body, answering)))
-    }
+    })
 }
 
 /// Answers a request: a browser's question whether a page may ask, or the request itself. Not for the admin API, which is for

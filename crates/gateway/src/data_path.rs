@@ -15,6 +15,7 @@ mod identify;
 mod idle;
 mod kept;
 mod limits;
+mod notes;
 mod outgoing;
 mod passage;
 mod phases;
@@ -32,7 +33,7 @@ mod work;
 pub(crate) use phases::{Phase, Phases};
 pub(crate) use settle::mark_id;
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
 use http::{Request, Response};
 use lockgate_protocol::{dialect::Operation, ir::Fault};
@@ -58,7 +59,7 @@ pub(crate) async fn answer(
     let response = match prepare(setup, &mut call, request).await {
         Ok(Prepared::Local(response)) => settle::local(&call, response),
         // attempt, commit, relay and settle: see there; the answer's last byte leaves after the call is on record.
-        Ok(Prepared::Work(work)) => company::answered(call, *work).await,
+        Ok(Prepared::Work(work)) => company::answered(call, work).await,
         Err(fault) => settle::refuse(call, &fault),
     };
     // What goes out in one piece is on record by now.
@@ -113,7 +114,7 @@ async fn prepare(setup: &Arc<Setup>, call: &mut Call, request: Request<Arriving>
     let chain = chain::find(setup, call, &mut asked)?;
 
     // plan: the deployments of the model, in the order of asking.
-    let model = call.wait(Phase::Upstream, setup.fleet.model(&asked.model)).await?;
+    let model = call.wait(Phase::Upstream, pin!(setup.fleet.model(&asked.model))).await?;
     call.meter.is_for(&model.meter);
     let plan =
         model.plan(call.wanted(model.wants_affinity().then(|| asked.affinity(&head.headers)).flatten()));

@@ -43,30 +43,27 @@ const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("lockgate/", en
 /// Adds the client's headers that belong to the request; what is there already (the operator's) wins. The client's
 /// credentials, cookies and addresses are in none of the lists.
 pub(crate) fn to_provider(dialect: &dyn Dialect, client: &HeaderMap, out: &mut HeaderMap) {
-    known(dialect, client, out);
-    let withheld =
-        |name: &HeaderName| dialect.withheld_headers().iter().any(|pattern| matches(pattern, name));
-    for pattern in dialect.request_headers().iter().filter(|pattern| pattern.ends_with('*')) {
-        let fits = |name: &&HeaderName| matches(pattern, name) && !withheld(name) && !out.contains_key(*name);
-        let names: Vec<HeaderName> = client.keys().filter(fits).cloned().collect();
-        for name in names {
-            out.extend(client.get_all(&name).iter().map(|value| (name.clone(), value.clone())));
-        }
-    }
+    let fits = |name: &HeaderName| {
+        let fits = |patterns: &[&str]| patterns.iter().any(|pattern| matches(pattern, name));
+        fits(dialect.request_headers()) && !fits(dialect.withheld_headers())
+    };
+    take(client, &|name| is_named(dialect, name) || fits(name), out);
 }
 
-/// Those of them that are named one by one.
-fn known(dialect: &dyn Dialect, client: &HeaderMap, out: &mut HeaderMap) {
-    for name in TO_PROVIDER {
-        if let Some(value) = client.get(name).filter(|_| !out.contains_key(name)) {
-            out.insert(name.clone(), value.clone());
+/// Whether a header is one that travels by its whole name.
+fn is_named(dialect: &dyn Dialect, name: &HeaderName) -> bool {
+    TIES.iter().chain(dialect.request_headers()).any(|named| name.as_str() == *named)
+}
+
+/// Adds those that travel to every provider, and those for which `travels`.
+fn take(client: &HeaderMap, travels: &dyn Fn(&HeaderName) -> bool, out: &mut HeaderMap) {
+    for name in client.keys() {
+        let is_once = TO_PROVIDER.contains(name);
+        if !is_once && !travels(name) || out.contains_key(name) {
+            continue;
         }
-    }
-    let names = TIES.iter().chain(dialect.request_headers()).filter(|name| !name.ends_with('*'));
-    for name in names.filter(|name| client.contains_key(**name)) {
-        let name = HeaderName::from_static(name);
-        if !out.contains_key(&name) {
-            out.extend(client.get_all(&name).iter().map(|value| (name.clone(), value.clone())));
+        for value in client.get_all(name).iter().take(if is_once { 1 } else { usize::MAX }) {
+            out.append(name, value.clone());
         }
     }
     if !out.contains_key(header::USER_AGENT) {
@@ -103,7 +100,7 @@ pub(crate) fn cloaked(
         plain.extend(value.map(|value| (name.clone(), value)));
     }
     // What a header says that nobody knows here nobody can tell.
-    known(dialect, &plain, out);
+    take(&plain, &|name| is_named(dialect, name), out);
 }
 
 /// Adds what the operator has taken from the client's headers, names there and here; a header that the operator wrote
@@ -139,16 +136,16 @@ pub(crate) fn to_client(dialect: &dyn Dialect, provider: &HeaderMap) -> HeaderMa
         let travels =
             TO_CLIENT.contains(name) || dialect.answer_headers().iter().any(|pattern| matches(pattern, name));
         if travels {
-            out.append(name.clone(), value.clone());
+            out.append(name, value.clone());
         }
     }
     out
 }
 
 fn matches(pattern: &str, name: &HeaderName) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(prefix) => name.as_str().starts_with(prefix),
-        None => name == pattern,
+    match pattern.as_bytes() {
+        [prefix @ .., b'*'] => name.as_str().as_bytes().starts_with(prefix),
+        whole => name.as_str().as_bytes() == whole,
     }
 }
 

@@ -8,7 +8,8 @@ use std::{
 /// Counts from a random start and scrambles the count; two processes meet with odds of 2^-64.
 #[derive(Debug)]
 pub(crate) struct Ids {
-    process: u64,
+    /// What the ids of this process begin with.
+    front: String,
     count: AtomicU64,
 }
 
@@ -16,13 +17,18 @@ impl Ids {
     pub(crate) fn new() -> Self {
         // The standard library seeds its hash maps from the system's randomness.
         let seed = RandomState::new();
-        Self { process: seed.hash_one(0), count: AtomicU64::new(seed.hash_one(1)) }
+        let front = format!("req_{:016x}", seed.hash_one(0));
+        Self { front, count: AtomicU64::new(seed.hash_one(1)) }
     }
 
     /// The next id: `req_` and 32 hexadecimal digits.
     pub(crate) fn next(&self) -> String {
-        let count = self.count.fetch_add(1, Ordering::Relaxed);
-        format!("req_{:016x}{:016x}", self.process, scramble(count))
+        let number = self.seed();
+        let digit = |place: u32| char::from(b"0123456789abcdef"[(number >> (place * 4)) as usize & 0xf]);
+        let mut id = String::with_capacity(self.front.len() + 16);
+        id.push_str(&self.front);
+        id.extend((0..16).rev().map(digit));
+        id
     }
 
     /// A number for dice; not for secrets.
@@ -55,6 +61,11 @@ mod tests {
         let ids = Ids::new();
         let set: HashSet<_> = (0..10_000).map(|_| ids.next()).collect();
         assert_eq!(set.len(), 10_000);
+        let is_id = |id: &str| {
+            let digits = id.strip_prefix("req_").unwrap_or_default();
+            digits.len() == 32 && digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+        };
+        assert!(set.iter().all(|id| is_id(id)), "{:?}", set.iter().next());
         let mean = (0..10_000).map(|_| ids.dice()).sum::<f64>() / 10_000.0;
         assert!((0.45..0.55).contains(&mean), "mean {mean}");
     }

@@ -15,7 +15,10 @@ mod process;
 mod register;
 mod text;
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
 
 use lockgate_protocol::{dialect::Dialect, ir::FaultKind};
 use lockgate_store::{CallRecord, Price};
@@ -118,12 +121,13 @@ impl Metrics {
         dialect: &'static dyn Dialect,
         phases: &Phases,
         caller: Option<(&OwnMeter, &str)>,
+        now: Instant,
     ) {
         let CallRecord { status, ended, micros, .. } = *record;
         let pair = meter.pair(&self.models.other, &self.no_deployment);
         pair.request(Outcome { dialect, status, ended });
         pair.duration.record(micros);
-        meter.has_answered(&pair, ended);
+        meter.has_answered(&pair, ended, now);
         let key = self.key(caller);
         key.request(status);
         if let Some(first) = record.first_token_micros {

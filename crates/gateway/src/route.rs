@@ -99,7 +99,7 @@ pub(crate) fn find<'p>(
     }
     if let Some((dialect, endpoint, rest)) = found {
         let tail = &path[endpoint.version.len()..];
-        let front = endpoint.path.find('*').unwrap_or_default().saturating_sub(endpoint.version.len());
+        let front = endpoint.star().unwrap_or_default().saturating_sub(endpoint.version.len());
         let model = endpoint.names_model().then_some((rest, front));
         return Ok(match (endpoint.operation, method) {
             (Operation::ListModels, _) => Route::Local(Local::Of(dialect, Said::Models)),

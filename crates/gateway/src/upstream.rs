@@ -10,12 +10,9 @@ mod route;
 mod state;
 mod tls;
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
+use arc_swap::ArcSwap;
 use http::{
     Request, Response, StatusCode, Uri, header,
     uri::{Authority, Scheme},
@@ -47,14 +44,25 @@ pub(crate) struct Upstream {
     shared: Arc<Shared>,
 }
 
+/// The tries to send one request that came to nothing and do not count.
+#[derive(Debug)]
+pub(crate) struct Tries {
+    /// The number of the first connection that may be taken.
+    from: u64,
+    /// How many there may be.
+    left: usize,
+    /// Whether one of them may be of a request that the other side may have looked at.
+    may_be_lost: bool,
+}
+
 #[derive(Debug)]
 struct Shared {
     dial: Dial,
     routes: Routes,
     /// Whether HTTP/2 is offered.
     offers: bool,
-    /// There are as many as the config and the grants name.
-    hosts: Mutex<HashMap<(Scheme, Authority), Arc<Host>>>,
+    /// There are as many as the config and the grants name. Each request looks for its own, and seldom one is added.
+    hosts: ArcSwap<Vec<Arc<Host>>>,
 }
 
 impl Upstream {
@@ -74,19 +82,45 @@ impl Upstream {
             }
         };
         let dial = Dial::new(https, connect);
-        Self { shared: Arc::new(Shared { dial, routes, offers, hosts: Mutex::default() }) }
+        Self { shared: Arc::new(Shared { dial, routes, offers, hosts: ArcSwap::default() }) }
     }
 
     /// Sends one request; answers with the head as soon as it is there. Redirects are answers like any other. A request
     /// that met a connection which had been closed meanwhile goes out again, on one that is opened for it.
     pub(crate) async fn send(&self, mut request: Request<RequestBody>) -> Result<Response<Incoming>, Fault> {
-        let asked = self.asked_whole(request.uri()).cloned();
-        if let Some(shown) = asked.as_ref().and_then(road::basic) {
+        let mut tries = Tries::default();
+        loop {
+            let again = request.clone();
+            if let Some(answer) = self.try_send(request, &mut tries).await? {
+                return Ok(answer);
+            }
+            request = again;
+        }
+    }
+
+    /// The same for who can make the request again: `None` if it is to be sent once more, with the same `tries`. So nobody
+    /// has to copy what is hardly ever needed twice.
+    pub(crate) async fn try_send(
+        &self,
+        mut request: Request<RequestBody>,
+        tries: &mut Tries,
+    ) -> Result<Option<Response<Incoming>>, Fault> {
+        let host = self.host(request.uri())?;
+        if let Some(shown) = host.whole().and_then(road::basic) {
             request.headers_mut().insert(header::PROXY_AUTHORIZATION, shown);
         }
-        let host = self.host(request.uri())?;
-        let answer = ask(&host, request).await?;
-        match asked {
+        let lease = host.take(tries.from).await?;
+        let (next, may_fail_unseen) = (lease.next, lease.may_fail_unseen());
+        let answer = match lease.send(request).await {
+            Ok(answer) => answer,
+            Err(failed) if may_fail_unseen && tries.may_be_more(failed.may, next) => {
+                let host = host.place();
+                tracing::debug!(%host, "a connection was closed under a request, which is sent again");
+                return Ok(None);
+            }
+            Err(failed) => return Err(fault(failed, &host)),
+        };
+        match host.whole() {
             // No provider answers with this one.
             Some(proxy) if answer.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
                 let place = host.place().authority().map_or("", Authority::as_str);
@@ -94,7 +128,7 @@ impl Upstream {
                     format!("the proxy {proxy} does not lead to {place}: it wants other credentials");
                 Err(unreached(detail))
             }
-            _ => Ok(answer),
+            _ => Ok(Some(answer)),
         }
     }
 
@@ -108,43 +142,52 @@ impl Upstream {
         let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else {
             return Err(unreached(format!("`{uri}` does not say where to go")));
         };
-        let shared = &self.shared;
-        let mut hosts = shared.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = hosts.entry((scheme.clone(), authority.clone()));
-        let new = || {
-            let place =
-                Uri::builder().scheme(scheme.clone()).authority(authority.clone()).path_and_query("/");
-            let place = place.build().unwrap_or_else(|_| uri.clone());
-            Arc::new(Host::new(place, shared.offers, shared.dial.clone()))
+        let is_it = |host: &&Arc<Host>| {
+            host.place().authority() == Some(authority) && host.place().scheme() == Some(scheme)
         };
-        Ok(Arc::clone(found.or_insert_with(new)))
+        let hosts = &self.shared.hosts;
+        if let Some(host) = hosts.load().iter().find(is_it) {
+            return Ok(Arc::clone(host));
+        }
+        let place = Uri::builder().scheme(scheme.clone()).authority(authority.clone()).path_and_query("/");
+        let place = place.build().unwrap_or_else(|_| uri.clone());
+        let new = Arc::new(self.new_host(place));
+        // Somebody else may be as quick: the first one counts.
+        hosts.rcu(|hosts| {
+            let mut more = Vec::clone(hosts);
+            if !more.iter().any(|host| is_it(&host)) {
+                more.push(Arc::clone(&new));
+            }
+            more
+        });
+        Ok(hosts.load().iter().find(is_it).map_or(new, Arc::clone))
+    }
+
+    fn new_host(&self, place: Uri) -> Host {
+        let whole = self.asked_whole(&place).cloned();
+        Host::new(place, self.shared.offers, self.shared.dial.clone(), whole)
     }
 }
 
-/// Sends a request until it is answered, or until sending it again would be another attempt.
-async fn ask(host: &Arc<Host>, mut request: Request<RequestBody>) -> Result<Response<Incoming>, Fault> {
-    let mut from = 0;
-    let mut may_be_lost = true;
-    let mut left = MAX_AGAIN;
-    loop {
-        let lease = host.take(from).await?;
-        let next = lease.next;
-        let again = (left > 0 && lease.may_fail_unseen()).then(|| request.clone());
-        let failed = match lease.send(request).await {
-            Ok(answer) => return Ok(answer),
-            Err(failed) => failed,
+impl Default for Tries {
+    fn default() -> Self {
+        Self { from: 0, left: MAX_AGAIN, may_be_lost: true }
+    }
+}
+
+impl Tries {
+    /// Whether there is to be another one, on connections from the number `next` on.
+    fn may_be_more(&mut self, may: May, next: u64) -> bool {
+        let may = match may {
+            May::Unseen => self.left > 0,
+            May::Lost => self.left > 0 && std::mem::take(&mut self.may_be_lost),
+            May::No => false,
         };
-        request = match (failed.may, again) {
-            (May::Unseen, Some(again)) => again,
-            (May::Lost, Some(again)) if may_be_lost => {
-                may_be_lost = false;
-                again
-            }
-            _ => return Err(fault(failed, host)),
-        };
-        left -= 1;
-        from = next;
-        tracing::debug!(host = %host.place(), "a connection was closed under a request, which is sent again");
+        if may {
+            self.left -= 1;
+            self.from = next;
+        }
+        may
     }
 }
 
@@ -164,6 +207,9 @@ pub(crate) fn signed(
     pass: &Pass,
     request: Request<RequestBody>,
 ) -> Result<Request<RequestBody>, Fault> {
+    if !site.signs() {
+        return Ok(request);
+    }
     let (mut head, mut body) = request.into_parts();
     let mut outbound =
         Outbound { method: &head.method, uri: &head.uri, headers: &mut head.headers, body: body.pieces() };

@@ -1,5 +1,6 @@
 //! Where a provider is: what the operator wrote about it, and the address that comes of it.
 
+use http::HeaderMap;
 use lockgate_protocol::ir::{Fault, FaultKind};
 
 use crate::{
@@ -8,6 +9,9 @@ use crate::{
     path,
     preset::Preset,
 };
+
+/// How many headers are added to those of the credential, about: room is made for them once.
+const MORE_HEADERS: usize = 10;
 
 /// What the operator wrote about where a provider is.
 #[derive(Debug, Clone, Copy, Default)]
@@ -57,7 +61,10 @@ impl Place {
             .map_err(|why| bad_path("path", why))?;
         let address = ask.pass.address.as_ref().unwrap_or(&self.address);
         let uri = address.uri(prefix).ok_or_else(|| bad_path("path", "it is too long"))?;
-        Ok(Prepared { uri, headers: ask.pass.headers.clone() })
+        let shown = &ask.pass.headers;
+        let mut headers = HeaderMap::with_capacity(shown.len() + MORE_HEADERS);
+        headers.extend(shown.iter().map(|(name, value)| (name.clone(), value.clone())));
+        Ok(Prepared { uri, headers })
     }
 
     /// How long the path of an ask gets, so that it is allocated once.

@@ -88,6 +88,11 @@ pub trait Provider: Sync {
     /// Takes out of a client's headers what this place would refuse the request for, and names it as a loss.
     fn screen(&self, _: &mut HeaderMap, _: &mut Losses) {}
 
+    /// Whether requests to the provider may have to be signed.
+    fn signs(&self) -> bool {
+        false
+    }
+
     /// Signs a request that is ready to leave, where the provider wants that; see [`Site::sign`](crate::Site::sign).
     ///
     /// # Errors

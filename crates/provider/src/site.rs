@@ -114,6 +114,11 @@ impl Site {
         self.kind.provider.form(pass, talk)
     }
 
+    /// Whether [`sign`](Self::sign) may have anything to do.
+    pub fn signs(&self) -> bool {
+        self.kind.provider.signs()
+    }
+
     /// Signs a request that is ready to leave, where the provider wants that. Nothing may change it afterwards.
     ///
     /// # Errors

@@ -27,7 +27,7 @@ impl Rate {
     }
 
     /// Counts a call; one that came to nothing by its client's doing says nothing about us.
-    pub(super) fn settled(&self, record: &CallRecord, window: Duration) {
+    pub(super) fn settled(&self, record: &CallRecord, window: Duration, now: Instant) {
         let has_failed = match (record.ended, record.status) {
             (Ended::Answered, _) => false,
             (Ended::Broken, _) | (Ended::Refused, 500..) => true,
@@ -35,7 +35,7 @@ impl Rate {
             (Ended::Refused, 429) if !record.attempts.is_empty() => true,
             _ => return,
         };
-        self.counted.count(record.model.as_deref(), has_failed, window, clock::now());
+        self.counted.count(record.model.as_deref(), has_failed, window, now);
     }
 }
 

@@ -2,18 +2,14 @@
 
 mod pace;
 
-use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use http::{HeaderValue, Request, Response, header};
 use hyper::{body::Incoming, rt::Executor, server::conn::http2, service::service_fn};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulConnection,
-};
-use tokio::time::sleep;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio_util::task::TaskTracker;
 
-use super::{IDLE, MAX_HEAD, answer, wire::Wire};
+use super::{IDLE, MAX_HEAD, answer, drive, wire::Wire};
 use crate::{
     body::AnswerBody,
     closing::Told,
@@ -56,41 +52,6 @@ pub(super) async fn serve(wire: Wire, live: &Arc<Live>, peer: &Peer, told: &mut 
     drive(connection, &requests, told, IDLE).await
 }
 
-/// Runs a connection until it ends, is told to, or has had nothing to do for `patience`: then it is closed, and cut off
-/// where even that takes as long again, since all that is left is what nobody takes.
-async fn drive<C: GracefulConnection>(
-    connection: C,
-    requests: &Requests,
-    told: &mut Told,
-    patience: Duration,
-) -> Result<(), C::Error> {
-    let mut connection = pin!(connection);
-    let mut is_closing = false;
-    let mut begun = 0;
-    let mut idle = pin!(sleep(patience));
-    loop {
-        tokio::select! {
-            biased;
-            ended = connection.as_mut() => return ended,
-            () = told.told(), if !is_closing => {
-                is_closing = true;
-                connection.as_mut().graceful_shutdown();
-            }
-            () = idle.as_mut() => {
-                if requests.rest_since(begun) {
-                    if is_closing {
-                        return Ok(());
-                    }
-                    is_closing = true;
-                    connection.as_mut().graceful_shutdown();
-                }
-                begun = requests.begun();
-                idle.set(sleep(patience));
-            }
-        }
-    }
-}
-
 /// Answers one request.
 fn one(
     live: &Arc<Live>,
@@ -126,7 +87,10 @@ mod tests {
     use http_body_util::{BodyExt, Full};
     use hyper::client::conn::http2 as client;
     use hyper_util::rt::TokioExecutor;
-    use tokio::{io::duplex, time::Instant};
+    use tokio::{
+        io::duplex,
+        time::{Instant, sleep},
+    };
 
     use super::*;
     use crate::closing::Closing;

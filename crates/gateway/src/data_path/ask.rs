@@ -1,6 +1,6 @@
 //! One attempt: one deployment is asked, until it has begun to answer, or to go on with an answer.
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
 use http::{Request, Response};
 use lockgate_protocol::{
@@ -13,7 +13,6 @@ use lockgate_provider::{Ask, Pass};
 
 use crate::{
     body::RequestBody,
-    clock,
     data_path::{
         attempt::Attempt,
         reply::{self, Begun},
@@ -23,7 +22,7 @@ use crate::{
     headers,
     passes::is_of_proof,
     rules::Subject,
-    upstream::{Incoming, signed},
+    upstream::{Incoming, Tries, signed},
 };
 
 /// The fault as it may be told: without what a cloak covered and what the request showed.
@@ -104,7 +103,7 @@ impl Attempt<'_> {
     {
         let proofs = self.setup.gateway.proofs.of(self.call.caller.as_deref());
         let cloak = self.deployment.cloak_for(&self.head.headers);
-        Way::to(self.asked, self.deployment, cloak, proofs, seed, clock::wall_ms() / 1000)
+        Way::to(self.asked, self.deployment, cloak, proofs, seed, self.call.started())
     }
 
     /// Sends the request, with a new pass if the one that was shown is refused.
@@ -112,11 +111,9 @@ impl Attempt<'_> {
         let mut is_renewed = false;
         loop {
             let passes = &self.deployment.credential().passes;
-            let pass = self.notes.wait(passes.get()).await?;
+            let pass = self.notes.wait(pin!(passes.get())).await?;
             let form = self.deployment.provider.site.form(&pass, &way.talk(self.deployment));
-            let request = self.request(way, &pass, form)?;
-            self.allow(way)?;
-            let response = self.send(request).await?;
+            let response = self.send(way, &pass, form).await?;
             let fault = match reply::refusal(self, response).await {
                 Ok(response) => return Ok(Answered { response, form, pass }),
                 Err(fault) => fault,
@@ -203,12 +200,25 @@ impl Attempt<'_> {
     }
 
     /// Sends it and waits for the answer's head: a stream has to begin soon, another answer may take its time.
-    async fn send(&mut self, request: Request<RequestBody>) -> Result<Response<Incoming>, Fault> {
-        let patience = match self.call.stream && !self.is_slow() {
-            true => self.patience(false).min(self.deployment.first_byte),
-            false => self.answer_limit(),
-        };
-        let sent = tokio::time::timeout(patience, self.deployment.upstream.send(request));
-        self.notes.wait(sent).await.unwrap_or_else(|_| Err(reply::silent(patience)))
+    async fn send(
+        &mut self,
+        way: &mut Way<'_>,
+        pass: &Pass,
+        form: &dyn Form,
+    ) -> Result<Response<Incoming>, Fault> {
+        let mut tries = Tries::default();
+        loop {
+            let request = self.request(way, pass, form)?;
+            self.allow(way)?;
+            let patience = match self.call.stream && !self.is_slow() {
+                true => self.patience(false).min(self.deployment.first_byte),
+                false => self.answer_limit(),
+            };
+            let sent = pin!(self.deployment.upstream.try_send(request, &mut tries));
+            let sent = self.notes.wait_for(patience, sent).await;
+            if let Some(answer) = sent.unwrap_or_else(|| Err(reply::silent(patience)))? {
+                return Ok(answer);
+            }
+        }
     }
 }

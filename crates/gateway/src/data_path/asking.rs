@@ -1,6 +1,7 @@
 //! attempt: one deployment after the other is asked, or beside the other, until one has begun to answer.
 
 use std::{
+    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -16,13 +17,7 @@ use lockgate_routing::{Course, Moment, Next, Ticket};
 
 use crate::{
     Setup, alerts, clock,
-    data_path::{
-        attempt::Attempt,
-        call::{Call, Notes},
-        identify::Asked,
-        phases::Phase,
-        reply::Begun,
-    },
+    data_path::{attempt::Attempt, call::Call, identify::Asked, notes::Notes, phases::Phase, reply::Begun},
     fleet::{Deployment, Limits, Plan},
     gauge::Permit,
     metrics::SecondTry,
@@ -92,7 +87,7 @@ impl<'a> Asking<'a> {
                         call.meter.tries_again(how);
                     }
                     if !after.is_zero() {
-                        call.wait(Phase::Upstream, tokio::time::sleep(after)).await;
+                        call.wait(Phase::Upstream, pin!(tokio::time::sleep(after))).await;
                     }
                     place = deployment;
                 }
@@ -162,7 +157,7 @@ impl<'a> Asking<'a> {
         match result {
             Ok((answer, pass)) => {
                 call.attempted(deployment, since, None);
-                ticket.began(clock::now());
+                ticket.began(call.latest());
                 let (deployment, limits) = (Arc::clone(deployment), Arc::clone(self.plan.limits()));
                 Ok(Committed { deployment, answer, limits, pass, ticket })
             }

@@ -6,10 +6,7 @@ use http::request::Parts;
 
 use crate::{
     Setup, clock,
-    data_path::{
-        call::{Call, Notes},
-        identify::Asked,
-    },
+    data_path::{call::Call, identify::Asked, notes::Notes},
     fleet::{Deployment, Limits},
 };
 
@@ -44,7 +41,7 @@ impl Attempt<'_> {
     /// How long the next piece of a streamed answer may take, which `has_output` already or not.
     pub(crate) fn patience(&self, has_output: bool) -> Duration {
         if has_output {
-            return self.deployment.stall.min(self.left());
+            return self.deployment.stall.min(self.left_at(clock::now()));
         }
         let limit = match self.limits.first_token {
             _ if self.is_slow() => self.limits.answer,
@@ -64,7 +61,8 @@ impl Attempt<'_> {
     /// What is left of `limit`, which counts from the beginning of the attempt.
     fn rest_of(&self, limit: Duration) -> Duration {
         let limit = if self.is_probe { limit.min(self.probe_limit()) } else { limit };
-        limit.saturating_sub(clock::now() - self.since).min(self.left())
+        let now = clock::now();
+        limit.saturating_sub(now - self.since).min(self.left_at(now))
     }
 
     /// How long a probe may take: some times what is usual for the deployment, since a silent one would keep others out
@@ -83,7 +81,7 @@ impl Attempt<'_> {
     }
 
     /// The time the call still has.
-    fn left(&self) -> Duration {
-        self.limits.timeout.saturating_sub(self.call.elapsed())
+    fn left_at(&self, now: Instant) -> Duration {
+        self.limits.timeout.saturating_sub(now - self.call.began())
     }
 }

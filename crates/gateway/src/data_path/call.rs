@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Cow,
+    pin::Pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -20,9 +21,11 @@ use crate::{
     Setup,
     access::Caller,
     bodies::Tape,
+    budgets::Moment,
     clock,
     data_path::{
         bill::Bill,
+        notes::Notes,
         phases::{Phase, Phases},
         sign::Sign,
         tab::Tab,
@@ -94,8 +97,9 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    pub(crate) fn begin<B>(setup: &Arc<Setup>, peer: Peer, request: &Request<B>) -> Self {
-        Self {
+    /// Boxed, since it is handed on from step to step.
+    pub(crate) fn begin<B>(setup: &Arc<Setup>, peer: Peer, request: &Request<B>) -> Box<Self> {
+        Box::new(Self {
             setup: Arc::clone(setup),
             id: setup.gateway.ids.next(),
             dialect: DEFAULT,
@@ -128,7 +132,7 @@ impl Call {
             _passing: None,
             trace: setup.telemetry.trace(request.headers(), || setup.gateway.ids.seed()),
             refusal: None,
-        }
+        })
     }
 
     /// Notes that a model is called for: from here on there is a record, whatever happens.
@@ -155,10 +159,10 @@ impl Call {
         }
     }
 
-    /// A deployment has begun to answer, and its client is about to see that.
+    /// A deployment has begun to answer just now, and its client is about to see that.
     pub(crate) fn begins_to_answer(&mut self, deployment: &Deployment, is_stream: bool) {
         self.deployment = Some(Arc::clone(&deployment.name));
-        self.first_token.get_or_insert_with(|| clock::now() - self.phases.began());
+        self.first_token.get_or_insert_with(|| self.phases.since() - self.phases.began());
         if is_stream {
             self.setup.gateway.journal.shows(&self.id);
         }
@@ -208,9 +212,9 @@ impl Call {
         }
     }
 
-    /// Runs `work`. Should it have to wait, that is time of `phase`.
-    pub(crate) async fn wait<T>(&mut self, phase: Phase, work: impl Future<Output = T>) -> T {
-        let mut work = std::pin::pin!(work);
+    /// Runs `work`, which is pinned where it is made, so that it is not moved about. Should it have to wait, that is time of
+    /// `phase`.
+    pub(crate) async fn wait<T>(&mut self, phase: Phase, mut work: Pin<&mut impl Future<Output = T>>) -> T {
         if let Some(done) = poll_immediate(work.as_mut()).await {
             return done;
         }
@@ -224,6 +228,23 @@ impl Call {
     /// What it brings to be planned; `affinity` is the same for all calls of one conversation.
     pub(crate) fn wanted(&self, affinity: Option<u64>) -> Wanted {
         Wanted { now: clock::now(), dice: self.setup.gateway.ids.seed(), affinity }
+    }
+
+    /// When what it is busy with began: now, for who has just said what that is.
+    pub(crate) fn latest(&self) -> Instant {
+        self.phases.since()
+    }
+
+    /// The time by both clocks, `now` being a reading of the steady one. The wall clock's jumps while the call is under way
+    /// do not count.
+    pub(crate) fn moment(&self, now: Instant) -> Moment {
+        let wall_ms = self.started_ms.saturating_add(millis(now.saturating_duration_since(self.began())));
+        Moment { wall_ms, steady: now }
+    }
+
+    /// When it began, in seconds since 1970.
+    pub(crate) fn started(&self) -> u64 {
+        self.started_ms / 1000
     }
 
     /// Who is at the other end.
@@ -241,14 +262,16 @@ impl Call {
         self.setup.gateway.ids.dice()
     }
 
-    /// Notes the end of one attempt: an answer that has begun, or a fault.
+    /// Notes that one attempt has ended: with an answer that has begun just now, or a fault.
     pub(crate) fn attempted(&mut self, deployment: &Deployment, since: Instant, fault: Option<&Fault>) {
         if let Some(fault) = fault {
             tracing::warn!(call = self.id, deployment = &*deployment.name, %fault, "attempt failed");
         } else {
             self.bill.answers(deployment);
         }
-        let (now, kind) = (clock::now(), fault.map(|fault| fault.kind.name()));
+        // Of two that were asked beside each other, one may have failed while the other was waited for.
+        let now = if fault.is_some() { clock::now() } else { self.latest() };
+        let kind = fault.map(|fault| fault.kind.name());
         let took = now - since;
         self.meter.attempted(&deployment.meter, since, took, kind);
         let after = since.saturating_duration_since(self.began());
@@ -344,7 +367,7 @@ impl Call {
         let ended_at = clock::now();
         self.phases.enter(Phase::Relay, ended_at);
         let sum = self.bill.sum(self.usage);
-        self.close_tab(&sum);
+        self.close_tab(&sum, ended_at);
         let mut record = CallRecord {
             id: self.id.clone(),
             started_ms: self.started_ms,
@@ -386,11 +409,12 @@ impl Call {
             "call settled"
         );
         let caller = self.caller.as_deref().map(|caller| (&caller.meter, &*caller.name));
-        self.setup.gateway.metrics.settled(&self.meter, &record, self.dialect, &self.phases, caller);
+        let metrics = &self.setup.gateway.metrics;
+        metrics.settled(&self.meter, &record, self.dialect, &self.phases, caller, ended_at);
         let trace = self.trace.take();
         traced::settled(self, trace, &record, ended_at);
         self.setup.gateway.feed.settled(&record, ended_at);
-        self.setup.gateway.alerts.settled(&record);
+        self.setup.gateway.alerts.settled(&record, ended_at);
         let journal = &self.setup.gateway.journal;
         journal.append(record);
         self.durable = journal.durable();
@@ -404,36 +428,14 @@ impl Call {
     }
 }
 
-/// What one attempt notes for its call: attempts may run beside each other.
-pub(crate) struct Notes {
-    pub(crate) usage: Option<Usage>,
-    pub(crate) losses: Losses,
-    pub(crate) permit: Option<Permit>,
-    /// What the work on a piece of its stream is.
-    pub(crate) piecework: Phase,
-    phases: Phases,
-}
-
-impl Notes {
-    /// Of an attempt that begins at `since` and has that place among what its credential is asked for.
-    pub(crate) fn begin(since: Instant, permit: Option<Permit>) -> Self {
-        let phases = Phases::begin(Phase::Translate, since);
-        Self { usage: None, losses: Losses::default(), permit, piecework: Phase::Relay, phases }
-    }
-
-    /// Waits for the provider.
-    pub(crate) async fn wait<T>(&mut self, work: impl Future<Output = T>) -> T {
-        self.phases.enter(Phase::Upstream, clock::now());
-        let done = work.await;
-        self.phases.enter(Phase::Translate, clock::now());
-        done
-    }
-}
-
 impl Drop for Call {
     fn drop(&mut self) {
         self.settle(CLIENT_GONE, Ended::ClientGone);
     }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn micros(duration: Duration) -> u64 {

@@ -13,11 +13,7 @@ use lockgate_protocol::{
 
 use crate::{
     Setup, clock,
-    data_path::{
-        attempt::Attempt,
-        call::{Call, Notes},
-        identify::Asked,
-    },
+    data_path::{attempt::Attempt, call::Call, identify::Asked, notes::Notes},
     fleet::{Deployment, Limits},
     peer::Peer,
 };

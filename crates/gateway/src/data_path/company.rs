@@ -34,7 +34,7 @@ fn sign(call: &Call, work: &Work) -> Option<Sign> {
 
 /// The answer to a call. Until something of it is there, its client has seen no status either, unless it had to wait so
 /// long that it was told so: from then on a failure is told inside the stream.
-pub(crate) async fn answered(mut call: Call, work: Work) -> Response<AnswerBody> {
+pub(crate) async fn answered(mut call: Box<Call>, work: Box<Work>) -> Response<AnswerBody> {
     let Some(sign) = sign(&call, &work) else {
         let outcome = work.run(&mut call).await;
         return finished(call, outcome);
@@ -67,7 +67,7 @@ pub(crate) async fn answered(mut call: Call, work: Work) -> Response<AnswerBody>
     }
 }
 
-fn finished(call: Call, outcome: Result<Outcome, Fault>) -> Response<AnswerBody> {
+fn finished(call: Box<Call>, outcome: Result<Outcome, Fault>) -> Response<AnswerBody> {
     match outcome {
         Ok(Outcome::Local(response)) => settle::local(&call, response),
         Ok(Outcome::Committed(committed, resumer)) => relay(call, *committed, resumer),
@@ -75,7 +75,7 @@ fn finished(call: Call, outcome: Result<Outcome, Fault>) -> Response<AnswerBody>
     }
 }
 
-type Running = Pin<Box<dyn Future<Output = (Call, Result<Outcome, Fault>)> + Send>>;
+type Running = Pin<Box<dyn Future<Output = (Box<Call>, Result<Outcome, Fault>)> + Send>>;
 
 /// Where an answer is whose status has left.
 enum Stage {

@@ -1,8 +1,9 @@
 //! identify: reads the body within its bounds and finds the model and whether a stream is asked for.
 
-use std::{ops::Range, time::Duration};
+use std::{ops::Range, pin::pin, time::Duration};
 
 use bytes::{Bytes, BytesMut};
+use futures_util::future::poll_immediate;
 use http::{HeaderMap, Method, header, request::Parts};
 use http_body::Body;
 use http_body_util::BodyExt;
@@ -96,7 +97,8 @@ pub(crate) async fn read(
     called: Called<'_>,
     body: Arriving,
 ) -> Result<Asked, Fault> {
-    let bytes = call.wait(Phase::Client, collect(body, setup.max_body, setup.gateway.room.space())).await?;
+    let collected = pin!(collect(body, setup.max_body, setup.gateway.room.space()));
+    let bytes = call.wait(Phase::Client, collected).await?;
     let content_type = head.headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
     let envelope = Envelope::read(content_type, bytes)?;
     let in_path = match (called.operation, called.model) {
@@ -183,6 +185,9 @@ async fn collect(mut body: Arriving, limit: usize, mut space: Space) -> Result<B
         space.grow(so_far)?;
         if first.is_empty() && rest.is_empty() {
             first = piece;
+            if body.is_end_stream() {
+                break;
+            }
             continue;
         }
         if rest.is_empty() {
@@ -196,9 +201,13 @@ async fn collect(mut body: Arriving, limit: usize, mut space: Space) -> Result<B
 
 async fn next(body: &mut Arriving) -> Result<Option<Bytes>, Fault> {
     loop {
-        let frame = tokio::time::timeout(BODY_STALL, body.frame()).await;
-        let frame = frame
-            .map_err(|_| Fault::new(FaultKind::SlowClient, "the request's body did not arrive in time"))?;
+        // What is there already needs no timer.
+        let frame = match poll_immediate(body.frame()).await {
+            Some(frame) => frame,
+            None => tokio::time::timeout(BODY_STALL, body.frame()).await.map_err(|_| {
+                Fault::new(FaultKind::SlowClient, "the request's body did not arrive in time")
+            })?,
+        };
         match frame {
             None => return Ok(None),
             Some(Ok(frame)) => {

@@ -6,7 +6,6 @@ use lockgate_store::Ended;
 
 use crate::{
     body::AnswerBody,
-    clock,
     data_path::{call::Call, identify::Asked, settle},
     fleet::Plan,
 };
@@ -24,7 +23,7 @@ pub(crate) fn take(call: &mut Call, asked: &Asked, mut plan: Plan) -> Taken {
     if asked.operation != Operation::Generate {
         return Taken::Left(plan);
     }
-    let now = clock::wall_ms() / 1000;
+    let now = call.started();
     let Some(body) = asked.dialect.idle_answer(&asked.path, asked.envelope.body(), now) else {
         return Taken::Left(plan);
     };

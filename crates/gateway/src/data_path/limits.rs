@@ -15,7 +15,7 @@ pub(crate) fn mark(call: &Call, headers: &mut HeaderMap) {
     }
     let names = call.dialect.limit_headers();
     remove(names, headers);
-    let now = clock::now();
+    let now = call.latest();
     let mut least: [Option<Share>; 2] = [None; 2];
     for purse in purses {
         for (least, share) in least.iter_mut().zip(purse.gauge.shares(now)) {
@@ -35,8 +35,7 @@ pub(crate) fn mark(call: &Call, headers: &mut HeaderMap) {
 
 fn remove(names: &LimitHeaders, headers: &mut HeaderMap) {
     let is_theirs = |name: &&HeaderName| name.as_str().starts_with(names.begins);
-    let theirs: Vec<HeaderName> = headers.keys().filter(is_theirs).cloned().collect();
-    for name in theirs {
+    while let Some(name) = headers.keys().find(is_theirs).cloned() {
         headers.remove(name);
     }
 }
@@ -56,11 +55,29 @@ fn insert(share: Share, names: &Names, reset: Reset, headers: &mut HeaderMap) {
 
 /// As OpenAI writes times: `12ms`, `1s`, `6m0s`.
 fn span(time: Duration) -> String {
-    match (time.as_millis(), time.as_secs() + u64::from(time.subsec_nanos() > 0)) {
-        (millis @ 0..1000, _) => format!("{millis}ms"),
-        (_, seconds @ 0..60) => format!("{seconds}s"),
-        (_, seconds) => format!("{}m{}s", seconds / 60, seconds % 60),
+    let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
+    let mut text = String::with_capacity(16);
+    let mut say = |number: u64, unit: &str| {
+        push(&mut text, number);
+        text.push_str(unit);
+    };
+    match time.as_secs() {
+        0 => say(u64::from(time.subsec_millis()), "ms"),
+        _ if seconds < 60 => say(seconds, "s"),
+        _ => {
+            say(seconds / 60, "m");
+            say(seconds % 60, "s");
+        }
     }
+    text
+}
+
+/// Appends a number: each answer says some, and what can format anything takes its time.
+fn push(text: &mut String, number: u64) {
+    if number >= 10 {
+        push(text, number / 10);
+    }
+    text.push(char::from(b'0' + (number % 10) as u8));
 }
 
 #[cfg(test)]

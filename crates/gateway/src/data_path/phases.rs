@@ -58,6 +58,11 @@ impl Phases {
         self.now
     }
 
+    /// When the part that it is spent on began.
+    pub(crate) fn since(&self) -> Instant {
+        self.since
+    }
+
     /// When it began.
     pub(crate) fn began(&self) -> Instant {
         self.began

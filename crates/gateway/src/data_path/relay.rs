@@ -41,7 +41,7 @@ const LINGER: Duration = Duration::from_secs(1);
 /// Turns a committed answer into the response that the server sends. `resumer` has somebody else go on, should it break
 /// off.
 pub(crate) fn relay(
-    mut call: Call,
+    mut call: Box<Call>,
     committed: Committed,
     resumer: Option<Box<Resumer>>,
 ) -> Response<AnswerBody> {
@@ -53,7 +53,7 @@ pub(crate) fn relay(
     settle::mark(&call, Some(&deployment), &mut headers);
     let (pieces, length): (crate::body::Pieces, _) = match content {
         Content::Whole(body) => {
-            witness.answered();
+            witness.answered(call.latest());
             return settle::whole(call, status, headers, body);
         }
         Content::Bytes { first, rest, length } => {
@@ -91,9 +91,10 @@ struct Witness {
 }
 
 impl Witness {
-    fn answered(&mut self) {
+    /// The answer was complete at `now`.
+    fn answered(&mut self, now: Instant) {
         if let Some(ticket) = self.ticket.take() {
-            ticket.answered(clock::now());
+            ticket.answered(now);
             let (setup, deployment) = &self.told;
             setup.answers(deployment);
         }
@@ -182,7 +183,7 @@ fn overdue(timeout: Duration) -> Fault {
 
 /// Passes a stream on.
 struct EventRelay {
-    call: Call,
+    call: Box<Call>,
     witness: Witness,
     deployment: Arc<Deployment>,
     pass: Arc<Pass>,
@@ -213,7 +214,7 @@ enum Stage {
 
 impl EventRelay {
     fn new(
-        call: Call,
+        call: Box<Call>,
         (deployment, pass): (Arc<Deployment>, Arc<Pass>),
         status: StatusCode,
         events: Events,
@@ -287,7 +288,7 @@ impl EventRelay {
         let provider = &self.deployment.provider;
         match progress.fault(|body| classified(provider, 200, &HeaderMap::new(), body)) {
             Ok(Progress::Complete) => {
-                self.witness.answered();
+                self.witness.answered(self.call.latest());
                 // On record first, then the last bytes.
                 self.settle(Ended::Answered);
                 self.stage = Stage::Complete;
@@ -356,7 +357,7 @@ impl Drop for EventRelay {
 /// Passes bytes on that the gateway does not read. There is no way to say in them that they broke off, so the connection
 /// is broken too.
 struct ByteRelay {
-    call: Call,
+    call: Box<Call>,
     witness: Witness,
     first: Option<Bytes>,
     rest: Incoming,
@@ -382,7 +383,7 @@ impl ByteRelay {
                 self.call.leaves(&piece);
                 // Nobody asks for more behind the last byte of a known length.
                 if self.left == Some(0) {
-                    self.witness.answered();
+                    self.witness.answered(self.call.latest());
                     self.call.settle(self.status.as_u16(), Ended::Answered);
                     self.call.is_kept().await;
                 }
@@ -390,7 +391,7 @@ impl ByteRelay {
                 Some((Ok(piece), self))
             }
             Ok(None) => {
-                self.witness.answered();
+                self.witness.answered(self.call.latest());
                 self.call.settle(self.status.as_u16(), Ended::Answered);
                 self.call.is_kept().await;
                 None

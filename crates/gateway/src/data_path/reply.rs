@@ -1,6 +1,10 @@
 //! The reply to one attempt: whether it is an answer, and if so what there is of it at the commit.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::VecDeque,
+    pin::pin,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
@@ -72,8 +76,10 @@ pub(crate) async fn refusal(
     attempt: &mut Attempt<'_>,
     reply: Response<Incoming>,
 ) -> Result<Response<Incoming>, Fault> {
-    let room = attempt.deployment.provider.site.room(reply.headers(), clock::wall());
-    attempt.deployment.health.noted(&room, clock::now());
+    let now = clock::now();
+    let arrived = UNIX_EPOCH + Duration::from_millis(attempt.call.moment(now).wall_ms);
+    let room = attempt.deployment.provider.site.room(reply.headers(), arrived);
+    attempt.deployment.health.noted(&room, now);
     if reply.status().is_success() {
         return Ok(reply);
     }
@@ -141,9 +147,9 @@ async fn refused(
     headers: &HeaderMap,
     body: Incoming,
 ) -> Fault {
-    let collected = tokio::time::timeout(ERROR_PATIENCE, collect(body, MAX_ERROR));
+    let collected = attempt.notes.wait_for(ERROR_PATIENCE, pin!(collect(body, MAX_ERROR))).await;
     // An error whose text does not come is still that error.
-    let body = attempt.notes.wait(collected).await.ok().and_then(Result::ok).unwrap_or_default();
+    let body = collected.and_then(Result::ok).unwrap_or_default();
     classified(&attempt.deployment.provider, status.as_u16(), headers, &body)
 }
 
@@ -162,8 +168,8 @@ async fn whole<'w>(
     body: Incoming,
 ) -> Result<Content, Fault> {
     let left = attempt.answer_limit();
-    let collected = tokio::time::timeout(left, collect(body, MAX_ANSWER));
-    let body = attempt.notes.wait(collected).await.unwrap_or_else(|_| Err(silent(left)))?;
+    let collected = attempt.notes.wait_for(left, pin!(collect(body, MAX_ANSWER))).await;
+    let body = collected.unwrap_or_else(|| Err(silent(left)))?;
     let body = form.undress(body);
     match read(way, body)? {
         Said::Answer(answer) => {
@@ -178,8 +184,8 @@ async fn whole<'w>(
 async fn opaque(attempt: &mut Attempt<'_>, mut body: Incoming) -> Result<Content, Fault> {
     let length = body.size_hint().exact();
     let left = attempt.answer_limit();
-    let first = tokio::time::timeout(left, next(&mut body));
-    let first = attempt.notes.wait(first).await.unwrap_or_else(|_| Err(silent(left)))?;
+    let first = attempt.notes.wait_for(left, pin!(next(&mut body))).await;
+    let first = first.unwrap_or_else(|| Err(silent(left)))?;
     Ok(match first {
         Some(first) => Content::Bytes { first, rest: body, length },
         None => Content::Whole(Bytes::new()),
@@ -209,8 +215,8 @@ async fn events(
     let mut ready = VecDeque::new();
     loop {
         let patience = attempt.patience(passage.has_output());
-        let piece = tokio::time::timeout(patience, next(&mut rest));
-        let piece = attempt.notes.wait(piece).await.unwrap_or_else(|_| Err(silent(patience)))?;
+        let piece = attempt.notes.wait_for(patience, pin!(next(&mut rest))).await;
+        let piece = piece.unwrap_or_else(|| Err(silent(patience)))?;
         let progress = match &piece {
             Some(piece) => passage.chunk(piece, &mut ready),
             None => passage.end(&mut ready),
@@ -250,10 +256,13 @@ impl Kind {
             return Err(Fault::new(FaultKind::Garbled, text));
         }
         let is_json = is_json(headers);
-        match (essence.as_str(), operation) {
-            (essence, _) if EVENT_TYPES.contains(&essence) => Ok(Self::Events),
-            (_, Operation::Audio | Operation::Other) if !is_json => Ok(Self::Opaque),
-            ("text/html", _) => Err(Fault::new(FaultKind::Garbled, "the provider answered with a web page")),
+        let is = |known: &str| essence.eq_ignore_ascii_case(known);
+        match operation {
+            _ if EVENT_TYPES.iter().any(|known| is(known)) => Ok(Self::Events),
+            Operation::Audio | Operation::Other if !is_json => Ok(Self::Opaque),
+            _ if is("text/html") => {
+                Err(Fault::new(FaultKind::Garbled, "the provider answered with a web page"))
+            }
             _ => Ok(Self::Json),
         }
     }
@@ -264,13 +273,16 @@ fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> &'h str {
 }
 
 /// The media type, without its parameters.
-fn essence(headers: &HeaderMap) -> String {
-    text(headers, &header::CONTENT_TYPE).split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+fn essence(headers: &HeaderMap) -> &str {
+    let text = text(headers, &header::CONTENT_TYPE);
+    text.split_once(';').map_or(text, |(essence, _)| essence).trim()
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let essence = essence(headers);
-    essence == "application/json" || essence.ends_with("+json")
+    const SUFFIX: &[u8] = b"+json";
+    let essence = essence(headers).as_bytes();
+    let end = &essence[essence.len().saturating_sub(SUFFIX.len())..];
+    essence.eq_ignore_ascii_case(b"application/json") || end.eq_ignore_ascii_case(SUFFIX)
 }
 
 /// Nothing came for so long.
@@ -300,6 +312,9 @@ pub(crate) async fn next(body: &mut Incoming) -> Result<Option<Bytes>, Fault> {
 /// All of an answer that is read whole. One that came in one piece is not copied.
 async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, Fault> {
     let Some(first) = next(&mut body).await? else { return Ok(Bytes::new()) };
+    if body.is_end_stream() {
+        return Ok(first);
+    }
     let Some(second) = next(&mut body).await? else { return Ok(first) };
     let mut all = BytesMut::with_capacity((first.len() + second.len()) * 2);
     all.extend_from_slice(&first);

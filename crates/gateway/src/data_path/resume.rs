@@ -1,6 +1,6 @@
 //! resume: an answer that broke off behind the commit is gone on with by another deployment.
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
 use http::request::Parts;
 use lockgate_protocol::{forms::Undress, ir::Fault, resume::Said, translate::Continuation};
@@ -98,7 +98,7 @@ impl Resumer {
             };
             let Next::Ask { deployment, after } = next else { return None };
             if !after.is_zero() {
-                call.wait(Phase::Upstream, tokio::time::sleep(after)).await;
+                call.wait(Phase::Upstream, pin!(tokio::time::sleep(after))).await;
             }
             place = deployment;
         }

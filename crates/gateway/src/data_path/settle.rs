@@ -46,7 +46,7 @@ pub(crate) fn mark(call: &Call, deployment: Option<&Deployment>, headers: &mut H
 }
 
 /// The answer to a call that failed before its commit: the fault, in the client's dialect.
-pub(crate) fn refuse(mut call: Call, fault: &Fault) -> Response<AnswerBody> {
+pub(crate) fn refuse(mut call: Box<Call>, fault: &Fault) -> Response<AnswerBody> {
     call.setup().gateway.metrics.refused(fault.kind);
     call.refusal = Some(fault.kind.name());
     let body = call.dialect.error_body(fault);
@@ -79,7 +79,7 @@ pub(crate) fn refuse(mut call: Call, fault: &Fault) -> Response<AnswerBody> {
 
 /// The answer to a call that came whole.
 pub(crate) fn whole(
-    mut call: Call,
+    mut call: Box<Call>,
     status: StatusCode,
     headers: HeaderMap,
     body: Bytes,

@@ -3,7 +3,10 @@
 
 mod refusals;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
 
 use lockgate_protocol::{
     dialect::Operation,
@@ -48,10 +51,6 @@ struct Stopped {
     fault: Box<Fault>,
 }
 
-fn moment() -> Moment {
-    Moment { wall_ms: clock::wall_ms(), steady: clock::now() }
-}
-
 /// Opens the tab as soon as it is known who calls.
 pub(crate) async fn open(call: &mut Call) {
     let setup = Arc::clone(call.setup());
@@ -79,9 +78,10 @@ pub(crate) async fn admit(call: &mut Call, asked: &Asked, mut plan: Plan) -> Res
         gateway.metrics.limited(limit);
         *fault
     };
+    let now = call.moment(clock::now());
     let tab = &mut call.tab;
     tab.worst = worst;
-    tab.take_places().map_err(stopped)?;
+    tab.take_places(now.steady).map_err(stopped)?;
     let is_of_money = tab.purses.iter().find(|purse| purse.is_of_money());
     if let Some(purse) = is_of_money.filter(|_| worst != Worst::default() && !plan.is_empty()) {
         plan.retain(|deployment| deployment.price.is_some());
@@ -92,7 +92,7 @@ pub(crate) async fn admit(call: &mut Call, asked: &Asked, mut plan: Plan) -> Res
         }
     }
     if asked.operation != Operation::CountTokens {
-        tab.hold().map_err(stopped)?;
+        tab.hold(now).map_err(stopped)?;
     }
     Ok(plan)
 }
@@ -104,8 +104,7 @@ impl Tab {
     }
 
     /// Counts the call against all limits; else says which one stops it.
-    fn take_places(&mut self) -> Result<(), Stopped> {
-        let now = clock::now();
+    fn take_places(&mut self, now: Instant) -> Result<(), Stopped> {
         for purse in &self.purses {
             match purse.gauge.enter(self.worst.ahead(), now) {
                 Ok(permit) => self.permits.extend(permit),
@@ -126,13 +125,13 @@ impl Tab {
     }
 
     /// Sees whether the budgets have anything left. How much is kept of them is for whoever is asked.
-    fn hold(&mut self) -> Result<(), Stopped> {
+    fn hold(&mut self, now: Moment) -> Result<(), Stopped> {
         let budgets: Vec<_> =
             self.purses.iter().flat_map(|purse| purse.budgets.iter().map(Arc::clone)).collect();
         if budgets.is_empty() {
             return Ok(());
         }
-        match Hold::take(budgets, Spent::default(), moment()) {
+        match Hold::take(budgets, Spent::default(), now) {
             Ok(hold) => {
                 self.kept.get_mut().unwrap_or_else(PoisonError::into_inner).hold = Some(hold);
                 Ok(())
@@ -166,7 +165,7 @@ impl Call {
         let mut kept = self.tab.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(hold) = &mut kept.hold else { return true };
         let before = if beside { hold.held() } else { self.bill.so_far() };
-        let grown = hold.grow(before.and(self.tab.most(deployment)), moment());
+        let grown = hold.grow(before.and(self.tab.most(deployment)), self.moment(clock::now()));
         match grown {
             Ok(()) => true,
             Err(short) => {
@@ -176,8 +175,8 @@ impl Call {
         }
     }
 
-    /// Closes the tab: the call came to `sum`.
-    pub(crate) fn close_tab(&mut self, sum: &Sum) {
+    /// Closes the tab at `now`: the call came to `sum`.
+    pub(crate) fn close_tab(&mut self, sum: &Sum, now: Instant) {
         if self.tab.purses.is_empty() {
             return;
         }
@@ -199,9 +198,10 @@ impl Call {
             Some(tokens) => Spent { money: sum.cost.unwrap_or_default(), tokens },
             None => hold.held(),
         };
-        for reached in hold.settle(spent, moment()) {
+        let now = self.moment(now);
+        for reached in hold.settle(spent, now) {
             let kind = if reached.percent < 100 { Kind::BudgetNear } else { Kind::BudgetSpent };
-            let (subject, text) = refusals::reached(&self.tab.purses, &reached, moment());
+            let (subject, text) = refusals::reached(&self.tab.purses, &reached, now);
             self.setup().gateway.alerts.raise(Alert::new(kind, subject, text));
         }
     }

@@ -68,14 +68,15 @@ impl Work {
     }
 
     /// attempt: one deployment after the other, until one has begun to answer. The commit is the return.
-    pub(crate) async fn run(self, call: &mut Call) -> Result<Outcome, Fault> {
-        let Self { setup, head, asked, chain, plan, fallback, forget } = self;
-        let asking = Asking { setup: &setup, head: &head, asked: &asked, plan: &plan };
+    pub(crate) async fn run(mut self: Box<Self>, call: &mut Call) -> Result<Outcome, Fault> {
+        let (chain, fallback, forget) = (self.chain.take(), self.fallback.take(), self.forget.take());
+        let Self { setup, head, asked, plan, .. } = &*self;
+        let asking = Asking { setup, head, asked, plan };
         plan.budget().request(clock::now());
         let committed = match asking.until_commit(call, &mut plan.course()).await {
             Ok(committed) => committed,
             Err(fault) => match fallback.filter(|fallback| fallback.is_after(&fault)) {
-                Some(fallback) => return count::estimated(call, &asked, &fallback).await.map(Outcome::Local),
+                Some(fallback) => return count::estimated(call, asked, &fallback).await.map(Outcome::Local),
                 None => return Err(fault),
             },
         };
@@ -83,10 +84,13 @@ impl Work {
             answers.forget(&id);
         }
         let committed = match chain {
-            Some(chain) => chain.note(&asked, &head.headers, committed),
+            Some(chain) => chain.note(asked, &head.headers, committed),
             None => committed,
         };
-        let resumer = asked.resumes.then(|| Box::new(Resumer::new(setup, head, asked, plan)));
+        let resumer = asked.resumes.then(|| {
+            let Self { setup, head, asked, plan, .. } = *self;
+            Box::new(Resumer::new(setup, head, asked, plan))
+        });
         Ok(Outcome::Committed(Box::new(committed), resumer))
     }
 }

@@ -12,7 +12,6 @@ use super::{
     cells::Counter,
     meters::{self, DeploymentMeter, ModelMeter, OTHER, Pair, SecondTry},
 };
-use crate::clock;
 
 /// What became of a try that another one overtook.
 pub(crate) const GIVEN_UP: &str = "given_up";
@@ -87,9 +86,9 @@ impl CallMeter {
     }
 
     /// Notes how long whoever was asked last took in all, if there was an answer.
-    pub(super) fn has_answered(&self, pair: &Pair, ended: Ended) {
+    pub(super) fn has_answered(&self, pair: &Pair, ended: Ended, now: Instant) {
         if let Some((_, since)) = self.pair.as_ref().filter(|_| ended == Ended::Answered) {
-            pair.answers.record(micros(clock::now().saturating_duration_since(*since)));
+            pair.answers.record(micros(now.saturating_duration_since(*since)));
         }
     }
 }

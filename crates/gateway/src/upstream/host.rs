@@ -14,6 +14,7 @@ use std::{
 use http::{HeaderValue, Uri, uri::Scheme};
 use hyper::rt::Executor;
 use hyper_util::rt::TokioExecutor;
+use lockgate_config::Proxy;
 use lockgate_protocol::ir::Fault;
 use tokio::sync::oneshot;
 
@@ -33,13 +34,16 @@ pub(super) struct Host {
     place: Uri,
     /// What it is called in a request.
     name: Option<HeaderValue>,
+    /// The proxy that is sent the whole request, if one is.
+    whole: Option<Proxy>,
     dial: Dial,
     state: Mutex<State>,
 }
 
 impl Host {
-    /// The host of `place`, a URL of which only scheme and authority count. `offers` says that HTTP/2 is offered.
-    pub(super) fn new(place: Uri, offers: bool, dial: Dial) -> Self {
+    /// The host of `place`, a URL of which only scheme and authority count. `offers` says that HTTP/2 is offered; `whole` is
+    /// the proxy that is sent the whole request.
+    pub(super) fn new(place: Uri, offers: bool, dial: Dial, whole: Option<Proxy>) -> Self {
         let speaks =
             if offers && place.scheme() == Some(&Scheme::HTTPS) { Speaks::Unknown } else { Speaks::Http1 };
         let usual = if place.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
@@ -48,12 +52,17 @@ impl Host {
             _ => host.to_owned(),
         });
         let name = name.and_then(|name| HeaderValue::try_from(name).ok());
-        Self { place, name, dial, state: Mutex::new(State::new(speaks)) }
+        Self { place, name, whole, dial, state: Mutex::new(State::new(speaks)) }
     }
 
     /// The value of a `host` header.
     pub(super) fn name(&self) -> Option<&HeaderValue> {
         self.name.as_ref()
+    }
+
+    /// The proxy that is sent the whole request, which it can read, rather than asked for a tunnel.
+    pub(super) fn whole(&self) -> Option<&Proxy> {
+        self.whole.as_ref()
     }
 
     /// Scheme and authority, as in a URL.

@@ -111,6 +111,10 @@ impl Provider for Bedrock {
         place.prepare_under(prefix, &Ask { tail: &tail, query, ..*ask })
     }
 
+    fn signs(&self) -> bool {
+        true
+    }
+
     fn sign(
         &self,
         place: &Place,
