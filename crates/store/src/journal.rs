@@ -3,6 +3,7 @@
 mod bell;
 mod durable;
 mod folder;
+mod fresh;
 mod health;
 mod keeper;
 mod line;

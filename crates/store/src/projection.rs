@@ -246,14 +246,18 @@ impl Run<'_> {
         }
         let backlog = count_lines(&journal.folder, position, end).map_err(ProjectionError::Journal)?;
         let mut lines = i128::from(written) - i128::from(backlog);
-        let mut reader = Reader::within(&journal, position).with_depth(self.projection.depth()).holding();
+        let depth = self.projection.depth();
+        let mut reader = Reader::within(&journal, position).with_depth(depth).holding();
+        if depth == Depth::Metadata {
+            reader = reader.following();
+        }
         while !self.common.is_stopped() {
             let before = reader.position();
             let batch = reader.batch(MOST).map_err(ProjectionError::Journal)?;
             if batch.end != before {
                 self.projection.apply(&batch)?;
                 reader.release(batch.end);
-                lines += i128::from(batch.lines);
+                lines = batch.ends_at_line.map_or(lines + i128::from(batch.lines), i128::from);
             }
             let is_at_end = batch.entries.len() < MOST.records && reader.position() >= journal.end();
             self.went_on(&batch, lines, is_at_end);

@@ -1,5 +1,6 @@
 //! The embedded database: the searchable list of calls, and what was used by whom.
 
+mod bundles;
 mod ids;
 mod ledger;
 mod list;

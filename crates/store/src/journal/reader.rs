@@ -35,8 +35,10 @@ pub struct Batch {
     pub entries: Vec<Entry>,
     /// Where to go on: all before it is in this batch or an earlier one.
     pub end: Position,
-    /// Lines read, those without a record included.
+    /// Lines read, those without a record included; none where the records did not come from disk.
     pub lines: u64,
+    /// How many lines there are up to `end` since the journal was opened, where that is known.
+    pub ends_at_line: Option<u64>,
     /// What was passed over.
     pub skipped: Skipped,
 }
@@ -80,6 +82,8 @@ pub struct Reader {
     depth: Depth,
     scratch: Vec<u8>,
     hold: Arc<AtomicU64>,
+    /// Whether records may be taken before they are read back from disk.
+    follows: bool,
 }
 
 impl Reader {
@@ -94,6 +98,7 @@ impl Reader {
             depth: Depth::Whole,
             scratch: Vec::new(),
             hold: Arc::new(AtomicU64::new(u64::MAX)),
+            follows: false,
         }
     }
 
@@ -115,6 +120,17 @@ impl Reader {
         self.hold.store(self.position.segment, Ordering::SeqCst);
         if let Some(shared) = &self.shared {
             shared.holds.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&self.hold));
+        }
+        self
+    }
+
+    /// Takes records from memory where it is at the journal's end: without their bodies, and more at once than it is asked
+    /// to. One reader alone can, the others read from disk.
+    #[must_use]
+    pub(crate) fn following(mut self) -> Self {
+        if let Some(shared) = &self.shared {
+            shared.writer().follow(&self.hold);
+            self.follows = true;
         }
         self
     }
@@ -148,12 +164,25 @@ impl Reader {
     /// # Errors
     /// When a segment cannot be read; reading on begins where the last batch ended.
     pub fn batch(&mut self, most: Most) -> io::Result<Batch> {
+        if let Some(batch) = self.take_fresh() {
+            return Ok(batch);
+        }
         let start = self.position;
         let batch = self.collect(most);
         if batch.is_err() {
             self.seek(start);
         }
         batch
+    }
+
+    fn take_fresh(&mut self) -> Option<Batch> {
+        let shared = self.shared.as_ref().filter(|_| self.follows)?;
+        let (entries, end, line) = {
+            let mut writer = shared.writer();
+            (writer.take_fresh(&self.hold, self.position)?, writer.end(), writer.lines())
+        };
+        self.seek(end);
+        Some(Batch { entries, end, ends_at_line: Some(line), ..Batch::default() })
     }
 
     fn collect(&mut self, most: Most) -> io::Result<Batch> {

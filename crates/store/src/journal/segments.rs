@@ -240,19 +240,27 @@ impl Shared {
         self.written.ring();
     }
 
-    fn append(&self, record: &CallRecord, buffer: &mut Vec<u8>) {
+    fn append(&self, mut record: CallRecord, buffer: &mut Vec<u8>) {
         buffer.clear();
-        if !line::write_call(record, buffer) {
+        if !line::write_call(&record, buffer) {
             self.counters.cut();
-            line::write_call(&cut(record), buffer);
+            record = cut(&record);
+            line::write_call(&record, buffer);
         }
         self.pending().remove(&record.id);
         if buffer.is_empty() {
             self.counters.refuse();
             return;
         }
-        let is_written = self.writer().append(&record.id, buffer);
-        if is_written {
+        let mut writer = self.writer();
+        let position = writer.append(&record.id, buffer);
+        let left = match position {
+            Some(position) => writer.keep_fresh(record, position),
+            None => Some(record),
+        };
+        drop(writer);
+        drop(left);
+        if position.is_some() {
             self.written.ring();
         }
         self.keeper.wake();
@@ -294,7 +302,7 @@ impl Journal for Segments {
     fn append(&self, record: CallRecord) {
         LINE.with(|line| {
             let mut buffer = line.take();
-            self.shared.append(&record, &mut buffer);
+            self.shared.append(record, &mut buffer);
             if buffer.capacity() <= KEPT_BUFFER {
                 line.replace(buffer);
             }

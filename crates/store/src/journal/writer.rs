@@ -9,10 +9,12 @@ use std::{
 };
 
 use super::{
-    Position, folder, line,
+    Entry, Position, folder,
+    fresh::{Fresh, Owner},
+    line,
     medium::{Medium, SegmentFile},
 };
-use crate::{Begin, clock};
+use crate::{Begin, CallRecord, clock};
 
 /// The state behind the journal's lock.
 pub(crate) struct Writer {
@@ -27,6 +29,8 @@ pub(crate) struct Writer {
     /// Calls whose beginning is written and whose record is not.
     open: HashMap<String, Begin>,
     waiting: Waiting,
+    /// The latest records, for who follows at the end.
+    fresh: Fresh,
     /// Lines since the journal was opened.
     lines: u64,
     /// `None` while the disk takes records.
@@ -108,6 +112,7 @@ impl Writer {
             is_torn: false,
             open: HashMap::new(),
             waiting,
+            fresh: Fresh::default(),
             lines: if is_headed { interrupted.len() as u64 } else { 0 },
             trouble: None,
             lost: 0,
@@ -144,13 +149,14 @@ impl Writer {
         self.lines
     }
 
-    /// Writes the record of a call, or lets it wait behind those that wait already; true if it is written.
-    pub(crate) fn append(&mut self, id: &str, line: &[u8]) -> bool {
+    /// Writes the record of a call, and says where; or lets it wait behind those that wait already.
+    pub(crate) fn append(&mut self, id: &str, line: &[u8]) -> Option<Position> {
         if self.waiting.records.is_empty() {
+            let position = self.end();
             match self.write(line) {
                 Ok(()) => {
                     self.settled(id);
-                    return true;
+                    return Some(position);
                 }
                 Err(error) => self.is_refused(&error),
             }
@@ -159,7 +165,26 @@ impl Writer {
             self.lost += 1;
             self.settled(id);
         }
-        false
+        None
+    }
+
+    /// Keeps the record of the line that was written last, at `position`, for who follows at the end; or hands back what
+    /// need not be kept.
+    pub(crate) fn keep_fresh(&mut self, record: CallRecord, position: Position) -> Option<CallRecord> {
+        let end = self.end();
+        self.fresh.push(record, position, end)
+    }
+
+    /// Keeps the records that come for `owner`, unless somebody else has them.
+    pub(crate) fn follow(&mut self, owner: &Owner) {
+        let end = self.end();
+        self.fresh.is_for(owner, end);
+    }
+
+    /// The records from `position` on; `None` where they must be read from disk.
+    pub(crate) fn take_fresh(&mut self, owner: &Owner, position: Position) -> Option<Vec<Entry>> {
+        let end = self.end();
+        self.fresh.take(owner, position, end)
     }
 
     /// Writes beginnings of calls, all or none.
@@ -188,6 +213,7 @@ impl Writer {
             }
             self.waiting.bytes -= record.line.len();
             self.settled(&record.id);
+            self.fresh.restart(self.end());
         }
         if self.waiting.records.is_empty() {
             self.trouble = None;

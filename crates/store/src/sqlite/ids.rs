@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
+use super::bundles::Bundles;
 use crate::Position;
 
 /// What is kept of an id, and where its call is in its segment.
@@ -13,9 +14,9 @@ const ENTRY: usize = 8;
 const PART_BITS: u32 = 8;
 
 /// FNV-1a: the same in every process and version.
-fn hash(id: &str) -> u64 {
-    id.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+fn hash(id: &[u8]) -> u64 {
+    id.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
     })
 }
 
@@ -35,15 +36,13 @@ fn entry(hash: u64, offset: u64) -> Option<[u8; ENTRY]> {
 /// Writes the ids of a segment to which no call comes any more.
 pub(super) fn finish(connection: &Connection, segment: u64) -> rusqlite::Result<()> {
     let mut parts: BTreeMap<i64, Vec<u8>> = BTreeMap::new();
-    let mut calls =
-        connection.prepare_cached("SELECT position, id FROM call WHERE position >= ? AND position < ?")?;
-    let mut rows = calls
-        .query([Position::start_of(segment).key(), Position::start_of(segment.saturating_add(1)).key()])?;
-    while let Some(row) = rows.next()? {
-        let hash = hash(row.get_ref(1)?.as_str()?);
-        let offset = Position::of_key(row.get(0)?).offset;
+    let (start, end) =
+        (Position::start_of(segment).key(), Position::start_of(segment.saturating_add(1)).key());
+    Bundles::new(connection).each_id(start, end, |position, id| {
+        let hash = hash(id);
+        let offset = Position::of_key(position).offset;
         parts.entry(part(hash)).or_default().extend(entry(hash, offset).into_iter().flatten());
-    }
+    })?;
     let mut insert = connection.prepare_cached("INSERT OR REPLACE INTO id_part VALUES (?, ?, ?)")?;
     for (part, ids) in parts {
         insert.execute(params![part, i64::try_from(segment).unwrap_or(i64::MAX), ids])?;
@@ -52,8 +51,13 @@ pub(super) fn finish(connection: &Connection, segment: u64) -> rusqlite::Result<
 }
 
 /// The calls of that id, whose finished segments end before `unfinished`.
-pub(super) fn find(connection: &Connection, id: &str, unfinished: Position) -> rusqlite::Result<Vec<i64>> {
-    let hash = hash(id);
+pub(super) fn find(
+    connection: &Connection,
+    bundles: &Bundles<'_>,
+    id: &str,
+    unfinished: Position,
+) -> rusqlite::Result<Vec<i64>> {
+    let hash = hash(id.as_bytes());
     let mut candidates = Vec::new();
     let mut parts = connection.prepare_cached("SELECT segment, ids FROM id_part WHERE part = ?")?;
     let mut rows = parts.query([part(hash)])?;
@@ -67,16 +71,16 @@ pub(super) fn find(connection: &Connection, id: &str, unfinished: Position) -> r
             }
         }
     }
-    let mut calls = connection.prepare_cached("SELECT position FROM call WHERE position >= ? AND id = ?")?;
     let mut found = Vec::new();
-    let recent =
-        calls.query_map(params![Position::start_of(unfinished.segment).key(), id], |row| row.get(0))?;
-    for position in recent {
-        found.push(position?);
-    }
-    let mut named = connection.prepare_cached("SELECT position FROM call WHERE position = ? AND id = ?")?;
+    bundles.each_id(Position::start_of(unfinished.segment).key(), i64::MAX, |position, other| {
+        if other == id.as_bytes() {
+            found.push(position);
+        }
+    })?;
     for candidate in candidates {
-        found.extend(named.query_row(params![candidate, id], |row| row.get::<_, i64>(0)).optional()?);
+        let bundle = bundles.holding(candidate)?;
+        let call = bundle.as_ref().and_then(|bundle| bundle.at(candidate));
+        found.extend(call.filter(|call| call.id == id).map(|call| call.position));
     }
     found.sort_unstable();
     found.dedup();

@@ -8,29 +8,24 @@ use std::{
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::{
+    bundles::{Filling, Packed},
     ids,
-    names::{Names, Sorted, cut},
-    rollup::{self, MINUTES_KEPT, RECENT_KEPT, Rollup, figure},
+    names::{Names, cut},
+    rollup::{self, MINUTES_KEPT, RECENT_KEPT, Rollup},
     schema::{self, DatabaseError},
 };
-use crate::{Batch, CallRecord, Entry, Position, Price, Projection, ProjectionError};
+use crate::{Batch, CallRecord, Position, Projection, ProjectionError};
 
 /// Words of one call beyond this are not found.
 const LONGEST_WORDS: usize = 4 * 1024;
-/// Rows that are deleted in one transaction.
-const FORGOTTEN_AT_ONCE: i64 = 5_000;
-
-/// Usage is estimated.
-pub(super) const IS_ESTIMATED: i64 = 1;
-/// The price is unknown.
-pub(super) const IS_UNPRICED: i64 = 2;
-/// Bodies are kept in the journal.
-pub(super) const HAS_BODIES: i64 = 4;
+/// Bundles that are deleted in one transaction.
+const FORGOTTEN_AT_ONCE: i64 = 20;
 
 /// The list of calls and the sums of usage, written.
 pub struct Ledger {
     connection: Connection,
     names: Names,
+    filling: Filling,
     /// Up to where records are in the tables.
     position: Position,
     /// Whether what is in memory may not be what is in the tables.
@@ -48,6 +43,7 @@ impl Ledger {
         Ok(Self {
             connection,
             names: Names::default(),
+            filling: Filling::default(),
             position: Position::default(),
             is_stale: true,
             newest_minute: 0,
@@ -57,6 +53,7 @@ impl Ledger {
     fn refresh(&mut self) -> rusqlite::Result<()> {
         if self.is_stale {
             self.names = Names::load(&self.connection)?;
+            self.filling = Filling::load(&self.connection)?;
             self.newest_minute =
                 self.connection
                     .query_row("SELECT coalesce(max(minute), 0) FROM minute", [], |row| row.get(0))?;
@@ -93,7 +90,8 @@ impl Projection for Ledger {
         self.refresh()?;
         self.is_stale = true;
         let transaction = self.connection.transaction()?;
-        let newest_minute = insert(&transaction, &mut self.names, batch, self.position, self.newest_minute)?;
+        let (names, filling) = (&mut self.names, &mut self.filling);
+        let newest_minute = insert(&transaction, names, filling, batch, (self.position, self.newest_minute))?;
         transaction.execute("UPDATE journal SET position = ?", [batch.end.key()])?;
         transaction.commit()?;
         self.position = batch.end;
@@ -104,11 +102,15 @@ impl Projection for Ledger {
 
     fn forget(&mut self, oldest: Position) -> Result<(), ProjectionError> {
         let before = oldest.key();
-        while forget_calls(&mut self.connection, before)? > 0 {}
+        if forget_calls(&mut self.connection, before)? == 0 {
+            return Ok(());
+        }
         self.refresh()?;
         self.is_stale = true;
+        while forget_calls(&mut self.connection, before)? > 0 {}
         let gone = forget_kinds(&mut self.connection, before)?;
         self.names.forget_kinds(&gone);
+        self.filling.forget(before);
         self.is_stale = false;
         Ok(())
     }
@@ -118,7 +120,7 @@ impl Projection for Ledger {
 fn adopt(connection: &mut Connection, journal: &str) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
     transaction.execute_batch(
-        "DELETE FROM call; DELETE FROM kind; DELETE FROM minute; DELETE FROM id_part;
+        "DELETE FROM bundle; DELETE FROM bundle_of_kind; DELETE FROM kind; DELETE FROM minute; DELETE FROM id_part;
         INSERT INTO words (words) VALUES ('delete-all');",
     )?;
     transaction.execute("INSERT OR REPLACE INTO journal VALUES (1, ?, 0)", [journal])?;
@@ -129,9 +131,9 @@ fn adopt(connection: &mut Connection, journal: &str) -> rusqlite::Result<()> {
 fn insert(
     transaction: &Transaction<'_>,
     names: &mut Names,
+    filling: &mut Filling,
     batch: &Batch,
-    from: Position,
-    newest_minute: i64,
+    (from, newest_minute): (Position, i64),
 ) -> rusqlite::Result<i64> {
     let mut rollup = Rollup::default();
     let mut newest: BTreeMap<i64, i64> = BTreeMap::new();
@@ -140,13 +142,19 @@ fn insert(
     for entry in &batch.entries {
         let sorted = names.sort(transaction, &entry.record)?;
         let position = entry.position.key();
-        insert_call(transaction, entry, &sorted)?;
+        filling.add(transaction, &Packed::of(entry, sorted.number))?;
+        if let Some(words) = words(&entry.record, sorted.is_named) {
+            transaction
+                .prepare_cached("INSERT INTO words (rowid, text) VALUES (?, ?)")?
+                .execute(params![position, words])?;
+        }
         rollup.add(&entry.record, &sorted.kind);
         newest.insert(sorted.number, position);
         let minute = minutes.entry(rollup::minute(&entry.record)).or_insert((position, position));
         *minute = (minute.0.min(position), minute.1.max(position));
         segments.insert(entry.position.segment);
     }
+    filling.write(transaction)?;
     rollup.store(transaction)?;
     let mut kinds = transaction.prepare_cached("UPDATE kind SET newest = ? WHERE id = ?")?;
     for (kind, position) in newest {
@@ -170,44 +178,6 @@ fn insert(
     Ok(newest_now)
 }
 
-fn insert_call(transaction: &Transaction<'_>, entry: &Entry, sorted: &Sorted) -> rusqlite::Result<()> {
-    let record = &entry.record;
-    let usage = record.usage;
-    let mut flags = 0;
-    for (flag, is_set) in [
-        (IS_ESTIMATED, usage.is_some_and(|usage| usage.is_estimated)),
-        (IS_UNPRICED, record.price == Price::Unknown),
-        (HAS_BODIES, record.bodies.is_some()),
-    ] {
-        flags |= if is_set { flag } else { 0 };
-    }
-    transaction
-        .prepare_cached("INSERT INTO call VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?
-        .execute(params![
-            entry.position.key(),
-            sorted.number,
-            record.id,
-            figure(record.started_ms),
-            figure(record.micros),
-            figure(record.overhead_micros),
-            record.first_token_micros.map(figure),
-            record.attempts.len(),
-            usage.map(|usage| figure(usage.input)),
-            usage.map(|usage| figure(usage.cache_read)),
-            usage.map(|usage| figure(usage.cache_write)),
-            usage.map(|usage| figure(usage.output)),
-            usage.map(|usage| figure(usage.reasoning)),
-            record.cost.map(figure),
-            flags
-        ])?;
-    if let Some(words) = words(record, sorted.is_named) {
-        transaction
-            .prepare_cached("INSERT INTO words (rowid, text) VALUES (?, ?)")?
-            .execute(params![entry.position.key(), words])?;
-    }
-    Ok(())
-}
-
 /// What is searched in a call beside the names of its kind; `None` if those say it all.
 fn words(record: &CallRecord, is_named: bool) -> Option<String> {
     let mut words = String::new();
@@ -229,18 +199,20 @@ fn words(record: &CallRecord, is_named: bool) -> Option<String> {
     Some(words).filter(|words| !words.is_empty())
 }
 
-/// Deletes some calls that are before a position, and returns how many.
+/// Deletes some bundles that are before a position, where a segment begins, and returns how many.
 fn forget_calls(connection: &mut Connection, before: i64) -> rusqlite::Result<usize> {
     let transaction = connection.transaction()?;
-    let bound: Option<i64> = transaction
-        .prepare_cached(
-            "SELECT max(position) FROM (SELECT position FROM call WHERE position < ? ORDER BY position LIMIT ?)",
-        )?
-        .query_row([before, FORGOTTEN_AT_ONCE], |row| row.get(0))?;
-    let Some(bound) = bound else { return Ok(0) };
-    transaction.prepare_cached("DELETE FROM words WHERE rowid <= ?")?.execute([bound])?;
-    let gone = transaction.prepare_cached("DELETE FROM call WHERE position <= ?")?.execute([bound])?;
-    transaction.commit()?;
+    // What is the last of them is known by the first of those behind them.
+    let behind: Option<i64> = transaction
+        .prepare_cached("SELECT first FROM bundle ORDER BY first LIMIT 1 OFFSET ?")?
+        .query_row([FORGOTTEN_AT_ONCE], |row| row.get(0))
+        .optional()?;
+    let bound = behind.map_or(before, |behind| behind.min(before));
+    let gone = transaction.prepare_cached("DELETE FROM bundle WHERE first < ?")?.execute([bound])?;
+    if gone > 0 {
+        transaction.prepare_cached("DELETE FROM words WHERE rowid < ?")?.execute([bound])?;
+        transaction.commit()?;
+    }
     Ok(gone)
 }
 
@@ -251,6 +223,7 @@ fn forget_kinds(connection: &mut Connection, before: i64) -> rusqlite::Result<Ha
         .prepare_cached("DELETE FROM kind WHERE newest < ? RETURNING id")?
         .query_map([before], |row| row.get(0))?
         .collect::<rusqlite::Result<HashSet<i64>>>()?;
+    transaction.execute("DELETE FROM bundle_of_kind WHERE first < ?", [before])?;
     transaction.execute("DELETE FROM minute WHERE last < ?", [before])?;
     let segment = i64::try_from(Position::of_key(before).segment).unwrap_or(i64::MAX);
     transaction.execute("DELETE FROM id_part WHERE segment < ?", [segment])?;

@@ -1,8 +1,7 @@
 //! The list of calls: any combination of filters, newest first, page by page.
 
 use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet, BinaryHeap, HashSet},
     ops::RangeInclusive,
     time::{Duration, Instant},
 };
@@ -11,6 +10,7 @@ use rusqlite::{Connection, Row, params};
 use serde::Serialize;
 
 use super::{
+    bundles::{Bundle, Bundles, Place},
     ids,
     names::BETWEEN_TAGS,
     queries::Queries,
@@ -83,12 +83,13 @@ struct Kind {
 
 struct Search<'a> {
     connection: &'a Connection,
+    bundles: Bundles<'a>,
     filter: &'a Filter,
     start: Instant,
     /// Calls have positions from `first` on and below `before`.
     first: i64,
     before: i64,
-    /// Kinds all of whose calls are asked for, newest first; `None`: all kinds are.
+    /// Kinds all of whose calls are asked for; `None`: all kinds are.
     kinds: Option<Vec<Kind>>,
     /// What finds calls by their own words, and in which kinds: those whose names say the other words.
     words: BTreeMap<String, HashSet<i64>>,
@@ -105,6 +106,7 @@ impl<'a> Search<'a> {
         let (first, last) = bounds(connection, filter)?;
         let mut search = Self {
             connection,
+            bundles: Bundles::new(connection),
             filter,
             start: clock::now(),
             first,
@@ -142,15 +144,17 @@ impl<'a> Search<'a> {
                 }
             }
         }
-        kinds.sort_by_key(|kind| Reverse(kind.newest));
         self.kinds = Some(kinds);
         if !text.is_empty() {
             let mut journal =
                 self.connection.prepare_cached("SELECT coalesce(max(position), 0) FROM journal")?;
             let unfinished = Position::of_key(journal.query_row([], |row| row.get(0))?);
-            for position in
-                ids::find(self.connection, filter.text.as_deref().unwrap_or_default().trim(), unfinished)?
-            {
+            for position in ids::find(
+                self.connection,
+                &self.bundles,
+                filter.text.as_deref().unwrap_or_default().trim(),
+                unfinished,
+            )? {
                 if self.kind_of(position)?.is_some_and(|kind| others.contains(&kind)) {
                     self.ids.push(position);
                 }
@@ -192,30 +196,8 @@ impl<'a> Search<'a> {
     fn candidates(&self, most: usize) -> rusqlite::Result<Latest> {
         let mut latest = Latest { most, first: self.first, positions: BTreeSet::new(), cut: None };
         match &self.kinds {
-            None => {
-                let mut calls = self.connection.prepare_cached(
-                    "SELECT position FROM call WHERE position < ? AND position >= ? ORDER BY position DESC LIMIT ?",
-                )?;
-                for position in calls.query_map(params![self.before, self.first, most], |row| row.get(0))? {
-                    latest.add(position?);
-                }
-            }
-            Some(kinds) => {
-                let mut calls = self.connection.prepare_cached(
-                    "SELECT position FROM call INDEXED BY call_by_kind
-                    WHERE kind = ? AND position < ? AND position >= ? ORDER BY position DESC LIMIT ?",
-                )?;
-                for kind in kinds {
-                    // It has nothing to add if its latest call is before all that are wanted, nor have those behind it.
-                    if kind.newest < latest.least() {
-                        break;
-                    }
-                    let bounds = params![kind.id, self.before, latest.least(), most];
-                    for position in calls.query_map(bounds, |row| row.get(0))? {
-                        latest.add(position?);
-                    }
-                }
-            }
+            None => self.add_all(&mut latest)?,
+            Some(kinds) => self.add_by_kinds(kinds, &mut latest)?,
         }
         for id in self.ids.iter().filter(|id| **id < self.before) {
             latest.add(*id);
@@ -224,6 +206,48 @@ impl<'a> Search<'a> {
             self.add_by_words(expression, kinds, &mut latest)?;
         }
         Ok(latest)
+    }
+
+    fn add_all(&self, latest: &mut Latest) -> rusqlite::Result<()> {
+        let mut before = self.before;
+        while !latest.is_full()
+            && let Some(bundle) = self.bundles.holding(before.saturating_sub(1))?
+        {
+            latest.add_of(&bundle, self.before, |_| true);
+            before = bundle.first();
+            if before <= self.first {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// From one bundle to the next that has calls of one of the kinds.
+    fn add_by_kinds(&self, kinds: &[Kind], latest: &mut Latest) -> rusqlite::Result<()> {
+        let wanted: HashSet<i64> = kinds.iter().map(|kind| kind.id).collect();
+        // Of each kind its next bundle; until that is known, a place that is not before it.
+        let mut next: BinaryHeap<(i64, bool, i64)> = kinds
+            .iter()
+            .map(|kind| (kind.newest.min(self.before.saturating_sub(1)), false, kind.id))
+            .collect();
+        let mut read = i64::MAX;
+        while let Some((first, is_bundle, kind)) = next.pop() {
+            if is_bundle && first < read {
+                if latest.is_full() {
+                    break;
+                }
+                let Some(bundle) = self.bundles.holding(first)? else { break };
+                latest.add_of(&bundle, self.before, |kind| wanted.contains(&kind));
+                read = first;
+            }
+            let before = if is_bundle { first } else { first.saturating_add(1) };
+            if before > self.first
+                && let Some(first) = self.bundles.before(before, kind)?
+            {
+                next.push((first, true, kind));
+            }
+        }
+        Ok(())
     }
 
     fn add_by_words(
@@ -253,12 +277,14 @@ impl<'a> Search<'a> {
     }
 
     fn kind_of(&self, position: i64) -> rusqlite::Result<Option<i64>> {
-        let mut call = self.connection.prepare_cached("SELECT kind FROM call WHERE position = ?")?;
-        call.query_map([position], |row| row.get(0))?.next().transpose()
+        let bundle = self.bundles.holding(position)?;
+        Ok(bundle.and_then(|bundle| bundle.at(position).map(|call| call.kind)))
     }
 
     fn call(&self, position: i64) -> rusqlite::Result<Option<CallRow>> {
-        row::call(self.connection, position)
+        let bundle = self.bundles.holding(position)?;
+        let call = bundle.as_ref().and_then(|bundle| bundle.at(position));
+        call.map_or(Ok(None), |call| row::call(self.connection, &call))
     }
 
     fn is_in_time(&self, call: &CallRow) -> bool {
@@ -290,6 +316,21 @@ impl Latest {
     fn cut(&mut self, position: i64) {
         self.positions = self.positions.split_off(&(position + 1));
         self.cut = Some(position + 1);
+    }
+
+    fn is_full(&self) -> bool {
+        self.positions.len() >= self.most
+    }
+
+    /// The calls of a bundle that are before a place and of the right kinds.
+    fn add_of(&mut self, bundle: &Bundle, before: i64, is_wanted: impl Fn(i64) -> bool) {
+        let wanted = |place: &&Place| place.position < before && is_wanted(place.kind);
+        for place in bundle.places().iter().rev().filter(wanted) {
+            if place.position < self.least() {
+                break;
+            }
+            self.add(place.position);
+        }
     }
 
     fn add(&mut self, position: i64) {

@@ -3,10 +3,7 @@
 use rusqlite::{Connection, Row};
 use serde::Serialize;
 
-use super::{
-    ledger::{HAS_BODIES, IS_ESTIMATED, IS_UNPRICED},
-    names::BETWEEN_TAGS,
-};
+use super::{bundles::Packed, names::BETWEEN_TAGS};
 use crate::{Ended, Position};
 
 /// A call as it stands in the list. Its record, with its attempts and bodies, is in the journal at `position`.
@@ -66,53 +63,51 @@ pub struct CallRow {
     pub has_bodies: bool,
 }
 
-const CALL: &str = "
-SELECT position, call.id, started_ms, micros, overhead_micros, first_token_micros, coalesce(key.text, ''),
-    coalesce(model.text, ''), coalesce(deployment.text, ''), coalesce(dialect.text, ''), coalesce(path.text, ''),
-    coalesce(tags.text, ''), coalesce(node.text, ''), status, ended, stream, attempts, input, cache_read, cache_write,
-    output, reasoning, cost, flags
-FROM call JOIN kind ON kind.id = call.kind LEFT JOIN name key ON key.id = kind.key
+const KIND: &str = "
+SELECT coalesce(key.text, ''), coalesce(model.text, ''), coalesce(deployment.text, ''), coalesce(dialect.text, ''),
+    coalesce(path.text, ''), coalesce(tags.text, ''), coalesce(node.text, ''), status, ended, stream
+FROM kind LEFT JOIN name key ON key.id = kind.key
     LEFT JOIN name model ON model.id = kind.model LEFT JOIN name deployment ON deployment.id = kind.deployment
     LEFT JOIN name path ON path.id = kind.path LEFT JOIN name dialect ON dialect.id = kind.dialect
     LEFT JOIN name tags ON tags.id = kind.tags LEFT JOIN name node ON node.id = kind.node
-WHERE position = ?";
+WHERE kind.id = ?";
 
-/// The call at a position of the journal.
-pub(super) fn call(connection: &Connection, position: i64) -> rusqlite::Result<Option<CallRow>> {
-    let mut call = connection.prepare_cached(CALL)?;
-    call.query_map([position], call_row)?.next().transpose()
+/// A call as it is packed, with the names of its kind; `None` if there is no such kind.
+pub(super) fn call(connection: &Connection, call: &Packed<'_>) -> rusqlite::Result<Option<CallRow>> {
+    let mut kind = connection.prepare_cached(KIND)?;
+    kind.query_map([call.kind], |kind| call_row(kind, call))?.next().transpose()
 }
 
-fn call_row(row: &Row<'_>) -> rusqlite::Result<CallRow> {
-    let tags: String = row.get(11)?;
-    let ended: u8 = row.get(14)?;
-    let flags: i64 = row.get(23)?;
+fn call_row(kind: &Row<'_>, call: &Packed<'_>) -> rusqlite::Result<CallRow> {
+    let tags: String = kind.get(5)?;
+    let ended: u8 = kind.get(8)?;
+    let usage = |place: usize| call.usage.and_then(|usage| usage.get(place).copied());
     Ok(CallRow {
-        position: Position::of_key(row.get(0)?),
-        id: row.get(1)?,
-        started_ms: row.get(2)?,
-        micros: row.get(3)?,
-        overhead_micros: row.get(4)?,
-        first_token_micros: row.get(5)?,
-        key: row.get(6)?,
-        model: row.get(7)?,
-        deployment: row.get(8)?,
-        dialect: row.get(9)?,
-        path: row.get(10)?,
+        position: Position::of_key(call.position),
+        id: call.id.to_owned(),
+        started_ms: call.started_ms,
+        micros: call.micros,
+        overhead_micros: call.overhead_micros,
+        first_token_micros: call.first_token_micros,
+        key: kind.get(0)?,
+        model: kind.get(1)?,
+        deployment: kind.get(2)?,
+        dialect: kind.get(3)?,
+        path: kind.get(4)?,
         tags: tags.split(BETWEEN_TAGS).filter(|tag| !tag.is_empty()).map(str::to_owned).collect(),
-        node: row.get(12)?,
-        status: row.get(13)?,
+        node: kind.get(6)?,
+        status: kind.get(7)?,
         ended: Ended::ALL.iter().map(|(way, _)| *way).find(|way| *way as u8 == ended).unwrap_or_default(),
-        stream: row.get(15)?,
-        attempts: row.get(16)?,
-        input: row.get(17)?,
-        cache_read: row.get(18)?,
-        cache_write: row.get(19)?,
-        output: row.get(20)?,
-        reasoning: row.get(21)?,
-        cost: row.get(22)?,
-        is_estimated: flags & IS_ESTIMATED != 0,
-        is_unpriced: flags & IS_UNPRICED != 0,
-        has_bodies: flags & HAS_BODIES != 0,
+        stream: kind.get(9)?,
+        attempts: call.attempts,
+        input: usage(0),
+        cache_read: usage(1),
+        cache_write: usage(2),
+        output: usage(3),
+        reasoning: usage(4),
+        cost: call.cost,
+        is_estimated: call.is_estimated,
+        is_unpriced: call.is_unpriced,
+        has_bodies: call.has_bodies,
     })
 }

@@ -8,10 +8,10 @@ use std::{
 use rusqlite::{Connection, OpenFlags};
 
 /// One step per version; a step is never changed after a release, only followed by another.
-const STEPS: &[&str] = &[FIRST, BY_MINUTE];
+const STEPS: &[&str] = &[FIRST];
 
 /// Names are stored once. A call has a `kind`: everything that calls are filtered by. There are few kinds, so that any
-/// combination of filters is answered from the table of kinds and one index.
+/// combination of filters is answered from the table of kinds and that of the bundles which have calls of them.
 const FIRST: &str = "
 CREATE TABLE journal (
     one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -34,31 +34,19 @@ CREATE TABLE kind (
     status INTEGER NOT NULL,
     ended INTEGER NOT NULL,
     stream INTEGER NOT NULL,
-    -- The position of the latest call of this kind.
+    -- Where the latest call of this kind is.
     newest INTEGER NOT NULL
 ) STRICT;
 
--- In the journal's order: the position is where the record is.
-CREATE TABLE call (
-    position INTEGER PRIMARY KEY,
+-- Calls of one segment in the journal's order, from the position `first` on: see bundles.rs for how they are packed.
+CREATE TABLE bundle (first INTEGER PRIMARY KEY, packed BLOB NOT NULL) STRICT;
+
+-- Which bundles have calls of a kind.
+CREATE TABLE bundle_of_kind (
     kind INTEGER NOT NULL,
-    id TEXT NOT NULL,
-    started_ms INTEGER NOT NULL,
-    micros INTEGER NOT NULL,
-    overhead_micros INTEGER NOT NULL,
-    first_token_micros INTEGER,
-    attempts INTEGER NOT NULL,
-    input INTEGER,
-    cache_read INTEGER,
-    cache_write INTEGER,
-    output INTEGER,
-    reasoning INTEGER,
-    cost INTEGER,
-    -- 1: usage is estimated, 2: the price is unknown, 4: bodies are kept
-    flags INTEGER NOT NULL
-) STRICT;
--- The position follows by itself.
-CREATE INDEX call_by_kind ON call (kind);
+    first INTEGER NOT NULL,
+    PRIMARY KEY (kind, first)
+) STRICT, WITHOUT ROWID;
 
 -- Between which positions the calls are that ended in a minute.
 CREATE TABLE minute (minute INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL) STRICT;
@@ -96,19 +84,7 @@ CREATE TABLE usage_hour (
     PRIMARY KEY (hour, key, model, deployment, tags)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE usage_minute (
-    key INTEGER NOT NULL,
-    minute INTEGER NOT NULL,
-    requests INTEGER NOT NULL,
-    unpriced INTEGER NOT NULL,
-    tokens INTEGER NOT NULL,
-    cost INTEGER NOT NULL,
-    PRIMARY KEY (key, minute)
-) STRICT, WITHOUT ROWID;
-";
-
-/// The sums of hours by the minute, for the last of them.
-const BY_MINUTE: &str = "
+-- The same by the minute, for the last of them.
 CREATE TABLE usage_recent (
     minute INTEGER NOT NULL,
     key INTEGER NOT NULL,
@@ -129,6 +105,16 @@ CREATE TABLE usage_recent (
     first_tokens INTEGER NOT NULL,
     first_token_micros INTEGER NOT NULL,
     PRIMARY KEY (minute, key, model, deployment, tags)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE usage_minute (
+    key INTEGER NOT NULL,
+    minute INTEGER NOT NULL,
+    requests INTEGER NOT NULL,
+    unpriced INTEGER NOT NULL,
+    tokens INTEGER NOT NULL,
+    cost INTEGER NOT NULL,
+    PRIMARY KEY (key, minute)
 ) STRICT, WITHOUT ROWID;
 ";
 

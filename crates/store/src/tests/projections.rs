@@ -28,7 +28,17 @@ fn found(queries: &Queries, text: Option<&str>) -> Vec<String> {
 fn dump(path: &Path) -> Vec<Vec<Value>> {
     let connection = Connection::open(path).unwrap();
     let mut rows = vec![];
-    for table in ["name", "kind", "call", "minute", "id_part", "usage_hour", "usage_minute"] {
+    for table in [
+        "name",
+        "kind",
+        "bundle",
+        "bundle_of_kind",
+        "minute",
+        "id_part",
+        "usage_hour",
+        "usage_recent",
+        "usage_minute",
+    ] {
         let mut all = connection.prepare(&format!("SELECT * FROM {table} ORDER BY 1, 2")).unwrap();
         let columns = all.column_count();
         let read = all.query_map([], |row| (0..columns).map(|column| row.get(column)).collect()).unwrap();
