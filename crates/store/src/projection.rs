@@ -20,7 +20,7 @@ use crate::{
 /// How much is applied at once.
 const MOST: Most = Most { records: 1000, bytes: 16 * 1024 * 1024 };
 /// After the first new record, how long others are waited for.
-const GATHER: Duration = Duration::from_millis(50);
+const GATHER: Duration = Duration::from_millis(100);
 /// How long a thread waits for a record before it looks around.
 const WAIT: Duration = Duration::from_secs(1);
 /// The pause after a failure, doubled with each up to the longest.

@@ -59,8 +59,10 @@ pub struct Tokens {
     /// Input that came from no cache.
     pub input: u64,
     /// Input read from the provider's cache.
+    #[serde(skip_serializing_if = "is_zero")]
     pub cache_read: u64,
     /// Input written to the provider's cache, however long it lives there.
+    #[serde(skip_serializing_if = "is_zero")]
     pub cache_write: u64,
     /// The part of `cache_write` that lives an hour.
     #[serde(skip_serializing_if = "is_zero")]
@@ -68,6 +70,7 @@ pub struct Tokens {
     /// Output, reasoning included.
     pub output: u64,
     /// The part of the output that was reasoning.
+    #[serde(skip_serializing_if = "is_zero")]
     pub reasoning: u64,
     /// The part of the input that was audio.
     #[serde(skip_serializing_if = "is_zero")]
@@ -139,6 +142,7 @@ pub struct CallRecord {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deployment: Option<Arc<str>>,
     /// True if a streamed answer was asked for.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub stream: bool,
     /// The HTTP status the client got; 0 where nobody knows.
     pub status: u16,

@@ -8,8 +8,9 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, atomic::AtomicU64},
     thread::JoinHandle,
-    time::Instant,
 };
+
+use foldhash::fast::RandomState;
 
 use super::{
     Keep, OpenError, Position, Reader, Settings,
@@ -23,7 +24,7 @@ use super::{
     reader, repair,
     writer::Writer,
 };
-use crate::{Begin, CallRecord, Journal, clock};
+use crate::{Begin, CallRecord, Journal};
 
 /// A buffer that has grown beyond this by one record is not kept.
 const KEPT_BUFFER: usize = 1024 * 1024;
@@ -42,8 +43,12 @@ pub struct Segments {
     syncer: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// Calls under way by their ids, with the time since when.
-pub(crate) type Pending = HashMap<String, (Begin, Instant)>;
+/// Calls under way by their ids, and each one's place in the order in which they began.
+#[derive(Default)]
+pub(crate) struct Pending {
+    pub(crate) calls: HashMap<String, (u64, Begin), RandomState>,
+    begun: u64,
+}
 
 /// What the journal, its thread and its readers have in common.
 pub(crate) struct Shared {
@@ -221,16 +226,16 @@ impl Shared {
 
     /// Writes the beginnings of the calls under way; false if they are not written.
     pub(crate) fn write_begins(&self, mut pending: MutexGuard<'_, Pending>) -> bool {
-        if pending.is_empty() {
+        if pending.calls.is_empty() {
             return true;
         }
-        let mut due: Vec<&(Begin, Instant)> = pending.values().collect();
-        due.sort_by_key(|(_, since)| *since);
-        let begins: Vec<Begin> = due.into_iter().map(|(begin, _)| begin.clone()).collect();
+        let mut due: Vec<&(u64, Begin)> = pending.calls.values().collect();
+        due.sort_by_key(|(place, _)| *place);
+        let begins: Vec<Begin> = due.into_iter().map(|(_, begin)| begin.clone()).collect();
         // Under the lock of those that are pending: a call that ends now finds its beginning in one place or the other.
         let is_written = self.writer().write_begins(begins).is_ok();
         if is_written {
-            pending.clear();
+            pending.calls.clear();
         }
         is_written
     }
@@ -247,7 +252,8 @@ impl Shared {
             record = cut(&record);
             line::write_call(&record, buffer);
         }
-        self.pending().remove(&record.id);
+        let begun = self.pending().calls.remove(&record.id);
+        drop(begun);
         if buffer.is_empty() {
             self.counters.refuse();
             return;
@@ -283,13 +289,18 @@ fn cut(record: &CallRecord) -> CallRecord {
 
 impl Journal for Segments {
     fn begin(&self, begin: Begin) {
-        self.shared.pending().insert(begin.id.clone(), (begin, clock::now()));
+        let id = begin.id.clone();
+        let mut pending = self.shared.pending();
+        pending.begun += 1;
+        let place = pending.begun;
+        pending.calls.insert(id, (place, begin));
+        drop(pending);
         self.shared.keeper.wake();
     }
 
     fn shows(&self, id: &str) {
         let pending = self.shared.pending();
-        if pending.contains_key(id) {
+        if pending.calls.contains_key(id) {
             // All that wait, with one write. If the disk takes none, the journal's thread tries again.
             self.shared.write_begins(pending);
         }

@@ -8,6 +8,8 @@ use std::{
     time::Instant,
 };
 
+use foldhash::fast::RandomState;
+
 use super::{
     Entry, Position, folder,
     fresh::{Fresh, Owner},
@@ -27,7 +29,7 @@ pub(crate) struct Writer {
     /// Whether a part of a line may be behind that, which must go before anything is written.
     is_torn: bool,
     /// Calls whose beginning is written and whose record is not.
-    open: HashMap<String, Begin>,
+    open: HashMap<String, Begin, RandomState>,
     waiting: Waiting,
     /// The latest records, for who follows at the end.
     fresh: Fresh,
@@ -110,7 +112,7 @@ impl Writer {
             number,
             length: if is_headed { all.len() as u64 } else { 0 },
             is_torn: false,
-            open: HashMap::new(),
+            open: HashMap::default(),
             waiting,
             fresh: Fresh::default(),
             lines: if is_headed { interrupted.len() as u64 } else { 0 },

@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use foldhash::fast::RandomState;
 use rusqlite::{Connection, params};
 
 use crate::CallRecord;
@@ -38,10 +39,10 @@ pub(super) struct Kind {
 /// All names and kinds there are.
 #[derive(Default)]
 pub(super) struct Names {
-    names: HashMap<String, i64>,
-    kinds: HashMap<Kind, i64>,
-    models: HashSet<i64>,
-    paths: HashSet<i64>,
+    names: HashMap<String, i64, RandomState>,
+    kinds: HashMap<Kind, i64, RandomState>,
+    models: HashSet<i64, RandomState>,
+    paths: HashSet<i64, RandomState>,
     last_kind: i64,
 }
 
@@ -130,7 +131,7 @@ impl Names {
         connection: &Connection,
         text: &str,
         may_be_new: bool,
-        known: fn(&mut Self) -> &mut HashSet<i64>,
+        known: fn(&mut Self) -> &mut HashSet<i64, RandomState>,
     ) -> rusqlite::Result<Option<i64>> {
         if text.is_empty() {
             return Ok(Some(NONE));

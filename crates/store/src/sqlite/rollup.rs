@@ -49,56 +49,56 @@ struct Sums {
     first_token_micros: i64,
 }
 
+/// What the calls of one batch used: by minute, key, model, deployment and tags. The coarser sums are made of these.
 #[derive(Default)]
-struct Minute {
-    requests: i64,
-    unpriced: i64,
-    tokens: i64,
-    cost: i64,
-}
-
-/// What the calls of one batch used.
-#[derive(Default)]
-pub(super) struct Rollup {
-    hours: BTreeMap<[i64; 5], Sums>,
-    recent: BTreeMap<[i64; 5], Sums>,
-    minutes: BTreeMap<[i64; 2], Minute>,
-}
+pub(super) struct Rollup(BTreeMap<[i64; 5], Sums>);
 
 impl Rollup {
     /// Counts a call.
     pub(super) fn add(&mut self, record: &CallRecord, kind: &Kind) {
-        let minute = minute(record);
-        let of = |time| [time, kind.key, kind.model, kind.deployment, kind.tags];
-        self.hours.entry(of(hour(minute))).or_default().add(record);
-        self.recent.entry(of(minute)).or_default().add(record);
-        let usage = record.usage.unwrap_or_default();
-        let (cost, unpriced) = (figure(record.cost.unwrap_or(0)), i64::from(record.price == Price::Unknown));
-        let sums = self.minutes.entry([kind.key, minute]).or_default();
-        sums.requests += 1;
-        sums.unpriced += unpriced;
-        sums.tokens += figure(usage.input) + figure(usage.cache_read) + figure(usage.cache_write);
-        sums.tokens += figure(usage.output);
-        sums.cost += cost;
+        let group = [minute(record), kind.key, kind.model, kind.deployment, kind.tags];
+        self.0.entry(group).or_default().add(record);
     }
 
     /// Adds it to what the database has.
     pub(super) fn store(&self, connection: &Connection) -> rusqlite::Result<()> {
-        store(connection, "usage_hour", &self.hours)?;
-        store(connection, "usage_recent", &self.recent)?;
+        let (mut hours, mut keys) = (BTreeMap::<_, Sums>::new(), BTreeMap::<_, Sums>::new());
+        for ([minute, key, model, deployment, tags], sums) in &self.0 {
+            hours.entry([hour(*minute), *key, *model, *deployment, *tags]).or_default().join(sums);
+            keys.entry([*key, *minute]).or_default().join(sums);
+        }
+        store(connection, "usage_hour", &hours)?;
+        store(connection, "usage_recent", &self.0)?;
         let mut minutes = connection.prepare_cached(
             "INSERT INTO usage_minute VALUES (?, ?, ?, ?, ?, ?)
             ON CONFLICT DO UPDATE SET requests = requests + excluded.requests,
             unpriced = unpriced + excluded.unpriced, tokens = tokens + excluded.tokens, cost = cost + excluded.cost",
         )?;
-        for ([key, minute], sums) in &self.minutes {
-            minutes.execute(params![key, minute, sums.requests, sums.unpriced, sums.tokens, sums.cost])?;
+        for ([key, minute], sums) in &keys {
+            let tokens = sums.input + sums.cache_read + sums.cache_write + sums.output;
+            minutes.execute(params![key, minute, sums.requests, sums.unpriced, tokens, sums.cost])?;
         }
         Ok(())
     }
 }
 
 impl Sums {
+    fn join(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.errors += other.errors;
+        self.estimated += other.estimated;
+        self.unpriced += other.unpriced;
+        self.input += other.input;
+        self.cache_read += other.cache_read;
+        self.cache_write += other.cache_write;
+        self.output += other.output;
+        self.reasoning += other.reasoning;
+        self.cost += other.cost;
+        self.micros += other.micros;
+        self.first_tokens += other.first_tokens;
+        self.first_token_micros += other.first_token_micros;
+    }
+
     fn add(&mut self, record: &CallRecord) {
         let usage = record.usage.unwrap_or_default();
         self.requests += 1;

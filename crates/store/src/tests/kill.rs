@@ -80,7 +80,7 @@ fn child() {
             not_written.push_back(id);
             thread::sleep(Duration::from_millis(2));
             while let Some(id) =
-                not_written.pop_front_if(|id| !house.segments.shared.pending().contains_key(id))
+                not_written.pop_front_if(|id| !house.segments.shared.pending().calls.contains_key(id))
             {
                 say("begun", &id);
             }
