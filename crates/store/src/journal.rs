@@ -15,6 +15,7 @@ mod repair;
 mod retention;
 mod segments;
 mod settings;
+mod spell;
 #[cfg(test)]
 mod tests;
 mod writer;

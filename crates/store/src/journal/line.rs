@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::spell;
 use crate::{Begin, CallRecord};
 
 /// The version of the format, in each line. docs/journal.md describes it.
@@ -31,12 +32,6 @@ pub enum Line {
 }
 
 #[derive(Serialize)]
-struct WrittenCall<'a> {
-    v: u64,
-    call: &'a CallRecord,
-}
-
-#[derive(Serialize)]
 struct WrittenBegin<'a> {
     v: u64,
     begin: &'a Begin,
@@ -56,17 +51,23 @@ struct Version {
 
 /// Appends the line of `record` to `buffer`; false, with nothing appended, if it would be too long.
 pub(crate) fn write_call(record: &CallRecord, buffer: &mut Vec<u8>) -> bool {
-    write(&WrittenCall { v: VERSION, call: record }, buffer)
+    write(buffer, |buffer| {
+        // As far as to the id it is said in `HEAD`, too.
+        buffer.extend_from_slice(br#"{"v":1,"call":"#);
+        let is_written = spell::record(record, buffer);
+        buffer.push(b'}');
+        is_written
+    })
 }
 
 /// Appends the line of `begin` to `buffer`; false, with nothing appended, if it would be too long.
 pub(crate) fn write_begin(begin: &Begin, buffer: &mut Vec<u8>) -> bool {
-    write(&WrittenBegin { v: VERSION, begin }, buffer)
+    write(buffer, |buffer| serde_json::to_writer(buffer, &WrittenBegin { v: VERSION, begin }).is_ok())
 }
 
-fn write(line: &impl Serialize, buffer: &mut Vec<u8>) -> bool {
+fn write(buffer: &mut Vec<u8>, line: impl FnOnce(&mut Vec<u8>) -> bool) -> bool {
     let start = buffer.len();
-    let is_written = serde_json::to_writer(&mut *buffer, line).is_ok();
+    let is_written = line(buffer);
     buffer.push(b'\n');
     let fits = is_written && buffer.len() - start <= LONGEST_LINE;
     if !fits {
