@@ -35,6 +35,8 @@ pub(crate) struct Setup {
     pub(crate) max_body: usize,
     /// What all bodies of requests may take up together.
     body_budget: usize,
+    /// The most requests under way at once.
+    pub(crate) max_requests: usize,
     pub(crate) drain: Duration,
     /// How often waiting clients are told so.
     pub(crate) keep_alive: Duration,
@@ -75,6 +77,7 @@ impl Setup {
             cors,
             max_body: bytes(config.server.max_body.as_u64()),
             body_budget: bytes(config.server.body_budget.as_u64()),
+            max_requests: usize::try_from(config.server.max_requests.get()).unwrap_or(usize::MAX),
             drain: config.server.drain,
             keep_alive: config.server.keep_alive,
             write_stall: config.server.write_stall,

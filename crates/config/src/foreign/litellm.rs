@@ -49,6 +49,7 @@ fn convert(root: &Node, reading: &mut Reading<'_>) -> Option<Node> {
     let mut server = Table::at(listen.address.span);
     server.put("listen", listen.address.clone());
     server.put_some("max_body", settings.max_body.take());
+    server.put_some("max_requests", settings.max_requests.take());
     out.put("server", server.node());
     out.put_some("access", access(&listen, &mut settings, &mut variables, &top, reading));
 

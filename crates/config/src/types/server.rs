@@ -1,5 +1,6 @@
 //! Where the gateway listens and what it accepts.
 
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,6 +11,9 @@ use serde::Deserialize;
 use super::listen::{Listen, Listener, ListenerTls};
 use super::server_tls::ServerTls;
 use crate::units;
+
+/// Requests under way at once, unless the file says otherwise: some hundred MiB of answers that stream.
+const MOST_REQUESTS: NonZeroU32 = NonZeroU32::new(20_000).unwrap();
 
 /// Where the gateway listens and what it accepts.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -37,6 +41,10 @@ pub struct Server {
     #[serde(deserialize_with = "units::size")]
     #[schemars(with = "units::Size", extend("default" = "1GiB"))]
     pub body_budget: ByteSize,
+    /// The most requests that may be under way at once: what comes beyond that is refused with a 503 before anything of it
+    /// is looked at, and may be sent again soon. It leaves no record, but is counted in the metrics.
+    #[schemars(extend("default" = 20000))]
+    pub max_requests: NonZeroU32,
     /// How long running requests may still take after the gateway was told to stop.
     #[serde(deserialize_with = "units::duration")]
     #[schemars(with = "units::Time", extend("default" = "600s"))]
@@ -103,6 +111,7 @@ impl Default for Server {
             cors: None,
             max_body: ByteSize::mib(64),
             body_budget: ByteSize::gib(1),
+            max_requests: MOST_REQUESTS,
             drain: Duration::from_secs(600),
             keep_alive: Duration::from_secs(15),
             write_stall: Duration::from_secs(300),

@@ -25,6 +25,8 @@ use crate::{
 
 /// How long the client may pause within its body.
 const BODY_STALL: Duration = Duration::from_secs(30);
+/// When there may be room again: nobody knows, but most calls are short.
+const SOON: Duration = Duration::from_secs(1);
 /// Most room that is reserved on the strength of a declared length alone.
 const MAX_RESERVE: usize = 1 << 20;
 /// Bytes of a request's body that make a token, about.
@@ -77,6 +79,11 @@ pub(crate) fn head<'h>(setup: &Setup, call: &mut Call, head: &'h Parts) -> Resul
         Route::Local(Local::Of(dialect, _)) => call.dialect = dialect,
         Route::Local(_) => {}
         Route::Call(called) => {
+            if setup.gateway.calls.now() > setup.max_requests {
+                call.dialect = called.dialect;
+                setup.gateway.metrics.limited("max_requests");
+                return Err(overloaded());
+            }
             match called.operation {
                 // No model is called unless the answer is at a provider.
                 Operation::Kept => call.dialect = called.dialect,
@@ -87,6 +94,14 @@ pub(crate) fn head<'h>(setup: &Setup, call: &mut Call, head: &'h Parts) -> Resul
     }
     call.caller = setup.access.identify(call.peer(), &head.headers, query::key(head))?;
     Ok(route)
+}
+
+/// What is refused at once, without a record, since whoever is overloaded has no time for more.
+fn overloaded() -> Fault {
+    let text = "the gateway has as many requests under way as it may (`server.max_requests`): try again soon";
+    let mut fault = Fault::new(FaultKind::Busy, text);
+    fault.retry_after = Some(SOON);
+    fault
 }
 
 /// Reads the body and decides what is asked.

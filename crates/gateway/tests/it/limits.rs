@@ -209,3 +209,30 @@ async fn a_reload_forgets_nothing_that_counts() {
     assert_eq!((answer.status, number(&answer, "x-ratelimit-remaining-requests")), (StatusCode::OK, 0));
     house.serving.stop().await;
 }
+
+#[tokio::test]
+async fn beyond_all_that_may_be_under_way_the_rest_is_refused_at_once() {
+    let mock = mock().await;
+    mock.set_behaviour(Behaviour { latency: Duration::from_millis(300), ..Behaviour::default() });
+    let most = |most: u32| {
+        config(&[&mock.base_url()], "").replace("drain: 5s", &format!("drain: 5s, max_requests: {most}"))
+    };
+    let house = House::new(&most(2)).await;
+    let asked = (0..6).map(|_| ask(&house, ALICE, MESSAGES, MESSAGE));
+    let answers = join_all(asked).await;
+    let refused: Vec<_> = answers.iter().filter(|answer| answer.status == 503).collect();
+    assert_eq!((refused.len(), mock.counts().peak), (4, 2));
+    for answer in refused {
+        assert_eq!(answer.json()["type"], "error", "as its client's dialect has it: {}", answer.text);
+        assert!(answer.text.contains("`server.max_requests`"), "{}", answer.text);
+        assert_eq!(answer.header("retry-after"), "1");
+        assert!(answer.header("x-request-id").starts_with("req_"));
+    }
+    // Health is answered whatever is under way, and a place is free as soon as a call is over.
+    assert_eq!(house.get("/health/ready").await.status, 200);
+    house.apply(&most(1));
+    for _ in 0..20 {
+        assert_eq!(ask(&house, ALICE, MESSAGES, MESSAGE).await.status, 200);
+    }
+    house.serving.stop().await;
+}

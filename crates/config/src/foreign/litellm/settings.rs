@@ -21,6 +21,7 @@ const LONGEST_REST: f64 = 300.0;
 pub(super) struct Settings {
     pub(super) master_key: Option<Node>,
     pub(super) max_body: Option<Node>,
+    pub(super) max_requests: Option<Node>,
     pub(super) log: Option<Node>,
     pub(super) alerts: Option<Node>,
     /// The most requests at once for each row that says nothing else.
@@ -112,6 +113,7 @@ impl Settings {
         let mut own = Self {
             master_key: None,
             max_body: None,
+            max_requests: None,
             log: None,
             alerts: None,
             at_once: None,
@@ -213,6 +215,8 @@ impl Settings {
         self.master_key = key.map(|key| variables.value(key));
         let size = section.number("max_request_size_mb", reading).filter(|(size, _)| *size > 0);
         self.max_body = size.map(|(size, span)| written(span, format!("{size}MiB")));
+        let most = section.number("global_max_parallel_requests", reading).filter(|(most, _)| *most > 0);
+        self.max_requests = most.map(|(most, span)| written(span, most.to_string()));
         let at_once = section.number("max_parallel_requests", reading).filter(|(most, _)| *most > 0);
         self.at_once = at_once.or(self.at_once);
         let every = section.amount("health_check_interval", reading);

@@ -286,7 +286,6 @@ pub(super) const GENERAL: &[(&str, &str)] = &[
     ("salt_key", NO_STORE),
     ("completion_model", "a request names its model"),
     ("infer_model_from_keys", "the file says which models there are"),
-    ("global_max_parallel_requests", "what is under way together is bounded by `server.body_budget`"),
     ("max_response_size_mb", "answers are passed on as they come"),
     ("forward_client_headers_to_llm_api", "a client's headers travel as its dialect has them"),
     ("pass_through_endpoints", "requests go to the providers of this file only"),
