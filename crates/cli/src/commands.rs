@@ -49,22 +49,24 @@ pub(crate) fn failed(error: impl std::fmt::Display) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Waits for SIGTERM or SIGINT; a second one ends the process at once.
-pub(crate) async fn told_to_stop() -> io::Result<()> {
+/// Listens for SIGTERM and SIGINT from here on, and gives what waits for one; a second one ends the process at once. Called
+/// before anybody can know that the program runs: a signal before that ends it as the system does.
+pub(crate) fn told_to_stop() -> io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    // Detached on purpose: it only ends the process.
-    #[allow(clippy::disallowed_methods, reason = "nothing waits for a task whose only act is to exit")]
-    tokio::spawn(async move {
+    Ok(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        std::process::exit(130);
-    });
-    Ok(())
+        // Detached on purpose: it only ends the process.
+        #[allow(clippy::disallowed_methods, reason = "nothing waits for a task whose only act is to exit")]
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            std::process::exit(130);
+        });
+    })
 }

@@ -71,7 +71,7 @@ async fn serve(options: &Options) -> Result<ExitCode, String> {
         println!("What the gateway has on record of it:\n\n  {record}\n");
     }
     println!("Serving until Ctrl-C.");
-    told_to_stop().await.map_err(|error| format!("cannot listen for signals: {error}"))?;
+    told_to_stop().map_err(|error| format!("cannot listen for signals: {error}"))?.await;
     serving.stop().await;
     mock.stop().await;
     Ok(ExitCode::SUCCESS)

@@ -108,8 +108,9 @@ async fn serve(options: &Options) -> ExitCode {
     mock.script(options.script.iter().filter_map(|step| step.0.clone()));
     mock.cycle(options.cycle.iter().map(|step| step.0.clone()).collect());
     println!("mock provider at {} (any key; ledger at http://{}/_mock/ledger)", mock.base_url(), mock.addr());
-    if let Err(error) = told_to_stop().await {
-        return failed(format!("cannot listen for signals: {error}"));
+    match told_to_stop() {
+        Ok(end) => end.await,
+        Err(error) => return failed(format!("cannot listen for signals: {error}")),
     }
     mock.stop().await;
     ExitCode::SUCCESS

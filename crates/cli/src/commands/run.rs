@@ -1,9 +1,9 @@
 //! `lockgate run [FILE]`: the gateway itself.
 
-use std::{future::Future, io, path::Path, pin::pin, process::ExitCode};
+use std::{future::Future, path::Path, pin::pin, process::ExitCode};
 
 use lockgate_gateway::{Origin, ReloadError, Serving, Store};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{
     USAGE,
@@ -29,6 +29,12 @@ pub(crate) fn run(file: Option<&Path>) -> ExitCode {
 
 async fn serve(found: Found) -> ExitCode {
     let config = found.config().clone();
+    // Before anybody can ask it whether it runs: who starts it may stop it as soon as it does.
+    let signals = told_to_stop().and_then(|end| Ok((end, signal(SignalKind::hangup())?)));
+    let (end, hangup) = match signals {
+        Ok(signals) => signals,
+        Err(error) => return failed(format!("cannot listen for signals: {error}")),
+    };
     let source = match found.overrides() {
         [] => found.source(),
         overrides => format!("{}, overridden by {}", found.source(), overrides.join(", ")),
@@ -63,9 +69,7 @@ async fn serve(found: Found) -> ExitCode {
         env!("CARGO_PKG_VERSION"),
         serving.places().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
     );
-    if let Err(error) = reloading(&serving, told_to_stop()).await {
-        return failed(format!("cannot listen for signals: {error}"));
-    }
+    reloading(&serving, hangup, end).await;
     tracing::info!("told to stop: running requests may finish; a second signal ends at once");
     if serving.stop().await {
         tracing::info!("all requests finished");
@@ -76,12 +80,11 @@ async fn serve(found: Found) -> ExitCode {
 }
 
 /// Has the config read anew on each SIGHUP, until `end`.
-async fn reloading(serving: &Serving, end: impl Future<Output = io::Result<()>>) -> io::Result<()> {
-    let mut hangup = signal(SignalKind::hangup())?;
+async fn reloading(serving: &Serving, mut hangup: Signal, end: impl Future<Output = ()>) {
     let mut end = pin!(end);
     loop {
         tokio::select! {
-            ended = &mut end => return ended,
+            () = &mut end => return,
             _ = hangup.recv() => {
                 // What came of it is in the log, but that there is nothing to read.
                 if let Err(error @ ReloadError::NoFile) = serving.reload().await {
