@@ -1,6 +1,7 @@
 //! The way out: connections to providers, kept and reused; a request in, an answer's head and body out.
 
 mod dial;
+mod driven;
 mod exits;
 mod host;
 mod io;
@@ -91,7 +92,7 @@ impl Upstream {
         let mut tries = Tries::default();
         loop {
             let again = request.clone();
-            if let Some(answer) = self.try_send(request, &mut tries).await? {
+            if let Some(answer) = self.try_send(Box::new(request), &mut tries).await? {
                 return Ok(answer);
             }
             request = again;
@@ -99,10 +100,10 @@ impl Upstream {
     }
 
     /// The same for who can make the request again: `None` if it is to be sent once more, with the same `tries`. So nobody
-    /// has to copy what is hardly ever needed twice.
+    /// has to copy what is hardly ever needed twice. The request is boxed, since it is handed on some times.
     pub(crate) async fn try_send(
         &self,
-        mut request: Request<RequestBody>,
+        mut request: Box<Request<RequestBody>>,
         tries: &mut Tries,
     ) -> Result<Option<Response<Incoming>>, Fault> {
         let host = self.host(request.uri())?;

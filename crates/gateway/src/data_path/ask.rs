@@ -214,7 +214,7 @@ impl Attempt<'_> {
                 true => self.patience(false).min(self.deployment.first_byte),
                 false => self.answer_limit(),
             };
-            let sent = pin!(self.deployment.upstream.try_send(request, &mut tries));
+            let sent = pin!(self.deployment.upstream.try_send(Box::new(request), &mut tries));
             let sent = self.notes.wait_for(patience, sent).await;
             if let Some(answer) = sent.unwrap_or_else(|| Err(reply::silent(patience)))? {
                 return Ok(answer);

@@ -210,7 +210,8 @@ impl<'a> Asking<'a> {
     async fn attempt(self, part: Part, has_other: bool, call: &Call) -> Tried {
         let mut part = part;
         let mut attempt = self.attempt_at(&mut part, has_other, call);
-        let result = attempt.run().await;
+        // Boxed, or it would be moved with each of the futures that it is in.
+        let result = Box::pin(attempt.run()).await;
         Tried { place: part.place, since: attempt.since, notes: attempt.notes, ticket: part.ticket, result }
     }
 

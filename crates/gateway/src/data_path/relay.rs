@@ -67,13 +67,13 @@ pub(crate) fn relay(
                 patience: Patience::new(deployment.stall, limits.timeout, None),
                 status,
             };
-            (Box::pin(stream::unfold(relay, ByteRelay::next)), length)
+            (Box::pin(stream::unfold(Box::new(relay), ByteRelay::next)), length)
         }
         Content::Events(events) => {
             call.passes_in_pieces();
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
             let relay = EventRelay::new(call, (deployment, pass), status, events, witness, resumer);
-            (Box::pin(stream::unfold(relay, EventRelay::next)), None)
+            (Box::pin(stream::unfold(Box::new(relay), EventRelay::next)), None)
         }
     };
     let mut response = Response::new(AnswerBody::Streamed { pieces, length });
@@ -241,7 +241,8 @@ impl EventRelay {
         relay
     }
 
-    async fn next(mut self) -> Option<(Result<Bytes, Broken>, Self)> {
+    /// Boxed, since it is handed on with each piece.
+    async fn next(mut self: Box<Self>) -> Option<(Result<Bytes, Broken>, Box<Self>)> {
         loop {
             if let Some(piece) = self.ready.pop_front() {
                 self.call.is_kept().await;
@@ -368,7 +369,8 @@ struct ByteRelay {
 }
 
 impl ByteRelay {
-    async fn next(mut self) -> Option<(Result<Bytes, Broken>, Self)> {
+    /// Boxed, since it is handed on with each piece.
+    async fn next(mut self: Box<Self>) -> Option<(Result<Bytes, Broken>, Box<Self>)> {
         let piece = match self.first.take().filter(|first| !first.is_empty()) {
             Some(first) => Ok(Some(first)),
             None => match self.patience.next(&mut self.call, &mut self.rest).await {
@@ -401,6 +403,8 @@ impl ByteRelay {
                 self.call.broke(&fault);
                 self.call.tells(&fault);
                 self.call.settle(self.status.as_u16(), Ended::Broken);
+                // A connection that breaks takes along what waits to be sent: what came before leaves first.
+                tokio::task::yield_now().await;
                 Some((Err(Broken), self))
             }
         }

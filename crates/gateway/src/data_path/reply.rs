@@ -84,7 +84,8 @@ pub(crate) async fn refusal(
         return Ok(reply);
     }
     let (head, body) = reply.into_parts();
-    Err(refused(attempt, head.status, &head.headers, body).await)
+    // Boxed, since it is rare and takes room.
+    Err(Box::pin(refused(attempt, head.status, &head.headers, body)).await)
 }
 
 /// The body of an answer that has to be a stream.
@@ -145,9 +146,9 @@ async fn refused(
     attempt: &mut Attempt<'_>,
     status: StatusCode,
     headers: &HeaderMap,
-    body: Incoming,
+    mut body: Incoming,
 ) -> Fault {
-    let collected = attempt.notes.wait_for(ERROR_PATIENCE, pin!(collect(body, MAX_ERROR))).await;
+    let collected = attempt.notes.wait_for(ERROR_PATIENCE, pin!(collect(&mut body, MAX_ERROR))).await;
     // An error whose text does not come is still that error.
     let body = collected.and_then(Result::ok).unwrap_or_default();
     classified(&attempt.deployment.provider, status.as_u16(), headers, &body)
@@ -165,10 +166,10 @@ async fn whole<'w>(
     form: &dyn Form,
     read: fn(&mut Way<'w>, Bytes) -> Result<Said, Fault>,
     headers: &HeaderMap,
-    body: Incoming,
+    mut body: Incoming,
 ) -> Result<Content, Fault> {
     let left = attempt.answer_limit();
-    let collected = attempt.notes.wait_for(left, pin!(collect(body, MAX_ANSWER))).await;
+    let collected = attempt.notes.wait_for(left, pin!(collect(&mut body, MAX_ANSWER))).await;
     let body = collected.unwrap_or_else(|| Err(silent(left)))?;
     let body = form.undress(body);
     match read(way, body)? {
@@ -310,16 +311,16 @@ pub(crate) async fn next(body: &mut Incoming) -> Result<Option<Bytes>, Fault> {
 }
 
 /// All of an answer that is read whole. One that came in one piece is not copied.
-async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, Fault> {
-    let Some(first) = next(&mut body).await? else { return Ok(Bytes::new()) };
+async fn collect(body: &mut Incoming, limit: usize) -> Result<Bytes, Fault> {
+    let Some(first) = next(body).await? else { return Ok(Bytes::new()) };
     if body.is_end_stream() {
         return Ok(first);
     }
-    let Some(second) = next(&mut body).await? else { return Ok(first) };
+    let Some(second) = next(body).await? else { return Ok(first) };
     let mut all = BytesMut::with_capacity((first.len() + second.len()) * 2);
     all.extend_from_slice(&first);
     all.extend_from_slice(&second);
-    while let Some(piece) = next(&mut body).await? {
+    while let Some(piece) = next(body).await? {
         if all.len() + piece.len() > limit {
             let text = "the provider's answer is larger than the gateway reads";
             return Err(Fault::new(FaultKind::Garbled, text));

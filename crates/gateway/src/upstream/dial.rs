@@ -3,10 +3,7 @@
 use std::{fmt::Display, sync::Arc, time::Duration};
 
 use http::Uri;
-use hyper::{
-    client::conn::{http1, http2},
-    rt::Executor,
-};
+use hyper::client::conn::{http1, http2};
 use hyper_rustls::HttpsConnector;
 use hyper_util::{
     client::legacy::connect::Connection,
@@ -18,7 +15,9 @@ use tower_service::Service;
 
 use super::{
     causes,
+    driven::Driven,
     io::{Seen, Watched},
+    lease::Link,
     road::Road,
     tls::distrust,
 };
@@ -58,6 +57,7 @@ pub(super) enum Opened {
     /// HTTP/1.1: one request after the other.
     Single {
         sender: http1::SendRequest<RequestBody>,
+        connection: Link,
         seen: Arc<Seen>,
         /// Whether requests name the whole address, for a proxy.
         is_absolute: bool,
@@ -110,11 +110,8 @@ impl Dial {
         }
         let opened = http1::Builder::new().handshake(io).await;
         let (sender, connection) = opened.map_err(|error| unreached(causes(&error)))?;
-        TokioExecutor::new().execute(async move {
-            // Whoever has a request on it is told, and nobody else needs to know.
-            let _ = connection.await;
-        });
-        Ok(Opened::Single { sender, seen, is_absolute: connected.is_proxied() })
+        let connection = Driven::new(connection);
+        Ok(Opened::Single { sender, connection, seen, is_absolute: connected.is_proxied() })
     }
 }
 

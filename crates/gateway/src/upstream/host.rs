@@ -160,11 +160,19 @@ impl Host {
                 });
                 fail(failed, &fault);
             }
-            Ok(Opened::Single { sender, seen, is_absolute }) => self.change(|state| {
+            Ok(Opened::Single { sender, connection, seen, is_absolute }) => self.change(|state| {
                 state.opening -= 1;
                 state.speaks = Speaks::Http1;
                 let sender = Some(sender);
-                state.rest(Single { number, sender, seen, is_absolute, has_sent: false, is_rested: false });
+                state.rest(Single {
+                    number,
+                    sender,
+                    connection,
+                    seen,
+                    is_absolute,
+                    has_sent: false,
+                    is_rested: false,
+                });
             }),
             Ok(Opened::Shared { sender, connection, seen }) => {
                 self.change(|state| {

@@ -18,9 +18,16 @@ use hyper::{
     body,
     client::conn::{TrySendError, http1, http2},
 };
+use hyper_util::rt::TokioIo;
 use tokio::runtime::Handle;
 
-use super::{causes, host::Host, io::Seen, tls::distrust};
+use super::{
+    causes,
+    driven::Driven,
+    host::Host,
+    io::{Seen, Watched},
+    tls::distrust,
+};
 use crate::body::RequestBody;
 
 /// A connection, or a stream on one, for one request. Returned when it is dropped.
@@ -39,12 +46,16 @@ pub(super) enum Line {
     Shared(Stream),
 }
 
+/// What makes a connection of HTTP/1.1 go: there is nobody for whom it could do so but the request that has it.
+pub(super) type Link = Driven<http1::Connection<TokioIo<Watched>, RequestBody>>;
+
 /// A connection of HTTP/1.1.
 #[derive(Debug)]
 pub(super) struct Single {
     pub(super) number: u64,
     /// Absent once it is closed.
     pub(super) sender: Option<http1::SendRequest<RequestBody>>,
+    pub(super) connection: Link,
     pub(super) seen: Arc<Seen>,
     pub(super) is_absolute: bool,
     pub(super) has_sent: bool,
@@ -107,7 +118,10 @@ impl Lease {
     }
 
     /// Sends the request; the answer holds the lease on. Dropped before the answer, the request is given up at once.
-    pub(super) async fn send(mut self, request: Request<RequestBody>) -> Result<Response<Incoming>, Failed> {
+    pub(super) async fn send(
+        mut self,
+        request: Box<Request<RequestBody>>,
+    ) -> Result<Response<Incoming>, Failed> {
         let answer = match &mut self.line {
             Some(Line::Single(single)) => single.send(request, self.host.name()).await?,
             Some(Line::Shared(stream)) => stream.send(request, &self.host).await?,
@@ -115,22 +129,32 @@ impl Lease {
         };
         Ok(answer.map(|body| Incoming { body, lease: Some(self) }))
     }
+
+    /// The connection, where it is this lease's alone.
+    fn connection(&mut self) -> Option<&mut Link> {
+        match &mut self.line {
+            Some(Line::Single(single)) => Some(&mut single.connection),
+            _ => None,
+        }
+    }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
         match self.line.take() {
             Some(Line::Shared(stream)) => self.host.release(stream.number),
-            Some(Line::Single(single)) if single.is_open() => self.host.give_back(single),
             Some(Line::Single(mut single)) => {
-                let (Some(mut sender), Ok(runtime)) = (single.sender.take(), Handle::try_current()) else {
+                if single.is_open() {
+                    return self.host.give_back(single);
+                }
+                let Ok(runtime) = Handle::try_current() else { return };
+                if single.sender.is_none() || single.connection.has_ended() {
                     return;
-                };
+                }
                 let host = Arc::clone(&self.host);
                 // It may have to see the end of the answer first; if there is more to come, it closes.
                 runtime.spawn(async move {
-                    if sender.ready().await.is_ok() {
-                        single.sender = Some(sender);
+                    if single.rests().await {
                         host.give_back(single);
                     }
                 });
@@ -142,15 +166,26 @@ impl Drop for Lease {
 
 impl Single {
     /// Whether it can take a request, as far as is known here.
-    pub(super) fn is_open(&self) -> bool {
+    pub(super) fn is_open(&mut self) -> bool {
         // One that is new has not asked for its first request yet; that it may be closed already is for who sends it to see.
+        let is_new = !self.has_sent && !self.is_rested;
+        if !is_new {
+            // What has come meanwhile, such as its end, is seen now.
+            self.connection.settle();
+        }
         let Some(sender) = &self.sender else { return false };
-        sender.is_ready() || !self.has_sent && !self.is_rested
+        is_new || !self.connection.has_ended() && sender.is_ready()
+    }
+
+    /// Waits until it can take a request; false if it closes instead.
+    async fn rests(&mut self) -> bool {
+        let Self { sender: Some(sender), connection, .. } = self else { return false };
+        poll_fn(|cx| connection.wait(cx, |cx| sender.poll_ready(cx))).await.is_ok()
     }
 
     async fn send(
         &mut self,
-        mut request: Request<RequestBody>,
+        mut request: Box<Request<RequestBody>>,
         host: Option<&HeaderValue>,
     ) -> Result<Response<body::Incoming>, Failed> {
         if let Some(host) = host {
@@ -162,7 +197,7 @@ impl Single {
         let Some(sender) = self.sender.take() else { return Err(Failed::used_up()) };
         self.has_sent = true;
         self.seen.listen();
-        match answer(sender, request).await {
+        match answer(sender, &mut self.connection, request).await {
             Ok((answer, sender)) => {
                 self.sender = sender;
                 self.is_rested = true;
@@ -182,34 +217,25 @@ impl Single {
     }
 }
 
-/// The answer to a request, and the sender for the next one. A request that is handed over just when the connection ends
-/// may be left lying there, and is only told when nobody can hand over more: so once it has ended, nobody can.
+/// The answer to a request, and the sender for the next one. A request that is left lying when the connection ends is told,
+/// since all that the connection held goes with it.
 async fn answer(
     mut sender: http1::SendRequest<RequestBody>,
-    request: Request<RequestBody>,
+    connection: &mut Link,
+    request: Box<Request<RequestBody>>,
 ) -> Result<
     (Response<body::Incoming>, Option<http1::SendRequest<RequestBody>>),
     TrySendError<Request<RequestBody>>,
 > {
-    let mut answer = pin!(sender.try_send_request(request));
-    let mut sender = Some(sender);
-    let answer = poll_fn(|cx| {
-        if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
-            return Poll::Ready(answer);
-        }
-        let Some(Poll::Ready(Err(_))) = sender.as_mut().map(|sender| sender.poll_ready(cx)) else {
-            return Poll::Pending;
-        };
-        sender = None;
-        answer.as_mut().poll(cx)
-    });
-    Ok((answer.await?, sender))
+    let mut answer = pin!(sender.try_send_request(*request));
+    let answer = poll_fn(|cx| connection.wait(cx, |cx| answer.as_mut().poll(cx))).await?;
+    Ok((answer, (!connection.has_ended()).then_some(sender)))
 }
 
 impl Stream {
     async fn send(
         &mut self,
-        mut request: Request<RequestBody>,
+        mut request: Box<Request<RequestBody>>,
         host: &Arc<Host>,
     ) -> Result<Response<body::Incoming>, Failed> {
         // The address names the host; where a header does it too, that is what was signed.
@@ -221,7 +247,7 @@ impl Stream {
             }
         }
         let Some(mut sender) = self.sender.take() else { return Err(Failed::used_up()) };
-        let answer = sender.try_send_request(request);
+        let answer = sender.try_send_request(*request);
         // A request that is handed over just when the connection ends is only told when nobody can hand over more.
         drop(sender);
         match answer.await {
@@ -296,7 +322,11 @@ impl Body for Incoming {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        let Self { body, lease } = &mut *self;
+        let frame = match lease.as_mut().and_then(Lease::connection) {
+            Some(connection) => connection.wait(cx, |cx| Pin::new(&mut *body).poll_frame(cx)),
+            None => Pin::new(body).poll_frame(cx),
+        };
         match &frame {
             Poll::Pending => {}
             Poll::Ready(next) => self.end(!matches!(next, Some(Ok(_)))),

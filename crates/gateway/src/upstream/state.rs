@@ -207,7 +207,7 @@ impl State {
 
     pub(super) fn close_idle(&mut self, now: Instant) {
         let is_old = |since: Instant| now.saturating_duration_since(since) >= IDLE;
-        self.idle.retain(|idle| !is_old(idle.since) && idle.single.is_open());
+        self.idle.retain_mut(|idle| !is_old(idle.since) && idle.single.is_open());
         let old: Vec<u64> = self
             .lanes
             .iter()
