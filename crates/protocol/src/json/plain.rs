@@ -25,8 +25,8 @@ fn marks(word: u64) -> u64 {
     const ONES: u64 = u64::MAX / 0xff;
     const HIGHEST: u64 = ONES << 7;
     let below = |word: u64, bound: u8| word.wrapping_sub(ONES * u64::from(bound)) & !word;
-    let quotes = below(word ^ ONES * u64::from(b'"'), 1);
-    let escapes = below(word ^ ONES * u64::from(b'\\'), 1);
+    let quotes = below(word ^ (ONES * u64::from(b'"')), 1);
+    let escapes = below(word ^ (ONES * u64::from(b'\\')), 1);
     (quotes | escapes | below(word, 0x20)) & HIGHEST
 }
 
