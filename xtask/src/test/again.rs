@@ -8,33 +8,14 @@ use crate::workspace::{self, Failure};
 /// Most tests that are tried again: where more fail, it is not the machine.
 const MOST: usize = 3;
 
-/// What failed in a run of `cargo test --no-fail-fast`.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Failed {
-    /// The tests' names.
-    tests: Vec<String>,
-    /// The targets they are of, as cargo's own options.
-    targets: Vec<Vec<String>>,
+/// The name of the test that failed, if a line of the tests' own output says so.
+fn failed(line: &str) -> Option<String> {
+    let name = line.strip_prefix("test ").and_then(|rest| rest.strip_suffix(" ... FAILED"));
+    name.map(str::to_owned)
 }
 
-impl Failed {
-    /// Notes a line of the tests' own output.
-    fn test(&mut self, line: &str) {
-        let name = line.strip_prefix("test ").and_then(|rest| rest.strip_suffix(" ... FAILED"));
-        self.tests.extend(name.map(str::to_owned));
-    }
-
-    /// Notes a line of cargo's, which names the targets at its end.
-    fn target(&mut self, line: &str) {
-        let options = line.trim().strip_prefix('`').and_then(|rest| rest.strip_suffix('`'));
-        if let Some(options) = options.filter(|options| options.starts_with("-p ")) {
-            self.targets.push(options.split_whitespace().map(str::to_owned).collect());
-        }
-    }
-}
-
-/// Runs `tests`, a `cargo test --no-fail-fast`; what failed there is tried once more, each target for itself and one test
-/// after the other. That it took a second try is said.
+/// Runs `tests`, a `cargo test --no-fail-fast`; what failed there is tried once more, one test after the other. That it
+/// took a second try is said.
 ///
 /// # Errors
 /// When a test failed twice, more than a few failed, or something else than tests did.
@@ -42,55 +23,43 @@ pub(super) fn run(tests: &mut Command, prepare: impl Fn(&mut Command)) -> Result
     prepare(tests);
     let (failed, first) = watched(tests)?;
     let Err(failure) = first else { return Ok(()) };
-    if failed.tests.is_empty() || failed.tests.len() > MOST || failed.targets.is_empty() {
+    if failed.is_empty() || failed.len() > MOST {
         return Err(failure);
     }
-    println!("\n== a second try, alone: {}", failed.tests.join(", "));
-    let mut passed = 0;
-    for target in &failed.targets {
-        let mut again = workspace::cargo(&["test", "--locked"]);
-        again.args(target).args(["--", "--exact", "--test-threads=1"]).args(&failed.tests);
-        prepare(&mut again);
-        passed += count_passed(&mut again)?;
-    }
-    if passed < failed.tests.len() {
+    println!("\n== a second try, alone: {}", failed.join(", "));
+    // Of the whole workspace again, although most of it has none of them: chosen crates would be built with other features.
+    let mut again = workspace::cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]);
+    again.args(["--", "--exact", "--test-threads=1"]).args(&failed);
+    prepare(&mut again);
+    if count_passed(&mut again)? < failed.len() {
         return Err(failure);
     }
-    println!("== UNSTEADY: passed only alone: {}", failed.tests.join(", "));
+    println!("== UNSTEADY: passed only alone: {}", failed.join(", "));
     Ok(())
 }
 
-/// Runs `command` with its output on the terminal, and notes what failed.
-fn watched(command: &mut Command) -> Result<(Failed, Result<(), Failure>), Failure> {
+/// Runs `command` with its output on the terminal; the tests that failed, and how it ended.
+fn watched(command: &mut Command) -> Result<(Vec<String>, Result<(), Failure>), Failure> {
     let line = workspace::shown(command);
     println!("$ {line}");
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-    let told =
-        child.stderr.take().map(|stderr| std::thread::spawn(move || copied(stderr, std::io::stderr())));
-    let mut failed = Failed::default();
-    if let Some(stdout) = child.stdout.take() {
-        copied(stdout, std::io::stdout()).iter().for_each(|line| failed.test(line));
-    }
-    let told = told.and_then(|told| told.join().ok()).unwrap_or_default();
-    told.iter().for_each(|line| failed.target(line));
+    let mut child = command.stdout(Stdio::piped()).spawn()?;
+    let failed = child.stdout.take().map(|stdout| copied(stdout, std::io::stdout())).unwrap_or_default();
     let status = child.wait()?;
     let result = if status.success() { Ok(()) } else { Err(format!("`{line}` ended with {status}").into()) };
     Ok((failed, result))
 }
 
-/// Copies lines; returns those that may say that something failed.
+/// Copies lines; returns the names of the tests that failed.
 fn copied(from: impl Read, mut to: impl Write) -> Vec<String> {
-    let mut kept = Vec::new();
+    let mut names = Vec::new();
     let mut lines = BufReader::new(from).split(b'\n');
     while let Some(Ok(line)) = lines.next() {
         let line = String::from_utf8_lossy(&line).into_owned();
         // A terminal that is gone does not stop the tests.
         let _ = writeln!(to, "{line}");
-        if line.ends_with(" ... FAILED") || line.trim_start().starts_with('`') {
-            kept.push(line);
-        }
+        names.extend(failed(&line));
     }
-    kept
+    names
 }
 
 /// How many tests pass in a run.
@@ -107,20 +76,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn failed_tests_and_their_targets_are_found() {
-        let mut failed = Failed::default();
-        for line in
-            ["test outage::herd ... FAILED", "test a ... ok", "    outage::herd", "test result: FAILED. 1"]
-        {
-            failed.test(line);
-        }
-        for line in
-            ["error: 2 targets failed:", "    `-p lockgate-gateway --test it`", "    `-p x --lib`", "`a`"]
-        {
-            failed.target(line);
-        }
-        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        let targets = vec![words("-p lockgate-gateway --test it"), words("-p x --lib")];
-        assert_eq!(failed, Failed { tests: vec!["outage::herd".to_owned()], targets });
+    fn tests_that_failed_are_found() {
+        let output =
+            "test outage::herd ... FAILED\ntest a ... ok\n    outage::herd\ntest result: FAILED. 1\n";
+        assert_eq!(copied(output.as_bytes(), std::io::sink()), ["outage::herd"]);
     }
 }

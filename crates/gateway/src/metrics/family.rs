@@ -130,7 +130,7 @@ families! {
     REFUSALS: Counter Number "lockgate_refusals" ["fault"]
         "Requests that were answered with an error, by its kind."
     REJECTIONS: Counter Number "lockgate_limit_rejections" ["limit"]
-        "Requests that were refused because of a limit or a budget, by its kind."
+        "Requests that were refused because of a limit or a budget, by its kind; `max_requests` is `server.max_requests`."
     KEY_REQUESTS: Counter Number "lockgate_key_requests" ["key", "status"]
         "Calls by the client's key."
     KEY_TOKENS: Counter Number "lockgate_key_tokens" ["key", "class"]

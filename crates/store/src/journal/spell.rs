@@ -58,7 +58,8 @@ impl Line<'_> {
 
     fn figure(&mut self, before: &str, figure: u64) {
         self.raw(before);
-        self.raw(itoa::Buffer::new().format(figure));
+        // A vector takes all.
+        drop(serde_json::to_writer(&mut *self.0, &figure));
     }
 
     fn some_figure(&mut self, before: &str, figure: Option<u64>) {
@@ -79,7 +80,6 @@ impl Line<'_> {
             self.raw(text);
             self.raw("\"");
         } else {
-            // A vector takes all.
             drop(serde_json::to_writer(&mut *self.0, text));
         }
     }
