@@ -9,10 +9,11 @@ use crate::workspace::{self, Failure};
 
 /// What a path may grow by, in percent: its counts repeat within 1 %.
 const PATH_SLACK: u64 = 10;
-/// What all beside it may grow by: how many records the projection takes together is a matter of time.
-const BESIDE_SLACK: u64 = 40;
+/// What all beside it may grow by: how many records the projection takes together is a matter of the machine's pace, and a
+/// batch costs much the same however few they are.
+const BESIDE_SLACK: u64 = 200;
 /// Below this many instructions for a request, what goes on beside it is timers and no guard's business.
-const BESIDE_FLOOR: u64 = 5_000;
+const BESIDE_FLOOR: u64 = 20_000;
 
 const HEAD: &str = "# Instructions of the release binary per request, per event for streams; see docs/performance.md.\n\
                     # Made by `cargo xtask bench --counts --accept`: never by hand.\n\n";
@@ -107,10 +108,10 @@ mod tests {
 
     #[test]
     fn what_is_over_its_bound_is_named() {
-        check(1_100_000, 140_000, None);
+        check(1_100_000, 300_000, None);
         check(500_000, 0, None);
-        check(1_100_001, 140_001, Some("chat, chat beside"));
-        check(1_000_000, 140_001, Some("chat beside"));
+        check(1_100_001, 300_001, Some("chat, chat beside"));
+        check(1_000_000, 300_001, Some("chat beside"));
         assert!(of(1, 1).judge(&Accepted::default()).is_err());
     }
 
