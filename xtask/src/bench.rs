@@ -95,15 +95,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     let plan = Plan::of(arguments);
     if !arguments.no_build {
-        workspace::run(&mut workspace::cargo(&[
-            "build",
-            "--release",
-            "--locked",
-            "--package",
-            "lockgate-cli",
-            "--package",
-            "xtask",
-        ]))?;
+        workspace::build_release(&["lockgate-cli", "xtask"])?;
     }
     let cores = Cores::of_this_machine()?;
     clear(&house::folder()?)?;

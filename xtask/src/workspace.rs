@@ -61,6 +61,15 @@ pub(crate) fn shown(command: &Command) -> String {
     words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
 }
 
+/// Builds these packages as they are released.
+///
+/// # Errors
+/// When one of them does not build.
+pub(crate) fn build_release(packages: &[&str]) -> Result<(), Failure> {
+    let mut build = cargo(&["build", "--release", "--locked"]);
+    run(build.args(packages.iter().flat_map(|package| ["--package", package])))
+}
+
 /// Prints the command and runs it to its end, its output going to the terminal.
 pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
     let line = shown(command);

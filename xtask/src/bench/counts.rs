@@ -99,13 +99,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) fn run(accept: bool, build: bool) -> Result<(), Failure> {
     callgrind::is_there()?;
     if build {
-        workspace::run(&mut workspace::cargo(&[
-            "build",
-            "--release",
-            "--locked",
-            "--package",
-            "lockgate-cli",
-        ]))?;
+        workspace::build_release(&["lockgate-cli"])?;
     }
     let mut found = Accepted::default();
     let mock = Mock::start()?;
