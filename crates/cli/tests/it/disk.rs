@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use crate::load::{House, Known, LIMIT, as_told, ask, check_once, records};
+use crate::load::{House, Known, LIMIT, as_told, ask, check_once, records, until};
 
 /// For how many seconds the disk is full.
 const SECONDS: &str = "LOCKGATE_FULL_SECONDS";
@@ -31,16 +31,6 @@ impl Drop for Disk {
     }
 }
 
-fn wait_for(what: &str, is_there: impl Fn() -> bool) {
-    for _ in 0..6_000 {
-        if is_there() {
-            return;
-        }
-        thread::sleep(Duration::from_millis(10));
-    }
-    panic!("never came: {what}");
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_fails_no_call_and_is_told_once() {
     let seconds = as_told(SECONDS, 3);
@@ -57,19 +47,19 @@ async fn a_full_disk_fails_no_call_and_is_told_once() {
             for _ in 0..4 {
                 scope.spawn(|| ask(house.address, &known));
             }
-            wait_for("the first calls", || answered() > 50);
+            until("the first calls", || answered() > 50);
             let filler = house.data().join("filler");
             assert!(fs::write(&filler, vec![0; 128 * 1024 * 1024]).is_err());
-            wait_for("the alarm", || gateway.output().contains("journal cannot be written"));
+            until("the alarm", || gateway.output().contains("journal cannot be written"));
             let before = answered();
             thread::sleep(Duration::from_secs(seconds));
             assert!(answered() > before, "calls go on");
             let health = lockgate_testkit::http::get(house.address, "/health").unwrap().text();
             assert!(health.contains("the journal cannot be written since"), "{health}");
             fs::remove_file(filler).unwrap();
-            wait_for("the end of it", || gateway.output().contains("journal is written again"));
+            until("the end of it", || gateway.output().contains("journal is written again"));
             let before = answered();
-            wait_for("more calls", || answered() > before + 20);
+            until("more calls", || answered() > before + 20);
             known.ends.store(true, Ordering::Relaxed);
         });
         gateway.terminate().unwrap();

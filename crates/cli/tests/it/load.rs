@@ -189,3 +189,15 @@ pub(crate) fn check_once(known: &Known, records: &[CallRecord]) {
 pub(crate) fn as_told(variable: &str, usual: u64) -> u64 {
     std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
 }
+
+/// Waits for it, a minute at most.
+#[track_caller]
+pub(crate) fn until(what: &str, is_so: impl Fn() -> bool) {
+    for _ in 0..3_000 {
+        if is_so() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    panic!("never came: {what}");
+}

@@ -6,7 +6,7 @@ use std::{sync::atomic::Ordering, thread, time::Duration};
 use lockgate_testkit::{clock, http};
 
 use crate::{
-    load::{House, Known, LIMIT, check_once, once, records},
+    load::{House, Known, LIMIT, check_once, once, records, until},
     shim::Shim,
 };
 
@@ -58,16 +58,6 @@ fn calls(house: &House, known: &Known, count: usize) -> (Duration, Duration) {
 
 fn warnings(house: &House) -> String {
     http::get(house.address, "/health").unwrap().text()
-}
-
-fn until(what: &str, is_so: impl Fn() -> bool) {
-    for _ in 0..3_000 {
-        if is_so() {
-            return;
-        }
-        thread::sleep(Duration::from_millis(20));
-    }
-    panic!("never came: {what}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
